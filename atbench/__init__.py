@@ -1,0 +1,1 @@
+"""ATBench: a benchmark of adversarial training for diffusion and consistency models."""

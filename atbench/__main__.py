@@ -1,0 +1,7 @@
+"""``python -m atbench``."""
+
+import sys
+
+from atbench.cli import main
+
+sys.exit(main())

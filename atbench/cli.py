@@ -1,0 +1,167 @@
+"""The command line: verbs over addresses. torch is imported only inside the verbs that compute."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from atbench import cells, plan
+from atbench.config import EXPERIMENTS, load, read_yaml, validate
+from atbench.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb. A user's mistake ends with one line on stderr and exit code 2."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.verb(options) or 0
+    except UserError as error:
+        print(f"atbench: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe (head, less) left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train one run."""
+    from atbench.tasks.train import train
+
+    train(cells.parse_run(options.run))
+
+
+def reference(options: argparse.Namespace) -> None:
+    """Build a scale's reference features and rows."""
+    from atbench.tasks.reference import reference
+
+    reference(load(options.scale))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Evaluate cells of one scale."""
+    wanted = [cells.parse_cell(path) for path in options.cells]
+    if len({cell.run.scale for cell in wanted}) > 1:
+        raise UserError("cells: they belong to several scales; evaluate one scale at a time")
+    from atbench.tasks.evaluate import evaluate
+
+    evaluate(wanted)
+
+
+def tune(options: argparse.Namespace) -> None:
+    """Pick the winners of a finished tuning search."""
+    from atbench.tasks.tune import choose
+
+    choose(load(options.scale), options.suite)
+
+
+def score(options: argparse.Namespace) -> None:
+    """Measure images made elsewhere."""
+    from atbench.tasks.score import score
+
+    score(load(options.scale), Path(options.samples), options.name)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a cell's samples as npz."""
+    from atbench.tasks.evaluate import export
+
+    export(cells.parse_cell(options.cell), Path(options.file), options.count)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write tables and figures."""
+    from atbench.report.build import build
+
+    only = [str(Path(path).relative_to(options.root)) for path in options.only] or None
+    benchmark = load(options.scale)
+    for path in build(benchmark, Path(options.root), suites_of(options), options.seeds, only=only):
+        print(path)
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show what is done, missing, stale or failed."""
+    from atbench.report.status import status
+
+    print(status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time))
+
+
+def show(options: argparse.Namespace) -> None:
+    """Show one cell."""
+    from atbench.report.show import show
+
+    print(show(options.cell))
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Judge this reproduction against the released results."""
+    from atbench.report.compare import compare
+
+    local, released = Path(cells.ROOT, options.scale), Path(cells.RELEASED, options.scale)
+    return compare(load(options.scale), local, released, suites_of(options))
+
+
+def release(options: argparse.Namespace) -> None:
+    """Copy a finished scale's JSON, tables and figures into results/released."""
+    from atbench.tasks.release import release
+
+    release(load(options.scale), suites_of(options))
+
+
+def tree(options: argparse.Namespace) -> Path:
+    """The scale's results folder that a reading verb looks at."""
+    return Path(cells.RELEASED if options.released else cells.ROOT, options.scale)
+
+
+def suites_of(options: argparse.Namespace) -> list[str]:
+    """The suites named on the command line, or those of experiments/config.yaml."""
+    chosen = options.suites or default("suites")
+    for suite in chosen:
+        load(options.scale).suite(suite)
+    return chosen
+
+
+def default(key: str):
+    file = EXPERIMENTS / "config.yaml"
+    return validate(read_yaml(file), file, "config")[key]
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
+    top = argparse.ArgumentParser(prog="atbench", description="Adversarial training of diffusion models: benchmark")
+    verbs = top.add_subparsers(required=True, metavar="VERB")
+
+    def verb(function, *scopes) -> argparse.ArgumentParser:
+        summary = function.__doc__.strip()
+        added = verbs.add_parser(function.__name__, help=summary, description=summary)
+        added.set_defaults(verb=function)
+        if "scale" in scopes:
+            added.add_argument("--scale", default=default("scale"), help="a file of experiments/scales")
+        if "suites" in scopes:
+            added.add_argument("--suites", nargs="+", default=[], help="default: those of experiments/config.yaml")
+        if "tree" in scopes:
+            added.add_argument("--released", action="store_true", help="look at results/released")
+        return added
+
+    verb(train).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
+    verb(reference, "scale")
+    verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
+    verb(tune, "scale").add_argument("suite")
+    scoring = verb(score, "scale")
+    scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")
+    scoring.add_argument("--name", required=True, help="name of the row, e.g. my-method")
+    exporting = verb(export)
+    exporting.add_argument("cell")
+    exporting.add_argument("file", help="npz to write")
+    exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    reporting = verb(report, "scale", "suites")
+    reporting.add_argument("--root", required=True, help="results tree to read and write, e.g. results/laptop")
+    reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
+    reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
+    showing = verb(status, "scale", "suites", "tree")
+    showing.add_argument("--stale", action="store_true", help="list only stale cells")
+    showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")
+    showing.add_argument("--time", action="store_true", help="CPU time by kind and the share of start-up")
+    verb(show).add_argument("cell", help="address of a cell")
+    verb(compare, "scale", "suites")
+    verb(release, "scale", "suites")
+    return top

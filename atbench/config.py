@@ -1,0 +1,156 @@
+"""Reading the experiment files: merge, validate against the schemas, refuse what is unknown.
+
+Four kinds of file own different keys (methods, samplers, suites, scales), so no merge order can matter. A scale may
+`extends:` another: mappings merge, lists replace. A constant may be written `{value: ..., source: ..., why: ...}`;
+`plain` reduces it to its value. No torch here: the Snakefile imports this module.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+import yaml
+
+from atbench.errors import UserError
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments"
+TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
+TUNE_PREFIX = "tune-"  # suite tune-<suite> holds the candidates of the tuning search
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Everything the experiment files say at one scale, validated and merged. Dictionaries hold plain values."""
+
+    scale: str
+    methods: dict[str, dict]
+    samplers: dict[str, dict]
+    suites: dict[str, dict]
+    sizes: dict  # the scale file
+    tuning: dict
+
+    def suite(self, name: str) -> dict:
+        """The suite's declaration with its sizes at this scale under ``size``."""
+        if name not in self.suites:
+            raise unknown("suite", name, self.suites)
+        if name not in self.sizes["suites"]:
+            raise UserError(f"{scale_file(self.scale)}: suites: has no block for the suite {name!r}")
+        return self.suites[name] | {"size": self.sizes["suites"][name]}
+
+
+def unknown(kind: str, name: object, allowed: object) -> UserError:
+    """The error for a name that no file declares."""
+    return UserError(f"unknown {kind} {name!r}; known: {', '.join(sorted(map(str, allowed)))}")
+
+
+@cache
+def load(scale: str) -> Benchmark:
+    """Read and check every experiment file for ``scale``. Raises UserError naming the file and the key."""
+    methods = _checked(EXPERIMENTS / "methods.yaml", "methods")
+    samplers = _checked(EXPERIMENTS / "samplers.yaml", "samplers")
+    files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
+    suites = {file.stem: _checked(file, "suite") for file in files}
+    sizes = _validated(plain(scale_values(scale)), scale_file(scale), "scale")
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, _checked(EXPERIMENTS / "tuning.yaml", "tuning"))
+    _check_names(benchmark)
+    return benchmark
+
+
+def scale_file(scale: str) -> Path:
+    return EXPERIMENTS / "scales" / f"{scale}.yaml"
+
+
+def scale_values(scale: str) -> dict:
+    """A scale's content after `extends:`, with its `{value, source, why}` constants as written."""
+    file = scale_file(scale)
+    if not file.is_file():
+        raise unknown("scale", scale, [path.stem for path in file.parent.glob("*.yaml")])
+    values = read_yaml(file)
+    base = values.pop("extends", None)
+    return values if base is None else merge(scale_values(base), values)
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a YAML mapping, refusing duplicate keys. Raises UserError naming the file."""
+    try:
+        value = yaml.load(path.read_text(), Loader=_UniqueKeyLoader)
+    except (OSError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: holds no mapping")
+    return value
+
+
+def merge(base: dict, over: dict) -> dict:
+    """``over`` on top of ``base``: mappings merge key by key, everything else (lists too) is replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = merge(base[key], value) if both else value
+    return merged
+
+
+def plain(value: object) -> object:
+    """``value`` with every `{value: v, source: ..., why: ...}` replaced by v."""
+    if isinstance(value, dict):
+        if "value" in value and "source" in value:
+            return plain(value["value"])
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def validate(value: dict, file: Path | str, schema: str) -> dict:
+    """Check ``value`` against experiments/schema/<schema>.yaml. Raises UserError naming file and key."""
+    return _validated(value, file, schema)
+
+
+def _checked(file: Path, schema: str) -> dict:
+    return _validated(read_yaml(file), file, schema)
+
+
+def _validated(value: dict, file: Path | str, schema: str) -> dict:
+    validator = jsonschema.Draft202012Validator(_schema(schema))
+    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
+    if errors:
+        where = ".".join(str(part) for part in errors[0].path) or "top level"
+        raise UserError(f"{_short(file)}: {where}: {errors[0].message}")
+    return value
+
+
+@cache
+def _schema(name: str) -> dict:
+    return read_yaml(EXPERIMENTS / "schema" / f"{name}.yaml")
+
+
+def _short(file: Path | str) -> str:
+    path = Path(file)
+    return str(path.relative_to(EXPERIMENTS.parent)) if path.is_relative_to(EXPERIMENTS.parent) else str(path)
+
+
+def _check_names(benchmark: Benchmark) -> None:
+    """Names that one file uses and another declares."""
+    for suite, declared in benchmark.suites.items():
+        file = f"experiments/suites/{suite}.yaml"
+        for kind, known in (("methods", benchmark.methods), ("samplers", benchmark.samplers)):
+            for name in declared[kind]:
+                if name not in known:
+                    raise UserError(f"{file}: {kind}: {unknown(kind[:-1], name, known)}")
+        if declared["init"] != "scratch" and declared["init"].split("/")[0] not in benchmark.suites:
+            raise UserError(f"{file}: init: {unknown('suite', declared['init'], benchmark.suites)}")
+    for suite in benchmark.sizes["suites"]:
+        if suite not in benchmark.suites:
+            raise UserError(
+                f"{_short(scale_file(benchmark.scale))}: suites: {unknown('suite', suite, benchmark.suites)}"
+            )
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys silently; a benchmark must not."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        if repeated:
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: repeated key {', '.join(sorted(repeated))}")
+        return super().construct_mapping(node, deep=deep)

@@ -1,0 +1,90 @@
+"""Real images: what a scale's `data:` block names, as uint8 tensors split once and for all."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from atbench.data import digits, folder
+from atbench.errors import UserError
+
+# A source is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
+SOURCES = {"digits": digits, "image-folder": folder}
+SPLITS = ("train", "held-out")
+
+
+@dataclass(frozen=True, eq=False)  # eq=False: comparing tensors has no single truth value; compare `hash` instead
+class ImageSet:
+    """One split of one data set.
+
+    images: uint8 (N, C, H, W); labels: int64 (N,) with values below `num_classes`, or None for an unlabelled
+    set; class_names: one per label value, empty for an unlabelled set.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor | None
+    class_names: tuple[str, ...]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of label values; 0 for an unlabelled set."""
+        return len(self.class_names)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 (hex) over the shape and bytes of the images, then the bytes of the labels, if any."""
+        # The shape goes in too: the same bytes read as another resolution are another data set.
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(self.images.contiguous().numpy())
+        if self.labels is not None:
+            digest.update(self.labels.contiguous().numpy())
+        return digest.hexdigest()
+
+
+def load(data: dict, split: str) -> ImageSet:
+    """Load one split of the data set that a scale describes.
+
+    data: `{name: digits}` or `{name: image-folder, path, resolution, channels, held_out}`;
+    split: "train" | "held-out".
+    Raises UserError for an unknown name, key or split, and for anything wrong with the files.
+    """
+    if split not in SPLITS:
+        raise UserError(f"data split {split!r} is unknown: choose one of {', '.join(SPLITS)}")
+    source = _source(data)
+    images, labels, class_names = source.read(data, held_out=split == "held-out")
+    return ImageSet(data["name"], images, labels, class_names)
+
+
+def _source(data: dict):
+    """The module that reads `data`, once its keys are known to be the ones that this module understands."""
+    name = data.get("name")
+    if name not in SOURCES:
+        raise UserError(f"data.name: {name!r} is unknown: choose one of {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    known = {"name", *source.REQUIRED, *source.OPTIONAL}
+    for key in data:
+        if key not in known:
+            raise UserError(f"data.{key}: {name} has no such key; allowed: {', '.join(sorted(known))}")
+    for key in source.REQUIRED:
+        if key not in data:
+            raise UserError(f"data.{key}: missing, {name} needs {', '.join(source.REQUIRED)}")
+    return source
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 (any shape) -> float32 in [-1, 1]: u / 127.5 - 1 (openai/guided-diffusion:image_datasets.py)."""
+    return images.to(torch.float32) / 127.5 - 1
+
+
+def to_uint8(x: Tensor) -> Tensor:
+    """Float in [-1, 1] to uint8 by clamp((x + 1) * 127.5, 0, 255), cut (guided-diffusion:image_sample.py).
+
+    Truncation is the published protocol, and not the inverse of `to_float`: float32 round-off loses one
+    grey level for some values. Compare samples with the uint8 originals, never with a round trip.
+    """
+    return ((x + 1) * 127.5).clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,187 @@
+"""Any folder of PNG or JPEG images as a data set; the one place where image files are found and decoded."""
+
+import hashlib
+import struct
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from atbench.errors import UserError
+
+REQUIRED = ("path", "resolution", "channels")
+OPTIONAL = ("held_out",)
+
+HELD_OUT_SHARE = 0.25
+# Below these a nearest-neighbour ratio and a held-out distance say nothing, and a batch does not fill.
+MIN_TRAIN, MIN_HELD_OUT = 64, 16
+
+SUFFIXES = (".png", ".jpg", ".jpeg")
+MODE_OF_CHANNELS = {1: "L", 3: "RGB"}
+MODE_HINTS = {
+    "RGBA": "flatten the transparency onto a background first",
+    "LA": "flatten the transparency onto a background first",
+    "P": "expand the palette to RGB first",
+    "1": "save it as 8-bit grey first",
+    "CMYK": "convert it to RGB first",
+}
+# What Pillow raises for a damaged file, by format and by where the damage lies.
+DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """Images uint8 (N, channels, resolution, resolution) by file name, labels int64 (N,) or None, classes.
+
+    Labels are the ranks of the class sub-folders' sorted names. Every image is resized on its short side and
+    cropped at the centre; smaller images are enlarged. Grey may be repeated to 3 channels; colour is never
+    dropped.
+    Raises UserError for a bad setting or folder, an image that cannot be used, and a split that is too small.
+    """
+    root, resolution, mode, share = _settings(data)
+    paths, class_names = find_images(root)
+    _check_channels(root, common_mode(paths), mode)
+    chosen = _split(root, paths, share, held_out)
+    if class_names:
+        _check_classes(root, _split(root, paths, share, held_out=False), class_names)
+    images = np.stack([_fit(read_image(path).convert(mode), resolution) for path in chosen])
+    labels = torch.tensor([class_names.index(p.parent.name) for p in chosen]) if class_names else None
+    return channels_first(images), labels, class_names
+
+
+def _settings(data: dict) -> tuple[Path, int, str, float]:
+    """The folder, the resolution in pixels, the Pillow mode and the held-out share, each checked."""
+    resolution, channels, share = data["resolution"], data["channels"], data.get("held_out", HELD_OUT_SHARE)
+    if not isinstance(data["path"], str | Path):
+        raise UserError(f"data.path: {data['path']!r} is not a path to a folder of images")
+    if type(resolution) is not int or resolution < 1:
+        raise UserError(f"data.resolution: {resolution!r} is not a positive whole number of pixels")
+    if type(channels) is not int or channels not in MODE_OF_CHANNELS:
+        raise UserError(f"data.channels: {channels!r} is not allowed: 1 (grey) or 3 (RGB)")
+    if not isinstance(share, float) or not 0 < share < 1:
+        raise UserError(f"data.held_out: {share!r} is not a share between 0 and 1, such as {HELD_OUT_SHARE}")
+    return Path(data["path"]), resolution, MODE_OF_CHANNELS[channels], share
+
+
+def find_images(root: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """Image files under `root` sorted by name, and the class names (sub-folders; none if it is flat).
+
+    Raises UserError for a missing or empty folder, images beside sub-folders, deeper folders, foreign files.
+    """
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder of images")
+    files, folders = _entries(root)
+    if files and folders:
+        raise UserError(f"{root}: {files[0].name} lies beside the sub-folder {folders[0].name}: use one or the other")
+    for class_folder in folders:
+        inside, deeper = _entries(class_folder)
+        if deeper or not inside:
+            fault = f"holds the sub-folder {deeper[0].name}" if deeper else "is an empty class folder"
+            raise UserError(f"{class_folder}: {fault}: a class folder holds images only")
+        files += inside
+    if not files:
+        raise UserError(f"{root}: holds no images ({', '.join(SUFFIXES)})")
+    return files, tuple(class_folder.name for class_folder in folders)
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """(image files, sub-folders) of one folder, each sorted by name; hidden ones (.DS_Store) left out."""
+    entries = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: p.name)
+    files = [p for p in entries if not p.is_dir()]
+    for path in files:
+        # Skipping a .webp or .bmp would quietly change the data set.
+        if path.suffix.lower() not in SUFFIXES:
+            raise UserError(f"{path}: not a PNG or JPEG image ({', '.join(SUFFIXES)}): convert it or move it away")
+    return files, [p for p in entries if p.is_dir()]
+
+
+def common_mode(paths: list[Path]) -> str:
+    """The one Pillow mode of all files, "L" or "RGB", from their headers; UserError naming an odd file."""
+    first = None
+    for path in paths:
+        with _open(path) as image:
+            mode = image.mode
+        if mode not in MODE_OF_CHANNELS.values():
+            hint = MODE_HINTS.get(mode, "save it as 8-bit grey or RGB first")
+            raise UserError(f"{path}: image mode {mode} is not allowed (L or RGB): {hint}")
+        first = first or mode
+        if mode != first:
+            raise UserError(f"{path}: image mode {mode} differs from {paths[0].name}'s {first}: use one mode")
+    return first
+
+
+def _check_channels(root: Path, found: str, wanted: str) -> None:
+    """Grey to RGB repeats a channel and loses nothing; RGB to grey would drop what the files hold."""
+    if (found, wanted) == ("RGB", "L"):
+        raise UserError(f"{root}: data.channels is 1 but the images are RGB: set 3, or convert the files to grey")
+
+
+def read_image(path: Path) -> Image.Image:
+    """One decoded image, upright (EXIF orientation applied); UserError naming the file when it is damaged."""
+    with _open(path) as image:
+        try:
+            return ImageOps.exif_transpose(image)
+        except DECODE_ERRORS as error:
+            raise _damaged(path, error) from error
+
+
+def _open(path: Path) -> Image.Image:
+    """The image with only its header read, of the two formats whatever the suffix claims."""
+    try:
+        return Image.open(path, formats=("PNG", "JPEG"))
+    except DECODE_ERRORS as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())  # one line, whatever Pillow says
+    return UserError(f"{path}: not a readable PNG or JPEG image ({reason})")
+
+
+def _fit(image: Image.Image, resolution: int) -> np.ndarray:
+    """uint8 (resolution, resolution, C): short side resized, centre cropped; the same pixels if it fits."""
+    scale = resolution / min(image.size)
+    size = tuple(max(resolution, round(side * scale)) for side in image.size)
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BICUBIC)  # Pillow widens the kernel when reducing: no aliasing
+    left, top = ((side - resolution) // 2 for side in size)
+    return pixels(image.crop((left, top, left + resolution, top + resolution)))
+
+
+def pixels(image: Image.Image) -> np.ndarray:
+    """uint8 (H, W, C) with C = 1 or 3."""
+    array = np.asarray(image)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def channels_first(images: np.ndarray) -> Tensor:
+    """NHWC array -> contiguous NCHW tensor."""
+    return torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
+
+
+def is_held_out(name: str, share: float) -> bool:
+    """Whether a file belongs to the held-out part: a function of its relative name only.
+
+    SHA-256 of the name, read as a fraction of 2^64, against the share: adding a file moves no other file.
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") < share * 2**64
+
+
+def _split(root: Path, paths: list[Path], share: float, held_out: bool) -> list[Path]:
+    """The files of one part. Both are checked, whichever is asked: fail before training, not after it."""
+    parts = {True: [], False: []}
+    for path in paths:
+        parts[is_held_out(path.relative_to(root).as_posix(), share)].append(path)
+    if len(parts[False]) < MIN_TRAIN or len(parts[True]) < MIN_HELD_OUT:
+        raise UserError(
+            f"{root}: too few images: {len(parts[False])} train and {len(parts[True])} held-out "
+            f"(data.held_out {share}); at least {MIN_TRAIN} and {MIN_HELD_OUT}"
+        )
+    return parts[held_out]
+
+
+def _check_classes(root: Path, train: list[Path], class_names: tuple[str, ...]) -> None:
+    """A class without training images would be sampled but never learnt."""
+    for name in sorted(set(class_names) - {path.parent.name for path in train}):
+        raise UserError(f"{root / name}: all images of this class fall into the held-out part: add images")

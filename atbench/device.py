@@ -1,0 +1,60 @@
+"""Where tensors live, and how many threads compute: chosen once per process and written into every record.
+
+torch is imported where it is used, so that the Snakefile can read the choice without paying for it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atbench.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICE_VARIABLE = "ATBENCH_DEVICE"
+CHOICES = ("auto", "cuda", "mps", "cpu")
+
+
+def wanted() -> str:
+    """The device asked for by the environment variable ATBENCH_DEVICE; ``auto`` without it."""
+    device = os.environ.get(DEVICE_VARIABLE, "auto")
+    if device not in CHOICES:
+        raise UserError(f"{DEVICE_VARIABLE}: {device!r} is unknown; allowed: {', '.join(CHOICES)}")
+    return device
+
+
+def has_gpu() -> bool:
+    """Whether jobs will want an NVIDIA GPU, judged without torch: such jobs run one at a time."""
+    return wanted() == "cuda" or (wanted() == "auto" and Path("/dev/nvidia0").exists())
+
+
+def choose(threads: int) -> torch.device:
+    """Set the CPU threads (results' bits depend on their number) and pick the device: CUDA, else MPS, else CPU.
+
+    ATBENCH_DEVICE forces one. Raises UserError when it is unknown or absent here.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wanted() == "auto":
+        return torch.device(next(name for name, there in present.items() if there))
+    if not present[wanted()]:
+        raise UserError(f"{DEVICE_VARIABLE}: {wanted()} is not available on this machine")
+    return torch.device(wanted())
+
+
+def describe(device: torch.device) -> str:
+    """Name of the device for a record."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def cpu_seconds() -> float:
+    """CPU seconds that this process has used so far; at the first work of a job, its start-up cost."""
+    return round(time.process_time(), 3)

@@ -1,0 +1,1 @@
+"""Diffusion maths without networks: schedule, process, respacing, and one reverse step."""

@@ -1,0 +1,57 @@
+"""Scores of image sets whose quality is known: they tell how to read the scores of samples."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from atbench.errors import UserError
+from atbench.metrics.features import Extractor
+from atbench.metrics.reference import Reference
+from atbench.metrics.score import check_options, score
+
+
+def reference_rows(
+    reference: Reference, extractor: Extractor, n: int, repeats: int, seed: int, options: Mapping[str, int]
+) -> dict[str, dict[str, float]]:
+    """Score dictionaries: "floor" (with "floor_std"), "heldout" and "ceiling".
+
+    floor     n images resampled with replacement from the training set: mean over `repeats` draws, and their
+              spread (divisor repeats - 1). The distance between two halves of the data would be no floor:
+              halves have fewer images, and the distance grows as the images get fewer.
+    heldout   the held-out images: what a perfect generaliser reaches with that number of images, not with n
+    ceiling   n images of clipped Gaussian noise: the start of sampling, without a model
+
+    All draws come from `seed`. Raises UserError for n or `repeats` below 2, an extractor other than the
+    reference's, or options too large for n or the held-out images.
+    """
+    if n < 2 or repeats < 2:
+        raise UserError(f"reference rows: n = {n} and repeats = {repeats}, allowed: 2 or more")
+    if extractor.hash != reference.extractor_hash:
+        wanted, given = reference.extractor_hash[:8], extractor.hash[:8]
+        raise UserError(f"reference {reference.data}: made with extractor {wanted}, given extractor {given}")
+    check_options(options, len(reference.heldout), len(reference.train), "held-out images")
+    generator = torch.Generator().manual_seed(seed)
+    draws = [_floor_draw(reference, n, generator, options) for _ in range(repeats)]
+    noise = noise_images((n, *reference.train.images.shape[1:]), generator)
+    return {
+        "floor": {key: float(np.mean([draw[key] for draw in draws])) for key in draws[0]},
+        "floor_std": {key: float(np.std([draw[key] for draw in draws], ddof=1)) for key in draws[0]},
+        "heldout": score(reference.heldout.images, reference.heldout.features, reference, options),
+        "ceiling": score(noise, extractor(noise), reference, options),
+    }
+
+
+def noise_images(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Standard Gaussian noise stored the way samples are: trunc(clamp((x + 1) * 127.5, 0, 255)), uint8."""
+    noise = torch.randn(shape, generator=generator)
+    return ((noise + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+
+
+def _floor_draw(
+    reference: Reference, n: int, generator: torch.Generator, options: Mapping[str, int]
+) -> dict[str, float]:
+    train = reference.train
+    index = torch.randint(len(train), (n,), generator=generator)
+    return score(train.images[index], train.features[index], reference, options)

@@ -1,0 +1,91 @@
+"""Features of images: the one thing that every metric but the memorisation ratio is computed from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+
+from atbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an extractor saw: features (n, d) and class logits (n, k), both float32 on the CPU."""
+
+    features: Tensor
+    logits: Tensor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index) -> "Features":
+        """The rows `index` (a slice or an index tensor) of both tensors."""
+        return Features(self.features[index], self.logits[index])
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A loaded feature extractor; calling it is `extract`."""
+
+    name: str  # "digits-cnn" or "inception-2015"
+    hash: str  # SHA-256 of the weights file, hexadecimal
+    module: FeatureExtractorBase  # uint8 NCHW -> (features, logits)
+    channels: int
+    image_size: int | None  # pixels per side; None: any, the network resizes
+    block: int  # images per forward pass, always exactly this many
+    device: torch.device
+
+    def __call__(self, images_uint8: Tensor) -> Features:
+        return extract(self, images_uint8)
+
+
+@torch.no_grad()
+def extract(extractor: Extractor, images_uint8: Tensor, batch: int | None = None) -> Features:
+    """Features of uint8 images (n, C, H, W), in blocks of `batch` (by default the extractor's own size).
+
+    CPU convolutions pick other kernels, hence other bits, at other batch sizes. Every pass therefore has
+    exactly `batch` images, the last one padded with zeros, and image i has the same features however many are
+    asked for. Raises UserError for another dtype, shape, or for no images at all, and for features that are
+    not finite.
+    """
+    batch = extractor.block if batch is None else batch
+    check_images(images_uint8, extractor.channels, extractor.image_size)
+    rows = [extractor.module(_padded(part, batch).to(extractor.device)) for part in images_uint8.split(batch)]
+    count = len(images_uint8)
+    features, logits = (torch.cat([row[i].float().cpu() for row in rows])[:count] for i in (0, 1))
+    if not (features.isfinite().all() and logits.isfinite().all()):
+        raise UserError(f"extractor {extractor.name}, hash {extractor.hash[:8]}: features are not finite")
+    return Features(features, logits)
+
+
+def _padded(part: Tensor, batch: int) -> Tensor:
+    return torch.cat([part, part.new_zeros(batch - len(part), *part.shape[1:])])
+
+
+def check_images(images: Tensor, channels: int, image_size: int | None) -> None:
+    """Raises UserError unless `images` is a non-empty uint8 tensor (n, channels, image_size, image_size)."""
+    if images.dtype != torch.uint8:
+        raise UserError(f"images: dtype {images.dtype}, allowed: torch.uint8 (0..255)")
+    size = "any" if image_size is None else image_size
+    expected = f"(n, {channels}, {size}, {size}) with n >= 1"
+    if images.ndim != 4 or len(images) == 0 or images.shape[1] != channels:
+        raise UserError(f"images: shape {tuple(images.shape)}, allowed: {expected}")
+    if image_size is not None and images.shape[2:] != (image_size, image_size):
+        raise UserError(f"images: shape {tuple(images.shape)}, allowed: {expected}")
+
+
+def feature_rank(features: Features) -> float:
+    """Effective rank of the feature covariance: exp(-sum_i p_i log p_i) with p_i = lambda_i / sum_j lambda_j.
+
+    Between 1 and d. A value near 1 tells of collapsed features, on which no distance should be built. After
+    Roy and Vetterli, "The effective rank" (EUSIPCO 2007), with covariance eigenvalues in place of singular
+    values. Raises UserError when all features are equal or there are fewer than two.
+    """
+    values = features.features.double().numpy()
+    if len(values) < 2 or np.ptp(values, axis=0).max() == 0:
+        raise UserError(f"feature rank: {len(values)} feature vectors without any spread have no rank")
+    spectrum = np.linalg.eigvalsh(np.cov(values, rowvar=False)).clip(min=0)
+    p = spectrum[spectrum > 0] / spectrum.sum()
+    return float(np.exp(-(p * np.log(p)).sum()))

@@ -1,0 +1,51 @@
+"""Are the samples copies of training images? A ratio of pixel distances that needs no network."""
+
+import torch
+from torch import Tensor
+
+from atbench.errors import UserError
+
+ROWS = 1024  # images per block of the distance matrix, a bound on memory only
+CHUNK_SEED = 0  # the cut into chunks is a fixed property of the training set
+
+
+def nn_ratio(images: Tensor, train: Tensor, heldout: Tensor) -> float:
+    """Median over images x of (prod_j d(x, chunk_j))^(1/m) / d(x, heldout); all uint8 (n, C, H, W).
+
+    d is the pixel L2 distance to the nearest image of a set. The nearest of many images is closer than the
+    nearest of few, whatever the model learnt, so the training set is cut into m disjoint chunks of the
+    held-out set's size. Images unrelated to either set then have log-ratios of mean zero: 1 means no
+    memorisation. The mean over chunks is geometric: a copy lies in one chunk only, and an arithmetic mean
+    would still give (m-1)/m. Copies give 0, near-copies at a fraction f of the usual distance f^(1/m).
+
+    A held-out image at distance exactly 0 is passed over for the next one: this happens when the held-out
+    images themselves are judged, and each must not count as its own neighbour.
+    Raises UserError as `check_split_sizes` does.
+    """
+    check_split_sizes(len(train), len(heldout))
+    size = len(heldout)
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(CHUNK_SEED))
+    chunks = train[order[: len(train) // size * size]].split(size)
+    to_train = torch.stack([_nearest(images, chunk) for chunk in chunks])
+    to_heldout = _nearest(images, heldout, skip_equal=True)
+    return float((to_train.log().mean(dim=0) - to_heldout.log()).exp().median())
+
+
+def check_split_sizes(train: int, heldout: int) -> None:
+    """Raises UserError unless there are two held-out images, and enough training images for one chunk."""
+    if not 2 <= heldout <= train:
+        raise UserError(f"reference: {train} training, {heldout} held-out images; allowed: train >= held-out >= 2")
+
+
+def _nearest(images: Tensor, others: Tensor, skip_equal: bool = False) -> Tensor:
+    """L2 distance in grey levels from each image to the nearest of `others`: (n,), float64."""
+    # Integers below 2^53 are exact in float64: |a|^2 + |b|^2 - 2ab is exactly 0 for copies.
+    b = others.flatten(1).double()
+    rows = []
+    for part in images.split(ROWS):
+        a = part.flatten(1).double()
+        squared = a.square().sum(1, keepdim=True) + b.square().sum(1) - 2 * a @ b.T
+        if skip_equal:
+            squared = squared.masked_fill(squared == 0, torch.inf)
+        rows.append(squared.min(dim=1).values)
+    return torch.cat(rows).sqrt()

@@ -1,0 +1,124 @@
+"""Building blocks of the ADM U-Net (Dhariwal and Nichol 2021, appendix A), with guided-diffusion's parameter names.
+
+The names of the sub-modules (``in_layers.2``, ``emb_layers.1``, ``proj_out`` ...) are those of
+openai/guided-diffusion:guided_diffusion/unet.py, because released checkpoints are keyed by them.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def timestep_embedding(t: Tensor, dim: int) -> Tensor:
+    """Sinusoidal embedding of timesteps ``t`` (N,), fractional ones too: (N, dim) = [cos(t w_i), sin(t w_i)].
+
+    Frequencies w_i = 10000^(-i / half), i < half = dim // 2 (Vaswani et al. 2017, order as in guided-diffusion).
+    """
+    half = dim // 2
+    frequencies = torch.exp(-math.log(10_000) * torch.arange(half, device=t.device, dtype=torch.float32) / half)
+    angles = t.float()[:, None] * frequencies[None]
+    embedding = torch.cat([angles.cos(), angles.sin()], dim=1)
+    return F.pad(embedding, (0, dim - 2 * half))
+
+
+class GroupNorm32(nn.GroupNorm):
+    """Group normalisation computed in float32 whatever the precision of the torso."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dtype == torch.float32:
+            return super().forward(x)
+        return F.group_norm(x.float(), self.num_groups, self.weight.float(), self.bias.float(), self.eps).to(x.dtype)
+
+
+def zeroed(module: nn.Module) -> nn.Module:
+    """The same module with its parameters set to zero: a residual branch that starts as the identity."""
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+    return module
+
+
+class Resize(nn.Module):
+    """Halve (2x2 average) or double (nearest) the resolution; ``None`` leaves it."""
+
+    def __init__(self, direction: str | None):
+        super().__init__()
+        self.direction = direction
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.direction == "down":
+            return F.avg_pool2d(x, 2)
+        if self.direction == "up":
+            return F.interpolate(x, scale_factor=2, mode="nearest")
+        return x
+
+
+class ResBlock(nn.Module):
+    """Residual block with scale-shift conditioning on the time embedding; optionally resizes both branches.
+
+    h = conv2(dropout(silu(norm2(conv1(resize(silu(norm1(x))))) * (1 + scale) + shift))), output skip(resize(x)) + h.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        out_channels: int,
+        embedding_channels: int,
+        dropout: float,
+        num_groups: int,
+        resize: str | None = None,
+    ):
+        super().__init__()
+        self.resize = Resize(resize)
+        self.in_layers = nn.Sequential(
+            GroupNorm32(num_groups, channels), nn.SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+        )
+        self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, 2 * out_channels))
+        self.out_layers = nn.Sequential(
+            GroupNorm32(num_groups, out_channels),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+            zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
+        )
+        same = channels == out_channels
+        self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        norm1, silu, conv1 = self.in_layers
+        h = conv1(self.resize(silu(norm1(x))))
+        scale, shift = self.emb_layers(embedding).to(h.dtype)[:, :, None, None].chunk(2, dim=1)
+        norm2, silu, dropout, conv2 = self.out_layers
+        h = conv2(dropout(silu(torch.addcmul(shift, norm2(h), 1 + scale))))
+        return self.skip_connection(self.resize(x)) + h
+
+
+class AttentionBlock(nn.Module):
+    """Self-attention over pixels with a residual connection.
+
+    ``new_order`` says how the 3C channels of ``qkv`` are laid out: True = (q, k, v) outermost, heads inside
+    (guided-diffusion's QKVAttention); False = heads outermost (QKVAttentionLegacy). Checkpoints depend on it.
+    """
+
+    def __init__(self, channels: int, channels_per_head: int, num_groups: int, new_order: bool):
+        super().__init__()
+        if channels % channels_per_head:
+            raise ValueError(f"{channels} channels cannot be split into heads of {channels_per_head}")
+        self.heads = channels // channels_per_head
+        self.new_order = new_order
+        self.norm = GroupNorm32(num_groups, channels)
+        self.qkv = nn.Conv1d(channels, 3 * channels, 1)
+        self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        flat = x.reshape(n, c, h * w)
+        qkv = self.qkv(self.norm(flat))
+        shape = (n, 3, self.heads, c // self.heads, h * w)
+        if self.new_order:
+            qkv = qkv.reshape(shape)
+        else:
+            qkv = qkv.reshape(n, self.heads, 3, c // self.heads, h * w).transpose(1, 2)
+        q, k, v = qkv.transpose(3, 4).unbind(1)  # each (N, heads, pixels, channels per head)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(n, c, h * w)
+        return (flat + self.proj_out(attended)).reshape(n, c, h, w)

@@ -1,0 +1,122 @@
+"""The ADM U-Net: one class for the digits, CIFAR-10 and ImageNet-64 networks (reference/protocol 2.2).
+
+Source of the architecture: Dhariwal and Nichol 2021 and openai/guided-diffusion:guided_diffusion/unet.py, in the
+variant that all of the paper's networks use: residual up/down blocks and scale-shift norm always on.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from atbench.errors import UserError
+from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
+
+
+class Stage(nn.Sequential):
+    """A sequence whose residual blocks also receive the time embedding."""
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for layer in self:
+            x = layer(x, embedding) if isinstance(layer, ResBlock) else layer(x)
+        return x
+
+
+class UNet(nn.Module):
+    """eps (and v) prediction of the ADM U-Net.
+
+    Input x (N, C, H, W) in [-1, 1] plus noise, t (N,) timestep labels in [0, 1000), labels (N,) class indices if the
+    network is class-conditional. Output (N, C, H, W), or (N, 2C, H, W) = eps ++ v with ``learn_sigma``.
+    """
+
+    def __init__(
+        self,
+        image_size: int,  # pixels per side
+        in_channels: int,
+        channels: int,  # width of the first level
+        channel_mult: tuple[int, ...],  # width of every level, in units of ``channels``
+        num_res_blocks: int,  # per level on the way down; one more on the way up
+        attention_resolutions: tuple[int, ...],  # pixels per side at which attention acts
+        channels_per_head: int,
+        num_groups: int = 32,  # of every group norm; divides every width
+        dropout: float = 0.0,
+        num_classes: int | None = None,
+        learn_sigma: bool = True,
+        new_attention_order: bool = True,
+    ):
+        super().__init__()
+        self.config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
+        check_widths(self.config)
+        self.num_classes = num_classes
+        self.channels = channels
+        width = 4 * channels
+        self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
+        if num_classes is not None:
+            self.label_emb = nn.Embedding(num_classes, width)
+
+        def residual(c_in: int, c_out: int, resize: str | None = None) -> ResBlock:
+            return ResBlock(c_in, c_out, width, dropout, num_groups, resize)
+
+        def attention(c: int) -> AttentionBlock:
+            return AttentionBlock(c, channels_per_head, num_groups, new_attention_order)
+
+        c = channel_mult[0] * channels
+        size = image_size
+        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels, c, 3, padding=1))])
+        skips = [c]  # widths of the tensors that the way up will concatenate
+        for level, mult in enumerate(channel_mult):
+            for _ in range(num_res_blocks):
+                layers = [residual(c, mult * channels)]
+                c = mult * channels
+                if size in attention_resolutions:
+                    layers.append(attention(c))
+                self.input_blocks.append(Stage(*layers))
+                skips.append(c)
+            if level < len(channel_mult) - 1:
+                self.input_blocks.append(Stage(residual(c, c, "down")))
+                skips.append(c)
+                size //= 2
+
+        self.middle_block = Stage(residual(c, c), attention(c), residual(c, c))
+
+        self.output_blocks = nn.ModuleList()
+        for level, mult in reversed(list(enumerate(channel_mult))):
+            for i in range(num_res_blocks + 1):
+                layers = [residual(c + skips.pop(), mult * channels)]
+                c = mult * channels
+                if size in attention_resolutions:
+                    layers.append(attention(c))
+                if level > 0 and i == num_res_blocks:
+                    layers.append(residual(c, c, "up"))
+                    size *= 2
+                self.output_blocks.append(Stage(*layers))
+
+        out_channels = in_channels * (2 if learn_sigma else 1)
+        self.out = nn.Sequential(
+            GroupNorm32(num_groups, c), nn.SiLU(), zeroed(nn.Conv2d(c, out_channels, 3, padding=1))
+        )
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        if (labels is None) != (self.num_classes is None):
+            raise ValueError("class labels must be given exactly when the network is class-conditional")
+        embedding = self.time_embed(timestep_embedding(t, self.channels))
+        if labels is not None:
+            embedding = embedding + self.label_emb(labels)
+        skips = []
+        for block in self.input_blocks:
+            x = block(x, embedding)
+            skips.append(x)
+        x = self.middle_block(x, embedding)
+        for block in self.output_blocks:
+            x = block(torch.cat([x, skips.pop()], dim=1), embedding)
+        return self.out(x)
+
+
+def check_widths(config: dict) -> None:
+    """Refuse sizes that the architecture cannot have, naming the configuration key."""
+    levels = len(config["channel_mult"])
+    if config["image_size"] % 2 ** (levels - 1):
+        raise UserError(f"model.image_size: {config['image_size']} cannot be halved {levels - 1} times")
+    for mult in config["channel_mult"]:
+        width = mult * config["channels"]
+        for key in ("num_groups", "channels_per_head"):
+            if width % config[key]:
+                raise UserError(f"model.{key}: {config[key]} does not divide the width {width} (channels x mult)")

@@ -1,0 +1,63 @@
+"""Weights files: safetensors whose header says which network they belong to, so that a file explains itself."""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from atbench.errors import UserError
+from atbench.models.classifier import DigitsClassifier
+from atbench.models.unet import UNet
+from atbench.records import write_atomically
+
+NETWORKS = {"unet": UNet, "digits-classifier": DigitsClassifier}
+
+
+def build(network: str, config: dict) -> nn.Module:
+    """A freshly initialised network. Raises UserError for an unknown name or wrong constructor arguments."""
+    if network not in NETWORKS:
+        raise UserError(f"unknown network {network!r}; known: {', '.join(NETWORKS)}")
+    try:
+        return NETWORKS[network](**config)
+    except TypeError as error:
+        raise UserError(f"model of network {network!r}: {error}") from error
+
+
+def save_weights(path: Path, model: nn.Module, network: str, config: dict) -> None:
+    """Write a model's parameters with the arguments that rebuild it, atomically."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    header = {"network": network, "config": json.dumps(config, sort_keys=True)}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+
+
+def load_model(path: Path | str, network: str) -> nn.Module:
+    """The model that a weights file holds, in evaluation mode on the CPU.
+
+    Raises UserError naming the file when it is missing, truncated, of another network or of other shapes.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: not a readable safetensors file ({_one_line(error)})") from error
+    missing = {"network", "config"} - header.keys()
+    if missing:
+        raise UserError(f"{path}: header key(s) {', '.join(sorted(missing))} missing")
+    if header["network"] != network:
+        raise UserError(f"{path}: holds a {header['network']}, expected a {network}")
+    model = build(network, json.loads(header["config"]))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise UserError(f"{path}: weights and header disagree ({_one_line(error)})") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values() if torch.is_floating_point(tensor)):
+        raise UserError(f"{path}: holds NaN or infinite weights")
+    return model.eval()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,0 +1,51 @@
+"""Every table and figure of a scale, or some of them, from the JSON below its root."""
+
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from atbench.config import Benchmark
+from atbench.report import captions, curves, figures, paired, render, samples, tables, tidy
+from atbench.report.outputs import Artefact, chosen
+from atbench.report.style import RC
+
+
+def build(
+    benchmark: Benchmark,
+    root: Path,
+    suites: list[str],
+    seeds: list[int] | None = None,
+    only: list[str] | None = None,
+) -> list[Path]:
+    """Write the artefacts of ``suites`` below ``root`` and return their paths.
+
+    ``only`` limits this to the artefacts owning these paths (relative to ``root``); a table or figure is
+    always written in all of its formats. The same JSON gives the same bytes. Raises UserError for an unknown
+    suite or path and for unreadable reference rows; unreadable cells become gaps.
+    """
+    root = Path(root)
+    frame = tidy.collect(benchmark, root, suites, seeds)
+    return [path for made in chosen(benchmark, suites, only) for path in _write(benchmark, frame, root, made)]
+
+
+def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> list[Path]:
+    stem = root / made.stem
+    if made.kind == "cells":
+        tidy.write_cells(frame, stem.with_suffix(".csv"))
+        return [stem.with_suffix(".csv")]
+    if made.kind == "paired":
+        return render.write(paired.table(benchmark, frame, root, made.suite), stem)
+    if made.stem.startswith("tables/"):
+        return render.write(tables.table(benchmark, frame, root, made.suite, made.kind), stem)
+    with matplotlib.rc_context(RC):
+        figure = _figure(benchmark, frame, root, made)
+        return [figures.save(figure, stem.with_suffix(suffix)) for suffix in made.suffixes]
+
+
+def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> matplotlib.figure.Figure:
+    cells = tidy.on_grid(frame, made.suite)
+    if made.kind == "samples":
+        return samples.samples(benchmark, cells, root, made.suite)
+    draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe}[made.kind]
+    return draw(benchmark, cells, captions.reference_rows(benchmark, root), made.suite)

@@ -1,0 +1,115 @@
+"""The words that go with a table: no number travels without its scale, budget and commit."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from atbench import plan
+from atbench.cells import FINAL, Run
+from atbench.config import Benchmark
+from atbench.metrics.names import distance_name
+from atbench.records import read_json
+from atbench.report.style import ordered
+
+METRIC_LABELS = {
+    "kid": "KID",
+    "is": "inception score",
+    "precision": "precision",
+    "recall": "recall",
+    "nn_ratio": "nearest-neighbour ratio (1 = no memorisation)",
+}
+REFERENCE_LABELS = {
+    "floor": "floor (training images)",
+    "held-out": "held-out images",
+    "ceiling": "ceiling (noise)",
+}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run was trained with: ``batches`` of images seen and ``updates`` of the parameters."""
+
+    batches: int
+    updates: int
+
+    def __str__(self) -> str:
+        return f"{self.batches:,} batches / {self.updates:,} updates"
+
+    def against(self, other: "Budget") -> str:
+        """In words, what two runs have in common."""
+        same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
+        return f"equal {' and '.join(same)}" if same else "unequal budgets"
+
+
+def budget(benchmark: Benchmark, run: Run) -> Budget:
+    """The declared budget of a run: a continued run counts from the beginning of the one it continues."""
+    method = benchmark.methods[run.method]
+    batches = plan.snapshots(benchmark, run)[FINAL]
+    parent = plan.parents(benchmark, run).get("continues")
+    before = budget(benchmark, parent) if parent else Budget(0, 0)
+    # One optimizer step per inner step: "free" adversarial training updates the parameters in every round.
+    updates = (batches - before.batches) * method["perturbation"].get("inner_steps", 1)
+    return Budget(batches, before.updates + updates)
+
+
+def budgets(benchmark: Benchmark, suite: str) -> dict[str, Budget]:
+    """The budget of every method of a suite, in the fixed order of methods."""
+    methods = ordered(benchmark.suite(suite)["methods"])
+    return {method: budget(benchmark, Run(benchmark.scale, suite, method, 0)) for method in methods}
+
+
+def metric_label(benchmark: Benchmark, metric: str) -> str:
+    return distance_name(benchmark.sizes["extractor"]) if metric == "fd" else METRIC_LABELS[metric]
+
+
+def reference_rows(benchmark: Benchmark, root: Path) -> dict:
+    """The scores of known image sets at this scale, or {} when they have not been computed.
+
+    Raises UserError for a file that cannot be read.
+    """
+    path = Path(root) / "reference" / plan.rows_path(benchmark).name
+    return read_json(path) if path.exists() else {}
+
+
+def conditions(benchmark: Benchmark, frame: pd.DataFrame, rows: dict, suite: str) -> str:
+    """Scale, image counts, distance, seeds, budgets, commits and gaps of the cells in ``frame``."""
+    init = benchmark.suite(suite)["init"]
+    start = "" if init == "scratch" else f" on top of {init}"
+    spent = "; ".join(f"{_label(benchmark, m)} {b}" for m, b in budgets(benchmark, suite).items())
+    return (
+        f"Scale {benchmark.scale}; {benchmark.sizes['evaluation']['samples']:,} samples per cell against "
+        f"{_reference_count(frame, rows)} reference images; features: {benchmark.sizes['extractor']} "
+        f"({metric_label(benchmark, 'fd')}); {_seeds(frame)}. Budget{start}: {spent}. "
+        f"{_commits(frame)} {gaps(frame)}"
+    )
+
+
+def gaps(frame: pd.DataFrame) -> str:
+    """How many cells lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``"""
+    count = frame.status.value_counts()
+    text = f"Of {len(frame)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
+    unreadable = count.get("unreadable", 0)
+    return f"{text}, {unreadable} unreadable." if unreadable else f"{text}."
+
+
+def _label(benchmark: Benchmark, method: str) -> str:
+    return benchmark.methods[method]["label"]
+
+
+def _seeds(frame: pd.DataFrame) -> str:
+    seeds = sorted(frame.seed.unique())
+    return f"{len(seeds)} seed{'s' if len(seeds) != 1 else ''} ({', '.join(map(str, seeds))})"
+
+
+def _reference_count(frame: pd.DataFrame, rows: dict) -> str:
+    counts = {int(n) for n in frame[frame.status == "done"].reference.dropna()}
+    counts |= {int(rows["counts"]["train"])} if "train" in rows.get("counts", {}) else set()
+    return " or ".join(f"{n:,}" for n in sorted(counts)) or "an unknown number of"
+
+
+def _commits(frame: pd.DataFrame) -> str:
+    commits = sorted(frame[frame.status == "done"].commit.dropna().unique())
+    if not commits:
+        return "No results yet."
+    return f"Commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}."

@@ -1,0 +1,95 @@
+"""A reproduction judged against the released results, cell by cell, within the noise of their seeds."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from atbench.config import Benchmark
+from atbench.metrics.names import METRICS
+from atbench.report.tidy import AXES, collect
+
+LIMIT = 3.0  # accepted difference in units of the noise
+SAME, WITHIN, DIFFERS = "same", "within noise", "DIFFERS"
+POINT = [axis for axis in AXES if axis != "seed"]
+COLUMNS = [*AXES, "here", "there", "difference", "noise", "verdict"]
+
+
+def compare(
+    benchmark: Benchmark,
+    local_root: Path,
+    released_root: Path,
+    suites: list[str],
+    seeds: list[int] | None = None,
+) -> tuple[str, int]:
+    """The comparison as text, a line per declared cell and a summary, and the exit code of `exit_code`."""
+    frame = verdicts(benchmark, local_root, released_root, suites, seeds)
+    return text(frame), exit_code(frame)
+
+
+def verdicts(
+    benchmark: Benchmark,
+    local_root: Path,
+    released_root: Path,
+    suites: list[str],
+    seeds: list[int] | None = None,
+) -> pd.DataFrame:
+    """One row per declared cell. Columns: COLUMNS; here and there are the local and the released fd.
+
+    noise = sqrt(s^2 + se^2), s the standard deviation over the released seeds at this grid point (0 when
+    there are fewer than two), se the released cell's own standard error.
+    verdict: `same` (all metrics equal), `within noise` (|difference| <= LIMIT * noise), `DIFFERS`, or
+    `missing here`, `missing there`, `missing in both`; `stale` or `unreadable` in place of `missing` where
+    that is the reason: a cell of another configuration proves nothing.
+    """
+    local, released = (_declared(benchmark, root, suites, seeds) for root in (local_root, released_root))
+    spread = released.groupby(POINT).fd.transform("std").fillna(0)  # pandas: divisor n - 1, NaN below two
+    frame = local[AXES].assign(here=local.fd, there=released.fd)
+    frame["difference"] = frame.here - frame.there
+    frame["noise"] = (spread**2 + released.fd_se.fillna(0) ** 2) ** 0.5
+    identical = _identical(local, released)
+    pairs = zip(local.status, released.status, identical, frame.difference, frame.noise)
+    frame["verdict"] = [_verdict(*pair) for pair in pairs]
+    return frame[COLUMNS]
+
+
+def exit_code(frame: pd.DataFrame) -> int:
+    """1 when a cell DIFFERS or has no usable local result, else 0."""
+    bad = frame.verdict.str.contains(f"{DIFFERS}| here$|in both$")
+    return int(bad.any())
+
+
+def text(frame: pd.DataFrame) -> str:
+    """Every cell on a line, then how many cells got which verdict."""
+    lines = [_line(row) for row in frame.itertuples()]
+    count = frame.verdict.value_counts().sort_index()
+    summary = ", ".join(f"{n} {verdict}" for verdict, n in count.items())
+    return "\n".join([*lines, f"{len(frame)} cells: {summary or 'none declared'}"]) + "\n"
+
+
+def _declared(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None) -> pd.DataFrame:
+    frame = collect(benchmark, root, suites, seeds)
+    return frame[~frame.off_grid].reset_index(drop=True)  # both trees: the same cells in the same order
+
+
+def _identical(local: pd.DataFrame, released: pd.DataFrame) -> pd.Series:
+    here, there = local[list(METRICS)], released[list(METRICS)]
+    return ((here == there) | (here.isna() & there.isna())).all(axis=1)
+
+
+def _verdict(here: str, there: str, identical: bool, difference: float, noise: float) -> str:
+    if here != "done" and there != "done":
+        return "missing in both" if "missing" in (here, there) else f"{here} in both"
+    if here != "done":
+        return f"{here} here"
+    if there != "done":
+        return f"{there} there"
+    if identical:
+        return SAME
+    return WITHIN if math.isfinite(difference) and abs(difference) <= LIMIT * noise else DIFFERS
+
+
+def _line(row: tuple) -> str:
+    name = f"{row.suite}/{row.method}/seed{row.seed}/{row.step}/{row.sampler}-nfe{row.nfe}"
+    numbers = f"here {row.here:10.4g}  there {row.there:10.4g}  noise {row.noise:9.3g}".replace("nan", "  —")
+    return f"{name:<56} {numbers}  {row.verdict}"

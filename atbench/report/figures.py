@@ -1,0 +1,134 @@
+"""What every figure needs: readable log axes, one legend, and files whose bytes depend on the data alone."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib import ticker
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from atbench.cells import FINAL
+from atbench.config import Benchmark
+from atbench.records import write_atomically
+from atbench.report.captions import REFERENCE_LABELS, budgets, gaps, metric_label
+from atbench.report.style import REFERENCE, style
+
+WIDTH = 6.9  # inches, the text width of a two-column page
+PANEL = 2.2  # inches, height of one row of panels
+# Dates and program versions would make two equal figures differ.
+METADATA = {".pdf": {"CreationDate": None, "ModDate": None}, ".png": {"Software": None}}
+NO_RESULTS = "no results yet"
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write ``figure`` as PDF or PNG, by the suffix of ``path``. Equal figures give equal bytes."""
+    metadata = METADATA[path.suffix]
+    write_atomically(path, lambda temporary: figure.savefig(temporary, metadata=metadata))
+    return path
+
+
+def empty(title: str) -> Figure:
+    """The figure of a suite without a single result."""
+    figure = Figure(figsize=(WIDTH, PANEL))
+    figure.suptitle(title)
+    axes = figure.subplots()
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(True)
+    axes.text(0.5, 0.5, NO_RESULTS, ha="center", va="center", fontsize=14, color=REFERENCE.colour)
+    return figure
+
+
+def title(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> str:
+    """Two lines: suite and conditions; what is missing from the figure."""
+    seeds = frame.seed.nunique()
+    samples = f"{benchmark.sizes['evaluation']['samples']:,} samples per cell"
+    size = f"scale {benchmark.scale}; {samples}; {seeds} seed{'s' if seeds != 1 else ''}"
+    conditions = f"{benchmark.suite(suite)['title']} ({size})"
+    complete = (frame.status == "done").all()
+    return conditions if complete else f"{conditions}\n{gaps(frame)}"
+
+
+def quality_nfe(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: str) -> Figure:
+    """Distance of the last step against NFE, both logarithmic: one panel per sampler, error bars over seeds.
+
+    ``cells`` are the suite's declared cells, ``rows`` the reference rows (or {}).
+    """
+    cells = cells[cells.step == FINAL]
+    if cells.fd.isna().all():
+        return empty(title(benchmark, cells, suite))
+    samplers = benchmark.suite(suite)["samplers"]
+    columns = min(4, len(samplers))
+    lines = -(-len(samplers) // columns)
+    figure = Figure(figsize=(WIDTH, PANEL * lines + 1.0))
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for axes, sampler in zip(panels.flat, samplers):
+        _quality_panel(axes, cells[cells.sampler == sampler], benchmark, suite)
+        draw_floor(axes, rows)
+        axes.set_title(benchmark.samplers[sampler]["label"])
+        axes.set_xlabel("NFE (network evaluations)", fontsize=7)
+        nfe_axis(axes, benchmark.sizes["nfe"])
+    for axes in list(panels.flat)[len(samplers) :]:
+        axes.set_visible(False)
+    fit_distance(panels[0, 0], cells.fd, rows)
+    for axes in panels[:, 0]:
+        axes.set_ylabel(f"{metric_label(benchmark, 'fd')} (lower is better)")
+    figure.suptitle(title(benchmark, cells, suite))
+    legend(figure, columns=2)
+    return figure
+
+
+def _quality_panel(axes: Axes, cells: pd.DataFrame, benchmark: Benchmark, suite: str) -> None:
+    for method, spent in budgets(benchmark, suite).items():
+        spread = cells[cells.method == method].groupby("nfe").fd.agg(["mean", "std"])
+        look = style(method)
+        axes.errorbar(
+            spread.index,
+            spread["mean"],
+            spread["std"].fillna(0),
+            color=look.colour,
+            marker=look.marker,
+            linestyle=look.line,
+            capsize=2,
+            label=f"{benchmark.methods[method]['label']} ({spent})",
+        )
+
+
+def draw_floor(axes: Axes, rows: dict) -> None:
+    """The distance that images of the training set itself reach, as a dashed line."""
+    if "fd" in rows.get("floor", {}):
+        label = REFERENCE_LABELS["floor"]
+        axes.axhline(rows["floor"]["fd"]["mean"], color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label=label)
+
+
+def fit_distance(axes: Axes, values: pd.Series, rows: dict) -> None:
+    """A logarithmic y axis for the distances ``values``, the floor included."""
+    floor = rows.get("floor", {}).get("fd", {}).get("mean")
+    shown = [*values.dropna(), *([floor] if floor is not None else [])]
+    low, high = min(shown), max(shown)
+    if low > 0:
+        margin = (high / low) ** 0.06 if high > low else 1.1
+        axes.set(yscale="log", ylim=(low / margin, high * margin))
+        # 1-2-5 ticks leave a narrow range without any; there, evenly spaced values serve better.
+        wide = high / low >= 8
+        axes.yaxis.set_major_locator(
+            ticker.LogLocator(subs=(1, 2, 5)) if wide else ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
+        )
+        axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
+
+
+def nfe_axis(axes: Axes, values: list[int]) -> None:
+    """A logarithmic x axis with a tick at each of ``values`` and nowhere else."""
+    axes.set(xscale="log")
+    axes.xaxis.set_major_locator(ticker.FixedLocator(values))
+    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
+
+
+def legend(figure: Figure, columns: int = 6) -> None:
+    """One legend below all panels, each label once and the floor after the methods."""
+    pairs = [axes.get_legend_handles_labels() for axes in figure.axes]
+    entries = {label: handle for handles, labels in pairs for handle, label in zip(handles, labels)}
+    labels = sorted(entries, key=lambda label: label == REFERENCE_LABELS["floor"])  # stable: methods keep their order
+    handles = [entries[label] for label in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))

@@ -1,0 +1,84 @@
+"""Differences between methods of one seed: sharing batches and latents makes them far less noisy."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+from scipy.special import stdtrit  # the t quantile; scipy.stats would take a second to import
+
+from atbench.config import Benchmark
+from atbench.report import captions
+from atbench.report.render import MINUS, Markup, Table, signed
+from atbench.report.style import ordered
+from atbench.report.tables import decimals, final_cells
+
+BASELINE, CHALLENGER = "adm", "at"
+CONFIDENCE = 0.95
+LONG = ["sampler", "nfe", "method", "baseline", "budget", "mean", "std", "n", "low", "high"]
+
+
+def pairs(benchmark: Benchmark, suite: str) -> list[tuple[str, str]]:
+    """(method, baseline): AT against every other method, then the others against ADM."""
+    methods = ordered(benchmark.suite(suite)["methods"])
+    against = [(CHALLENGER, other) for other in methods if other != CHALLENGER and CHALLENGER in methods]
+    rest = [m for m in methods if m not in (BASELINE, CHALLENGER)]
+    return against + [(method, BASELINE) for method in rest if BASELINE in methods]
+
+
+def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str) -> Table:
+    """The suite's table of paired differences of the main distance."""
+    cells = final_cells(frame, suite)
+    rows = captions.reference_rows(benchmark, root)
+    numbers = differences(benchmark, cells, suite)
+    distance = captions.metric_label(benchmark, "fd")
+    caption = (
+        f"{benchmark.suite(suite)['title']}: difference of {distance} between two methods of the same seed "
+        f"(negative: first is better), mean over seeds with two-sided 95 % t-interval and, in parentheses, "
+        f"the number of seeds; bold where the interval excludes zero (each for itself, not corrected for "
+        f"the number of comparisons); one seed has no interval; — no pair. "
+        f"{captions.conditions(benchmark, cells, rows, suite)}"
+    )
+    return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), caption)
+
+
+def differences(benchmark: Benchmark, cells: pd.DataFrame, suite: str) -> pd.DataFrame:
+    """Per sampler, NFE and pair: mean, std (divisor n - 1), n and 95 % t-interval of fd differences."""
+    spent = captions.budgets(benchmark, suite)
+    made = []
+    for (sampler, nfe), group in cells.groupby(["sampler", "nfe"], sort=False):
+        by_seed = group.pivot(index="seed", columns="method", values="fd")
+        for method, baseline in pairs(benchmark, suite):
+            values = (by_seed[method] - by_seed[baseline]).dropna()
+            words = spent[method].against(spent[baseline])
+            made.append((sampler, nfe, method, baseline, words, *interval(values)))
+    return pd.DataFrame(made, columns=LONG)
+
+
+def interval(values: pd.Series) -> tuple[float, float, int, float, float]:
+    """mean, std, n and the bounds  mean -+ t_{n-1, 0.975} std / sqrt(n)  (NaN below two values)."""
+    n, mean, std = len(values), values.mean(), values.std()
+    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * std / math.sqrt(n) if n > 1 else math.nan
+    return mean, std, n, mean - half, mean + half
+
+
+def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
+    digits = decimals(numbers["mean"])
+    label = {name: method["label"] for name, method in benchmark.methods.items()}
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for row in numbers.itertuples():
+        name = f"{label[row.method]} {MINUS} {label[row.baseline]} ({row.budget})"
+        key = markup.escape(benchmark.samplers[row.sampler]["label"]), markup.escape(name)
+        lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, markup)
+    index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
+    columns = [f"NFE {nfe}" for nfe in benchmark.sizes["nfe"]]
+    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+
+
+def _entry(row: tuple, digits: int, markup: Markup) -> str:
+    if row.n == 0:
+        return markup.dash
+    text = signed(row.mean, digits, markup)
+    if row.n > 1:
+        text += f" [{signed(row.low, digits, markup)}, {signed(row.high, digits, markup)}]"
+    excludes_zero = row.n > 1 and (row.low > 0 or row.high < 0)
+    return f"{markup.bold.format(text) if excludes_zero else text} ({row.n})"

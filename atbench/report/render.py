@@ -1,0 +1,100 @@
+"""One table in three formats: CSV of its numbers, Markdown and LaTeX (booktabs) of its text."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from atbench.records import write_atomically
+
+
+@dataclass(frozen=True)
+class Markup:
+    """How one format writes what plain text cannot."""
+
+    plus_minus: str
+    minus: str
+    dash: str  # stands for a missing cell
+    dagger: str
+    bold: str  # a format string with one place
+    escape: Callable[[str], str]
+
+
+MINUS = "\N{MINUS SIGN}"
+LATEX_ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "±": r"$\pm$",
+    MINUS: r"$-$",
+    "†": r"$^\dagger$",
+    "—": "---",
+    "~": r"\textasciitilde{}",
+}
+
+
+def latex_text(text: str) -> str:
+    """``text`` with everything that LaTeX would read as a command escaped."""
+    return "".join(LATEX_ESCAPES.get(character, character) for character in text)
+
+
+MARKDOWN = Markup("±", MINUS, "—", "†", "**{}**", lambda text: text.replace("|", "\\|"))
+LATEX = Markup(r"$\pm$", "$-$", "---", r"$^\dagger$", r"\textbf{{{}}}", latex_text)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A finished table.
+
+    ``numbers`` is the long form for the CSV; ``text(markup)`` returns the printed entries under a two-level
+    row index.
+    """
+
+    numbers: pd.DataFrame
+    text: Callable[[Markup], pd.DataFrame]
+    caption: str
+
+
+def signed(value: float, decimals: int, markup: Markup) -> str:
+    """A number with the typographic minus of the format."""
+    return f"{value:.{decimals}f}".replace("-", markup.minus)
+
+
+def csv(table: Table) -> str:
+    return table.numbers.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+
+def markdown(table: Table) -> str:
+    text = table.text(MARKDOWN).reset_index()
+    # A block's name stands on its first row only, as in the printed table.
+    first = text.columns[0]
+    text[first] = text[first].where(~text[first].duplicated(), "")
+    align = ["left", "left"] + ["right"] * (len(text.columns) - 2)
+    body = text.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return f"{table.caption}\n\n{body}\n"
+
+
+def latex(table: Table, label: str) -> str:
+    """A table environment for \\usepackage{booktabs,multirow}."""
+    text = table.text(LATEX)
+    body = text.to_latex(
+        escape=False,
+        caption=latex_text(table.caption),
+        label=f"tab:{label}",
+        column_format="ll" + "r" * len(text.columns),
+        position="tb",
+        index_names=False,
+    )
+    # pandas separates blocks by \cline, also after the last one, and leaves the index without a head.
+    rule = f"\\cline{{1-{2 + len(text.columns)}}}\n"
+    body = body.replace(f"{rule}\\bottomrule", "\\bottomrule").replace(rule, "\\midrule\n")
+    return body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ", 1)
+
+
+def write(table: Table, stem: Path) -> list[Path]:
+    """Write ``stem``.csv, .md and .tex; returns their paths."""
+    texts = {".csv": csv(table), ".md": markdown(table), ".tex": latex(table, stem.name)}
+    return [_write_text(stem.with_name(stem.name + suffix), text) for suffix, text in texts.items()]
+
+
+def _write_text(path: Path, text: str) -> Path:
+    write_atomically(path, lambda temporary: temporary.write_text(text))
+    return path

@@ -1,0 +1,41 @@
+"""What the results cost: CPU seconds of training, sampling, metrics and start-up, as jobs recorded them."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from atbench.records import write_json
+
+KINDS = ("training", "sampling", "metrics", "start-up")
+
+
+def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: dict) -> dict[str, float]:
+    """CPU seconds per kind, their ``total`` and ``start-up share`` in % (0 when nothing ran).
+
+    ``frame`` from `tidy.collect`, ``runs`` from `runs.collect_runs`, ``rows`` the reference rows or {}; their
+    scoring counts as metrics. An evaluation job records its start-up with its first cell only, so sums count
+    every job once. Stale results cost time too and are included.
+    """
+    reference = rows.get("seconds", {})
+    seconds = {
+        "training": runs.seconds_training.sum(),
+        "sampling": frame.seconds_sampling.sum(),
+        "metrics": frame.seconds_metrics.sum() + reference.get("reference", 0.0),
+        "start-up": runs.seconds_startup.sum() + frame.seconds_startup.sum() + reference.get("startup", 0.0),
+    }
+    spent = sum(seconds.values())
+    share = 100 * seconds["start-up"] / spent if spent else 0.0
+    return {kind: float(seconds[kind]) for kind in KINDS} | {
+        "total": float(spent),
+        "start-up share": float(share),
+    }
+
+
+def text(seconds: dict[str, float]) -> str:
+    lines = [f"  {kind:<9} {seconds[kind]:12,.1f} s" for kind in (*KINDS, "total")]
+    return "CPU time of all jobs:\n" + "\n".join(lines) + f"\nStart-up share: {seconds['start-up share']:.1f} %\n"
+
+
+def write(seconds: dict[str, float], path: Path) -> None:
+    """Write the result of `total` as JSON."""
+    write_json(path, seconds)

@@ -1,0 +1,49 @@
+"""Ancestral sampling: IDDPM (Nichol & Dhariwal 2021) and, with a scaled eps, ES (Ning et al. 2024)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from atbench.diffusion.process import Process
+from atbench.diffusion.respacing import even_timesteps, respaced
+from atbench.diffusion.schedule import Schedule
+from atbench.diffusion.steps import ancestral_step
+from atbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Ancestral:
+    """Learned-variance ancestral sampler; called as `(denoise, x_T, step_noise) -> x0`."""
+
+    process: Process  # respaced: one step per network evaluation
+    eps_scale: float  # b in lambda_i = b + k i; 1 is plain IDDPM
+    eps_slope: float  # k in lambda_i = b + k i, per respaced step (i = 0 is the least noisy)
+
+    @classmethod
+    def build(cls, nfe: int, schedule: Schedule, *, eps_scale: float = 1.0, eps_slope: float = 0.0) -> "Ancestral":
+        """Refuse with UserError an nfe outside 2..T, or a scale that reaches zero (eps is divided by it)."""
+        process = respaced(schedule, even_timesteps(nfe, schedule.num_steps))
+        if min(eps_scale, eps_scale + eps_slope * (nfe - 1)) <= 0:
+            raise UserError(
+                f"eps_scale {eps_scale}, eps_slope {eps_slope}: eps_scale + eps_slope * i must stay above 0 "
+                f"for i = 0..{nfe - 1}"
+            )
+        return cls(process, eps_scale, eps_slope)
+
+    @torch.no_grad()
+    def __call__(
+        self, denoise: Callable[[Tensor, Tensor], Tensor], x_T: Tensor, step_noise: Callable[[int], Tensor]
+    ) -> Tensor:
+        """x_T (N, C, H, W) -> x0; `denoise` returns (N, 2C, H, W); `step_noise` is asked for k = 0..nfe-2."""
+        x, (count, channels) = x_T, x_T.shape[:2]
+        for k, i in enumerate(reversed(range(self.process.num_steps))):
+            t = torch.full((count,), i, device=x.device)
+            label = torch.full((count,), float(self.process.timesteps[i]), device=x.device)
+            eps_hat, v = denoise(x, label).split([channels, channels], dim=1)
+            # ES: eps / lambda_i before x0_hat is formed, hence before the clamp (Ning et al. 2024)
+            scaled_eps = eps_hat / (self.eps_scale + self.eps_slope * i)
+            x0_hat = self.process.x0_from_eps(x, t, scaled_eps).clamp(-1, 1)
+            x = ancestral_step(self.process, x, t, x0_hat, v, noise=step_noise(k) if i else None)
+        return x

@@ -1,0 +1,160 @@
+"""Evaluate cells: sample from a run's weights, score the images, write one JSON and one small picture per cell."""
+
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from atbench import plan, provenance
+from atbench.cells import Cell, Run
+from atbench.config import Benchmark
+from atbench.data.samples_file import write_samples
+from atbench.device import choose, cpu_seconds, describe
+from atbench.diffusion.schedule import cosine_schedule
+from atbench.errors import UserError
+from atbench.metrics.reference import Reference
+from atbench.metrics.score import score
+from atbench.models.weights import load_model
+from atbench.records import file_hash, read_cell, write_atomically, write_json
+from atbench.sampling import make_sampler
+from atbench.tasks.generate import generate
+from atbench.tasks.reference import scale_extractor
+from atbench.tasks.train import counts_at, trained
+
+GRID_SIDE = 8  # images per side of the small picture
+
+
+def evaluate(cells: list[Cell]) -> None:
+    """Evaluate cells of one scale, skipping those whose JSON is current. Everything is opened before the first sample.
+
+    Raises UserError for cells that cannot be (sampler, NFE, step), stale or missing weights, a damaged reference.
+    """
+    startup = cpu_seconds()
+    benchmark = plan.of_run(cells[0].run)
+    samplers = {cell: sampler_of(benchmark, cell) for cell in cells}
+    device = choose(benchmark.sizes["threads"])
+    judge = Judge(benchmark, device)
+    for cell in tqdm(cells, desc="cells", disable=None):
+        record = new_record(benchmark, cell, judge, device)
+        if current(cell.path, record):
+            print(f"{cell}: current, kept", flush=True)
+            continue
+        begin = cpu_seconds()
+        model, size = weights(cell.run, cell.step).to(device), benchmark.sizes["evaluation"]["samples"]
+        shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
+        names = tuple(plan.evaluation_slice(benchmark, cell)["seed_names"])
+        images, nfe = generate(model, samplers[cell], size, shape, (*names, "sample"), device)
+        sampled = cpu_seconds()
+        record["metrics"] = judge.score(images)
+        record["counts"] |= {"nfe": nfe}
+        seconds = {"sampling": sampled - begin, "metrics": cpu_seconds() - sampled, "startup": startup}
+        record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
+        startup = 0.0  # the process starts once: its cost stands in the first record it writes
+        save_grid(cell.path.with_suffix(".png"), images)
+        write_json(cell.path, record)
+        print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
+
+
+def sampler_of(benchmark: Benchmark, cell: Cell):
+    """The sampler of a cell. Raises UserError naming the cell's file and the nearest NFE that can be."""
+    try:
+        config = plan.evaluation_slice(benchmark, cell)["sampler"]
+        return make_sampler(cell.sampler, config, cell.nfe, cosine_schedule())
+    except UserError as error:
+        raise UserError(f"{cell}: {error}") from error
+
+
+class Judge:
+    """Reference and extractor of a scale: scores images."""
+
+    def __init__(self, benchmark: Benchmark, device: torch.device):
+        self.options = benchmark.sizes["evaluation"]["metrics"]
+        self.reference = Reference.load(plan.reference_path(benchmark))
+        self.extractor = scale_extractor(benchmark, device)
+        if self.extractor.hash != self.reference.extractor_hash:
+            raise UserError(f"{plan.reference_path(benchmark)}: made with another extractor; rebuild it")
+        self.inputs = {"reference": self.reference.hash, "extractor": self.extractor.hash}
+
+    def score(self, images: Tensor) -> dict[str, float]:
+        """Metrics of uint8 images (N, C, H, W)."""
+        return score(images, self.extractor(images), self.reference, self.options)
+
+
+@cache
+def weights(run: Run, step: str) -> nn.Module:
+    """The averaged weights of a snapshot; cached, since a job evaluates many cells of few snapshots."""
+    return load_model(run.weights(step), "unet")
+
+
+@cache
+def run_record(run: Run) -> dict:
+    return trained(run)
+
+
+def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.device) -> dict:
+    """The record of a cell before its metrics."""
+    trained_run = run_record(cell.run)
+    snapshots = trained_run["slice"]["snapshots"]
+    if cell.step not in snapshots:
+        raise UserError(f"{cell}: no such snapshot; this run has {', '.join(snapshots)}")
+    date = datetime.now(UTC).isoformat(timespec="seconds")
+    return {
+        "cell": cell.axes,
+        "metrics": {},
+        "counts": counts_at(trained_run["counts"], snapshots[cell.step])
+        | {
+            "samples": benchmark.sizes["evaluation"]["samples"],
+            "reference": judge.reference.counts["train"],
+        },
+        "config": {"training": trained_run["digest"], "evaluation": plan.evaluation_digest(benchmark, cell)},
+        "inputs": {"weights": file_hash(cell.run.weights(cell.step)), **judge.inputs},
+        "provenance": provenance.commit()
+        | {
+            "versions": provenance.versions(),
+            "device": describe(device),
+            "threads": torch.get_num_threads(),
+            "date": date,
+            "sources": {
+                "training": trained_run["provenance"]["sources"]["training"],
+                "evaluation": provenance.source_hash("evaluation"),
+            },
+        },
+    }
+
+
+def current(path: Path, record: dict) -> bool:
+    """Whether ``path`` already holds the result of exactly these weights, settings, references and sources."""
+    if not path.exists():
+        return False
+    try:
+        found = read_cell(path)
+    except UserError:
+        return False  # cut off or foreign: make it anew
+    same = all(found[block] == record[block] for block in ("cell", "config", "inputs"))
+    return same and found["provenance"].get("sources") == record["provenance"]["sources"]
+
+
+def save_grid(path: Path, images: Tensor) -> None:
+    """The first images of a cell as a small PNG, row by row."""
+    count = GRID_SIDE**2
+    n, c, h, w = images[:count].shape
+    tiles = torch.cat([images[:count], images.new_full((count - n, c, h, w), 255)])
+    grid = tiles.reshape(GRID_SIDE, GRID_SIDE, c, h, w).permute(0, 3, 1, 4, 2).reshape(GRID_SIDE * h, GRID_SIDE * w, c)
+    picture = Image.fromarray(grid.squeeze(-1).numpy())
+    write_atomically(path, lambda temporary: picture.save(temporary))
+
+
+def export(cell: Cell, path: Path, count: int) -> None:
+    """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8)."""
+    benchmark = plan.of_run(cell.run)
+    sampler = sampler_of(benchmark, cell)
+    device = choose(benchmark.sizes["threads"])
+    run_record(cell.run)
+    model = weights(cell.run, cell.step).to(device)
+    shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
+    names = (*plan.evaluation_slice(benchmark, cell)["seed_names"], "sample")
+    write_samples(path, generate(model, sampler, count, shape, names, device)[0])

@@ -1,0 +1,64 @@
+"""Build what every cell is compared with: the features of the real images, and the rows that bracket all scores."""
+
+from atbench import plan, provenance
+from atbench.config import Benchmark
+from atbench.data import load
+from atbench.device import choose, cpu_seconds, describe
+from atbench.metrics.anchors import reference_rows
+from atbench.metrics.extractors import load_extractor
+from atbench.metrics.features import Extractor, feature_rank
+from atbench.metrics.names import distance_name
+from atbench.metrics.reference import Reference, build_reference
+from atbench.records import write_json
+from atbench.seeds import seed_of
+from atbench.tasks.train import trained
+
+
+def reference(benchmark: Benchmark) -> None:
+    """Write the reference features and ``...-rows.json``: floor, held-out and ceiling rows and the extractor's record."""
+    startup = cpu_seconds()
+    device = choose(benchmark.sizes["threads"])
+    data, evaluation = benchmark.sizes["data"], benchmark.sizes["evaluation"]
+    extractor = scale_extractor(benchmark, device)
+    train, heldout = load(data, "train"), load(data, "held-out")
+    built = build_reference(train.images, heldout.images, extractor, data["name"])
+    rows = reference_rows(
+        built,
+        extractor,
+        evaluation["samples"],
+        evaluation["floor_repeats"],
+        seed_of("reference", data["name"]),
+        evaluation["metrics"],
+    )
+    floor = {key: {"mean": mean, "std": rows["floor_std"][key]} for key, mean in rows["floor"].items()}
+    built.save(plan.reference_path(benchmark))
+    write_json(
+        plan.rows_path(benchmark),
+        {
+            "floor": floor,
+            "held-out": rows["heldout"],
+            "ceiling": rows["ceiling"],
+            "distance_name": distance_name(extractor.name),
+            "counts": built.counts | {"samples": evaluation["samples"], "floor_repeats": evaluation["floor_repeats"]},
+            "extractor": extractor_record(extractor, built, heldout.labels),
+            "inputs": {"reference": built.hash, "data": {"train": train.hash, "held-out": heldout.hash}},
+            "seconds": {"startup": startup, "reference": round(cpu_seconds() - startup, 3)},
+            "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
+        },
+    )
+
+
+def scale_extractor(benchmark: Benchmark, device) -> Extractor:
+    """The extractor that the scale's extractor run trained. Raises UserError when it is stale or missing."""
+    run = plan.extractor_run(benchmark)
+    trained(run)
+    return load_extractor(benchmark.sizes["extractor"], run.weights(), device)
+
+
+def extractor_record(extractor: Extractor, reference: Reference, labels) -> dict:
+    """What tells whether an extractor's distances mean something: accuracy on unseen images, rank of its features."""
+    record = {"name": extractor.name, "hash": extractor.hash, "feature_rank": feature_rank(reference.train.features)}
+    if labels is not None:
+        predicted = reference.heldout.features.logits.argmax(1)
+        record["heldout_accuracy"] = (predicted == labels).float().mean().item()
+    return record

@@ -1,0 +1,176 @@
+"""Train one run: from its address to its snapshots, its final state and its log."""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from atbench import plan, provenance
+from atbench.cells import FINAL, Run
+from atbench.data import ImageSet, load
+from atbench.data.batches import Batches
+from atbench.device import choose, cpu_seconds, describe
+from atbench.errors import UserError
+from atbench.models.weights import build, save_weights
+from atbench.records import digest, read_json, write_atomically, write_json
+from atbench.seeds import seed_of
+from atbench.training.loop import Trainer, TrainingFailure
+from atbench.training.objectives import OBJECTIVES
+
+LOG_EVERY = 20  # batches between lines of train.jsonl
+
+
+def train(run: Run) -> None:
+    """Train ``run`` and write its snapshots, ``state.pt``, ``train.jsonl`` and ``config.json``.
+
+    Work in progress lives in ``<run>/resume/``, keyed by the configuration's digest: an interrupted job continues
+    from its last snapshot, a changed configuration starts over. Raises UserError for bad input, a parent run of another
+    configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``.
+    """
+    startup = cpu_seconds()
+    benchmark = plan.of_run(run)
+    config = plan.training_slice(benchmark, run)
+    device = choose(benchmark.sizes["threads"])
+    images = load(config["data"], "train")
+    trainer = new_trainer(config, images, device)
+    start_from_parent(trainer, config, plan.parents(benchmark, run))
+    scratch = Scratch(run, digest(config))
+    scratch.restore(trainer)
+    run.path.joinpath("failure.json").unlink(missing_ok=True)
+    batches = Batches(images, config["batch_size"], (*config["seed_names"], "batches"), config["flip"])
+    print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
+    try:
+        for step, end in config["snapshots"].items():
+            train_until(trainer, batches, end, scratch.log)
+            scratch.keep(trainer, step)
+    except TrainingFailure as failure:
+        method = {
+            "method": run.method,
+            "reason": str(failure),
+            "values": {k: repr(v) for k, v in failure.values.items()},
+        }
+        write_json(run.path / "failure.json", method)
+        raise UserError(f"{run}: method {run.method}: {failure}") from failure
+    scratch.publish(trainer, config["snapshots"])
+    seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
+    write_json(run.path / "config.json", _config_record(config, images, trainer, seconds, device))
+
+
+def new_trainer(config: dict, images: ImageSet, device: torch.device) -> Trainer:
+    """A trainer with named initial weights. Raises UserError when network and images do not fit."""
+    arguments = dict(config["network"])
+    if config["conditional"]:
+        if not images.num_classes:
+            raise UserError(f"data {images.name}: a class-conditional suite needs class sub-folders")
+        arguments["num_classes"] = images.num_classes
+    shape = tuple(images.images.shape[1:])
+    wanted = (arguments.get("in_channels", arguments.get("channels")), *[arguments["image_size"]] * 2)
+    if shape != wanted:
+        raise UserError(f"data {images.name}: images of shape {shape}, but the model takes {wanted}")
+    torch.manual_seed(seed_of(*config["seed_names"], "init"))  # initialisation knows only the global generator
+    network = OBJECTIVES[config["objective"]].network
+    return Trainer(build(network, arguments), config | {"network": arguments}, device)
+
+
+def start_from_parent(trainer: Trainer, config: dict, parents: dict[str, Run]) -> None:
+    """Load the state that a run ``continues``, or the weights that it has as ``init``."""
+    for link, parent in parents.items():
+        state = load_state(parent.state)
+        if state["digest"] != config[link]["digest"]:
+            raise UserError(f"{parent.state}: made by another configuration than the present one; rerun its training")
+        trainer.load(state) if link == "continues" else trainer.load_weights(state)
+
+
+def load_state(path: Path) -> dict:
+    """Read a training state without executing anything in it. Raises UserError naming the file."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # torch reports a damaged archive by half a dozen types
+        raise UserError(f"{path}: not a readable training state ({' '.join(str(error).split())[:120]})") from error
+
+
+def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict]) -> None:
+    """Train up to ``end`` batches in all, appending a line to ``log`` every LOG_EVERY batches."""
+    start = trainer.counts["batches"]
+    for index in tqdm(range(start, end), desc="batches", disable=None):
+        shown = trainer.train_batch(*batches.batch(index))
+        if index % LOG_EVERY == 0 or index == end - 1:
+            log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
+
+
+class Scratch:
+    """The unpublished part of a run, ``<run>/resume/``: snapshots so far and the last good state.
+
+    Outputs appear only when the whole run is done, because Snakemake deletes those of a failed job.
+    """
+
+    def __init__(self, run: Run, key: str):
+        self.run, self.key = run, key
+        self.folder = run.path / "resume"
+        self.log: list[dict] = []
+
+    def restore(self, trainer: Trainer) -> None:
+        """Continue an interrupted run of the same configuration; throw away anything else."""
+        state_file = self.folder / "state.pt"
+        if state_file.exists():
+            state = load_state(state_file)
+            if state["digest"] == self.key:
+                trainer.load(state)
+                self.log = state["log"]
+                return
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def keep(self, trainer: Trainer, step: str) -> None:
+        """Set aside the averaged weights of a snapshot and the state to continue from."""
+        network = trainer.objective.network
+        save_weights(self.folder / f"{step}.safetensors", trainer.ema.module, network, trainer.config["network"])
+        state = trainer.state() | {"digest": self.key, "log": self.log}
+        write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))
+
+    def publish(self, trainer: Trainer, snapshots: dict[str, int]) -> None:
+        """Move everything to its place and forget the scratch folder."""
+        for step in snapshots:
+            weights = self.run.weights(step)
+            weights.parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / f"{step}.safetensors").replace(weights)
+        (self.folder / "state.pt").replace(self.run.state)
+        lines = "".join(json.dumps(line) + "\n" for line in self.log)
+        write_atomically(self.run.path / FINAL / "train.jsonl", lambda temporary: temporary.write_text(lines))
+        shutil.rmtree(self.folder)
+
+
+def counts_at(counts: dict, batches: int) -> dict:
+    """The three counters at a snapshot of a run that ended at ``counts``: updates per batch are constant within it."""
+    updates = batches * counts["updates"] // counts["batches"]
+    return {"batches": batches, "updates": updates, "gradient_evals": updates}
+
+
+def trained(run: Run) -> dict:
+    """The ``config.json`` of a finished run, checked against the present configuration."""
+    record = read_json(run.path / "config.json")
+    expected = plan.training_digest(plan.of_run(run), run)
+    if record.get("digest") != expected:
+        raise UserError(f"{run}/config.json: digest {record.get('digest')} is not {expected}; rerun its training")
+    return record
+
+
+def _config_record(config: dict, images: ImageSet, trainer: Trainer, seconds: dict, device: torch.device) -> dict:
+    return {
+        "digest": digest(config),
+        "slice": config,
+        "data": {"name": images.name, "hash": images.hash, "images": len(images)},
+        "counts": trainer.counts,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "seconds": seconds,
+        "provenance": provenance.commit()
+        | {
+            "versions": provenance.versions(),
+            "device": describe(device),
+            "threads": torch.get_num_threads(),
+            "sources": {"training": provenance.source_hash("training")},
+        },
+    }

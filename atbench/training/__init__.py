@@ -1,0 +1,1 @@
+"""Training: objectives x perturbations in one loop."""

@@ -1,0 +1,21 @@
+"""What an objective freezes for one batch, before the inner updates start."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything random or expensive of one batch, fixed for all of its inner updates.
+
+    The perturbation acts on ``state``; ``sigma`` is the noise level of each sample there.
+    """
+
+    x0: Tensor  # (N, C, H, W) clean images
+    state: Tensor  # (N, C, H, W) the network's unperturbed input, x_t
+    sigma: Tensor  # (N, 1, 1, 1) noise level of the state
+    weights: Tensor  # (N,) importance weights of the timesteps
+    labels: Tensor | None  # (N,) class indices
+    t: Tensor  # (N,) timestep indices
+    eps: Tensor  # (N, C, H, W) the noise inside the state

@@ -1,0 +1,45 @@
+"""Classification: trains the small network whose features measure the distances."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from atbench.noise import uniform
+from atbench.training.draw import Draw
+
+SHIFT = 1  # pixels by which an image may be moved in each direction, so that features tolerate it
+
+
+class Classify:
+    """Cross-entropy per sample on randomly shifted images; a delta would act on the image itself (noise level one)."""
+
+    network = "digits-classifier"
+
+    def __init__(self, config: dict):
+        pass
+
+    def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
+        """Shift every image by its own offset drawn by name."""
+        offsets = (uniform((len(x0), 2), *names, "shift") * (2 * SHIFT + 1)).long().tolist()
+        padded = F.pad(x0, [SHIFT] * 4, value=-1.0)  # -1 is the digits' background
+        size = x0.shape[-1]
+        crops = [image[:, i : i + size, j : j + size] for image, (i, j) in zip(padded, offsets)]
+        ones = torch.ones(len(x0), 1, 1, 1, device=x0.device)
+        zeros = torch.zeros(len(x0), dtype=torch.long, device=x0.device)
+        return Draw(x0, torch.stack(crops), ones, ones.flatten(), labels, zeros, torch.zeros_like(x0))
+
+    def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
+        """Per-sample cross-entropy (N,); there is no target that could follow delta."""
+        return {"loss": F.cross_entropy(model(draw.state + delta), draw.labels, reduction="none")}
+
+    def observe(self, draw: Draw, losses: Tensor) -> None:
+        pass
+
+    def after_update(self, model: nn.Module) -> None:
+        pass
+
+    def state(self) -> dict:
+        return {}
+
+    def load(self, state: dict) -> None:
+        pass

@@ -1,0 +1,56 @@
+"""Noise prediction with learned variance: the training objective of ADM (protocol sections 1.2 and 2)."""
+
+from torch import Tensor, nn
+
+from atbench.diffusion.process import Process
+from atbench.diffusion.schedule import cosine_schedule
+from atbench.noise import gaussian, uniform
+from atbench.training.draw import Draw
+from atbench.training.timesteps import TIMESTEPS
+
+
+class NoisePrediction:
+    """L = mean (target - eps_theta(x_t + delta, t))^2 + vb, per sample.
+
+    The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta / sigma_t),
+    so the implied x0 is unchanged. The vb term trains the variance alone (its eps is detached) at the perturbed state.
+    """
+
+    network = "unet"
+
+    def __init__(self, config: dict):
+        self.process = Process(cosine_schedule())
+        self.timesteps = TIMESTEPS[config["timesteps"]](self.process.num_steps)
+        self.conditional = config["conditional"]
+
+    def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
+        """Draw t and eps by name and noise the batch."""
+        t, weights = self.timesteps.draw(uniform((len(x0),), *names, "t"))
+        eps = gaussian(x0.shape, *names, "eps").to(x0)
+        t, weights = t.to(x0.device), weights.to(x0)
+        state = self.process.q_sample(x0, t, eps)
+        sigma = self.process.sigma(t, x0)
+        return Draw(x0, state, sigma, weights, labels if self.conditional else None, t, eps)
+
+    def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
+        """Per-sample terms (N,): ``loss`` = ``mse`` + ``vb``; differentiable in delta through the network's input."""
+        x_t = draw.state + delta
+        eps_hat, v = model(x_t, self.process.timesteps[draw.t], draw.labels).float().chunk(2, dim=1)
+        # The published `delta_detach`: the target and the posterior see delta as a constant.
+        target = draw.eps + delta.detach() / draw.sigma if follow else draw.eps
+        mse = (target - eps_hat).square().mean(dim=(1, 2, 3))
+        vb = self.process.vb_term(draw.x0, x_t.detach(), draw.t, eps_hat.detach(), v)
+        return {"loss": mse + vb, "mse": mse, "vb": vb}
+
+    def observe(self, draw: Draw, losses: Tensor) -> None:
+        """Let the timestep sampler learn from the losses of an inner update."""
+        self.timesteps.observe(draw.t, losses)
+
+    def after_update(self, model: nn.Module) -> None:
+        pass
+
+    def state(self) -> dict:
+        return self.timesteps.state()
+
+    def load(self, state: dict) -> None:
+        self.timesteps.load(state)

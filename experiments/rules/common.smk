@@ -1,0 +1,70 @@
+# What the rules share: the validated configuration and the names that follow from it. Only atbench's torch-free modules.
+import os
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from atbench import cells as addresses
+from atbench import config as files
+from atbench import plan
+from atbench.device import DEVICE_VARIABLE, has_gpu
+from atbench.errors import UserError
+from atbench.records import digest
+from atbench.report.outputs import outputs
+
+
+def or_stop(function, *arguments, **options):
+    """Call into atbench; a user's mistake stops the workflow with its one line instead of a traceback."""
+    try:
+        return function(*arguments, **options)
+    except UserError as error:
+        sys.exit(f"atbench: {error}")
+
+
+or_stop(files.validate, dict(config), "configuration (experiments/config.yaml and --config)", "config")
+
+SCALE = config["scale"]
+SUITES = config["suites"]
+BENCHMARK = or_stop(files.load, SCALE)
+SEEDS = config.get("seeds")
+CACHED = bool(config.get("cached"))
+ROOT = f"{addresses.RELEASED if CACHED else addresses.ROOT}/{SCALE}"
+
+# A cell named on the command line is wanted alone; otherwise one job evaluates all cells of a run.
+ONE_CELL = config.get("grain") == "cell" or any(map(addresses.is_cell, sys.argv))
+
+# Jobs inherit the device through the environment, so that it stays out of the rules' parameters.
+os.environ.setdefault(DEVICE_VARIABLE, config.get("device", "auto"))
+GPU = int(has_gpu())
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
+
+
+def runs_of(suite):
+    return or_stop(plan.runs, BENCHMARK, suite, SEEDS)
+
+
+def cells_of(suite):
+    return [str(cell) for run in runs_of(suite) for cell in or_stop(plan.cells, BENCHMARK, run)]
+
+
+def existing(paths):
+    """In cached mode only what is there: a missing cell becomes a dash, not a job."""
+    paths = [path.replace(f"{addresses.ROOT}/", f"{addresses.RELEASED}/", 1) for path in paths] if CACHED else paths
+    return [path for path in paths if not CACHED or Path(path).exists()]
+
+
+EVERY_CELL = existing([path for suite in SUITES for path in cells_of(suite)])
+REPORT = [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, SUITES)]
+
+
+wildcard_constraints:
+    suite=addresses.NAME,
+    method=addresses.NAME,
+    seed=r"\d+",
+    step=addresses.STEP,
+    sampler=addresses.NAME,
+    nfe=r"\d+",

@@ -1,0 +1,159 @@
+# Training, reference and evaluation. The shell lines stay short: a change in their text reruns every job of the rule.
+EXTRACTOR = plan.extractor_run(BENCHMARK)
+REFERENCE = str(plan.reference_path(BENCHMARK))
+ROWS = str(plan.rows_path(BENCHMARK))
+TUNED_SUITES = [suite for suite in BENCHMARK.sizes["tuned"] if suite != EXTRACTOR.suite]
+
+
+def run_at(wildcards, suite, method):
+    return addresses.Run(SCALE, suite, method, int(wildcards.seed))
+
+
+def parent_state(wildcards, suite, method):
+    return [str(parent.state) for parent in plan.parents(BENCHMARK, run_at(wildcards, suite, method)).values()]
+
+
+def training_key(wildcards, suite, method):
+    return plan.training_digest(BENCHMARK, run_at(wildcards, suite, method))
+
+
+def evaluation_key(wildcards, suite, method):
+    """One key for every cell of a run: the job itself skips the cells that are current."""
+    run = run_at(wildcards, suite, method)
+    return digest([training_key(wildcards, suite, method), plan.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
+
+
+def weights_of(run_path, steps):
+    return [f"{run_path}/{step}/weights.safetensors" for step in steps]
+
+
+def train_and_evaluate(run):
+    """Seed-free path of a run, its steps, its cells below that path and the suffix of its rules' names."""
+    path = str(run.path.with_name("seed{seed}"))
+    steps = list(or_stop(plan.snapshots, BENCHMARK, run))
+    grid = [cell.path.relative_to(run.path) for cell in or_stop(plan.cells, BENCHMARK, run)]
+    return path, steps, [f"{path}/{cell}" for cell in grid], f"{run.suite}_{run.method}".replace("-", "_")
+
+
+DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
+CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(plan.tuning_runs, BENCHMARK, suite)}
+
+for run in (DECLARED | CANDIDATES).values():
+    PATH, STEPS, GRID, NAME = train_and_evaluate(run)
+
+    rule:
+        name:
+            f"train_{NAME}"
+        input:
+            partial(parent_state, suite=run.suite, method=run.method),
+        output:
+            weights_of(PATH, STEPS),
+            f"{PATH}/final/state.pt",
+            f"{PATH}/final/train.jsonl",
+            f"{PATH}/config.json",
+        log:
+            f"{PATH}/train.log",
+        benchmark:
+            f"{PATH}/train.tsv"
+        params:
+            run=PATH,
+            key=partial(training_key, suite=run.suite, method=run.method),
+        threads: BENCHMARK.sizes["threads"]
+        resources:
+            gpu=GPU,
+        conda:
+            "../../environment.yml"
+        shell:
+            "python -m atbench train {params.run} > {log} 2>&1"
+
+    if GRID:
+
+        rule:
+            name:
+                f"evaluate_{NAME}"
+            input:
+                weights_of(PATH, STEPS),
+                f"{PATH}/config.json",
+                REFERENCE,
+            output:
+                update(GRID),
+            log:
+                f"{PATH}/evaluate.log",
+            params:
+                key=partial(evaluation_key, suite=run.suite, method=run.method),
+            threads: BENCHMARK.sizes["threads"]
+            resources:
+                gpu=GPU,
+            conda:
+                "../../environment.yml"
+            shell:
+                "python -m atbench evaluate {output} > {log} 2>&1"
+
+        rule:
+            name:
+                f"cell_{NAME}"
+            input:
+                weights_of(PATH, STEPS),
+                f"{PATH}/config.json",
+                REFERENCE,
+            output:
+                f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
+            log:
+                f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
+            params:
+                key=partial(evaluation_key, suite=run.suite, method=run.method),
+            threads: BENCHMARK.sizes["threads"]
+            resources:
+                gpu=GPU,
+            conda:
+                "../../environment.yml"
+            shell:
+                "python -m atbench evaluate {output} > {log} 2>&1"
+
+        workflow.ruleorder(*[f"{kind}_{NAME}" for kind in (("cell", "evaluate") if ONE_CELL else ("evaluate", "cell"))])
+
+
+rule reference:
+    input:
+        str(EXTRACTOR.weights()),
+    output:
+        REFERENCE,
+        ROWS,
+    log:
+        str(Path(ROWS).with_suffix(".log")),
+    params:
+        scale=SCALE,
+        key=digest([plan.training_digest(BENCHMARK, EXTRACTOR), plan.judging_slice(BENCHMARK, EXTRACTOR)]),
+    threads: BENCHMARK.sizes["threads"]
+    resources:
+        gpu=GPU,
+    conda:
+        "../../environment.yml"
+    shell:
+        "python -m atbench reference --scale {params.scale} > {log} 2>&1"
+
+
+# The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.
+for suite in TUNED_SUITES:
+
+    rule:
+        name:
+            f"tune_{suite}".replace("-", "_")
+        input:
+            [str(cell) for run in plan.tuning_runs(BENCHMARK, suite) for cell in plan.cells(BENCHMARK, run)],
+        output:
+            f"{ROOT}/tuning/{suite}.json",
+        log:
+            f"{ROOT}/tuning/{suite}.log",
+        params:
+            scale=SCALE,
+            suite=suite,
+        conda:
+            "../../environment.yml"
+        shell:
+            "python -m atbench tune --scale {params.scale} {params.suite} > {log} 2>&1"
+
+
+rule tune:
+    input:
+        expand(f"{ROOT}/tuning/{{suite}}.json", suite=TUNED_SUITES),
