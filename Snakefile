@@ -25,10 +25,10 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         REPORT,
         EVERY_CELL,
-    default_target: True
 
 
 rule cells:

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from atbench import cells, plan
+from atbench import cells
 from atbench.config import EXPERIMENTS, load, read_yaml, validate
 from atbench.errors import UserError
 
@@ -72,9 +72,12 @@ def report(options: argparse.Namespace) -> None:
     """Write tables and figures."""
     from atbench.report.build import build
 
-    only = [str(Path(path).relative_to(options.root)) for path in options.only] or None
-    benchmark = load(options.scale)
-    for path in build(benchmark, Path(options.root), suites_of(options), options.seeds, only=only):
+    root = tree(options)
+    for path in options.only:
+        if not Path(path).is_relative_to(root):
+            raise UserError(f"--only {path}: not below {root}")
+    only = [str(Path(path).relative_to(root)) for path in options.only] or None
+    for path in build(load(options.scale), root, suites_of(options), options.seeds, only=only):
         print(path)
 
 
@@ -97,7 +100,9 @@ def compare(options: argparse.Namespace) -> int:
     from atbench.report.compare import compare
 
     local, released = Path(cells.ROOT, options.scale), Path(cells.RELEASED, options.scale)
-    return compare(load(options.scale), local, released, suites_of(options))
+    text, code = compare(load(options.scale), local, released, suites_of(options))
+    print(text)
+    return code
 
 
 def release(options: argparse.Namespace) -> None:
@@ -153,8 +158,7 @@ def parser() -> argparse.ArgumentParser:
     exporting.add_argument("cell")
     exporting.add_argument("file", help="npz to write")
     exporting.add_argument("--count", type=int, default=1024, help="number of images")
-    reporting = verb(report, "scale", "suites")
-    reporting.add_argument("--root", required=True, help="results tree to read and write, e.g. results/laptop")
+    reporting = verb(report, "scale", "suites", "tree")
     reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
     reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
     showing = verb(status, "scale", "suites", "tree")

@@ -96,11 +96,20 @@ def judging_slice(benchmark: Benchmark, run: Run) -> dict:
     name = run.suite.removeprefix(TUNE_PREFIX)
     return {
         "data": suite["size"].get("data", benchmark.sizes["data"]),
-        **benchmark.sizes["evaluation"],
+        **scale_judging(benchmark),
         # Names behind latents, labels and step noise: the same for every method and NFE.
         "seed_names": [name, run.seed],
-        "extractor": _reference(benchmark, extractor_run(benchmark)),
     }
+
+
+def digests(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
+    """The ``config`` block of a current cell."""
+    return {"training": training_digest(benchmark, cell.run), "evaluation": evaluation_digest(benchmark, cell)}
+
+
+def scale_judging(benchmark: Benchmark) -> dict:
+    """The part of judging that the whole scale shares: counts, metric options and the extractor."""
+    return {**benchmark.sizes["evaluation"], "extractor": _extractor(benchmark)}
 
 
 def training_digest(benchmark: Benchmark, run: Run) -> str:
@@ -111,9 +120,10 @@ def evaluation_digest(benchmark: Benchmark, cell: Cell) -> str:
     return digest(evaluation_slice(benchmark, cell))
 
 
-def extractor_run(benchmark: Benchmark) -> Run:
-    """The run that trains the scale's feature extractor."""
-    return Run(benchmark.scale, "extractor", benchmark.sizes["extractor"], 0)
+def extractor_run(benchmark: Benchmark) -> Run | None:
+    """The run that trains the scale's feature extractor; None for a pretrained one, whose weights are a file."""
+    name = benchmark.sizes["extractor"]
+    return Run(benchmark.scale, "extractor", name, 0) if name in benchmark.methods else None
 
 
 def parents(benchmark: Benchmark, run: Run) -> dict[str, Run]:
@@ -121,9 +131,10 @@ def parents(benchmark: Benchmark, run: Run) -> dict[str, Run]:
     suite, method, _ = _resolved(benchmark, run)
     if "continues" in method:
         return {"continues": replace(run, method=method["continues"])}
-    if suite["init"] == "scratch":
+    init = suite["size"].get("init", suite["init"])  # a scale may start from another run than the suite's own
+    if init == "scratch":
         return {}
-    init_suite, init_method = suite["init"].split("/")
+    init_suite, init_method = init.split("/")
     return {"init": Run(run.scale, init_suite, init_method, run.seed, run.root)}
 
 
@@ -151,6 +162,11 @@ def is_tuning(run: Run) -> bool:
 def _reference(benchmark: Benchmark, run: Run) -> dict:
     """How a slice names another run: by address within the scale and by digest, so that digests chain."""
     return {"run": f"{run.suite}/{run.method}/seed{run.seed}", "digest": training_digest(benchmark, run)}
+
+
+def _extractor(benchmark: Benchmark) -> dict:
+    run = extractor_run(benchmark)
+    return {"pretrained": benchmark.sizes["extractor"]} if run is None else _reference(benchmark, run)
 
 
 def _base_method(run: Run) -> str:

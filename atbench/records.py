@@ -28,7 +28,7 @@ def file_hash(path: str | Path) -> str:
 
 
 def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename: readers see the old file or the whole new one."""
+    """Let ``write`` fill a temporary file beside ``path``, then rename: readers see the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -26,7 +25,7 @@ from atbench.metrics.names import DISTANCE_NAMES, METRICS, distance_name
 from atbench.metrics.reference import Reference, Statistics, build_reference, feature_statistics
 from atbench.metrics.score import check_options, score
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
-from atbench.models.classifier import DigitsClassifier
+from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
 
 OPTIONS = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
 
@@ -199,13 +198,19 @@ def test_nn_ratio_does_not_let_held_out_images_be_their_own_neighbours(digits):
 def test_classifier_takes_grey_and_colour_images_of_all_sizes(size, channels):
     model = DigitsClassifier(image_size=size, channels=channels, num_classes=7)
     features, logits = model.features_and_logits(torch.zeros(2, channels, size, size))
-    assert features.shape == (2, model.embedding_channels) == (2, 64)
+    assert features.shape == (2, model.embedding_channels) == (2, 128)
     assert logits.shape == (2, 7)
     assert model(torch.zeros(1, channels, size, size)).shape == (1, 7)
 
 
-def test_classifier_size_is_as_documented():
-    assert sum(p.numel() for p in DigitsClassifier().parameters()) == 57_266
+def test_classifier_features_keep_their_position():
+    model = DigitsClassifier(dropout=0.0).eval()
+    image = torch.full((1, 1, 8, 8), -1.0)
+    left, right = image.clone(), image.clone()
+    left[..., 3, 1], right[..., 3, 6] = 1.0, 1.0
+    features = model.features_and_logits(torch.cat([left, right]))[0].reshape(2, -1, 2, 2)
+    assert features.shape[1] * 4 == EMBEDDING_CHANNELS
+    assert not torch.allclose(features[0], features[1])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +223,7 @@ def test_classifier_refuses_bad_arguments(argument):
 
 def test_features_do_not_depend_on_how_many_images_are_asked_for(digits, extractor):
     everything = extractor(digits[0][:600])
-    assert everything.features.shape == (600, 64) and everything.features.dtype == torch.float32
+    assert everything.features.shape == (600, 128) and everything.features.dtype == torch.float32
     for count in (1, 7, 255, 256, 257, 599):
         part = extractor(digits[0][:count])
         assert torch.equal(part.features, everything.features[:count])
@@ -351,12 +356,10 @@ def test_reference_needs_enough_training_images_for_a_chunk(digits, extractor):
 # Scores ----------------------------------------------------
 
 
-def test_score_has_the_documented_keys_repeats_exactly_and_is_fast(reference, digits):
+def test_score_has_the_documented_keys_and_repeats_exactly(reference, digits):
     images, features = digits[0][:1024], reference.train.features[:1024]
     first = score(images, features, reference, OPTIONS)
-    start = time.perf_counter()
     second = score(images, features, reference, OPTIONS)
-    assert time.perf_counter() - start < 5  # a guard against a change of order, not a measurement
     assert first == second and tuple(sorted(first)) == tuple(sorted(METRICS))
     assert all(type(value) is float and np.isfinite(value) for value in first.values())
     assert first["fd_cleanfid"] == pytest.approx(first["fd"], rel=1e-4)

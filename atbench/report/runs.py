@@ -21,7 +21,8 @@ def collect_runs(benchmark: Benchmark, root: Path, suites: list[str], seeds: lis
     """
     runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
     extractor = plan.extractor_run(benchmark)
-    rows = [_row(benchmark, root, run) for run in ([extractor] if extractor not in runs else []) + runs]
+    first = [] if extractor is None or extractor in runs else [extractor]
+    rows = [_row(benchmark, root, run) for run in first + runs]
     return pd.DataFrame(rows, columns=COLUMNS).fillna({"seconds_training": 0.0, "seconds_startup": 0.0})
 
 

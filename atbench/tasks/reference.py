@@ -1,9 +1,12 @@
 """Build what every cell is compared with: the features of the real images, and the rows that bracket all scores."""
 
+import os
+
 from atbench import plan, provenance
 from atbench.config import Benchmark
 from atbench.data import load
 from atbench.device import choose, cpu_seconds, describe
+from atbench.errors import UserError
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.extractors import load_extractor
 from atbench.metrics.features import Extractor, feature_rank
@@ -13,9 +16,11 @@ from atbench.records import write_json
 from atbench.seeds import seed_of
 from atbench.tasks.train import trained
 
+EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # path of a pretrained extractor's weights
+
 
 def reference(benchmark: Benchmark) -> None:
-    """Write the reference features and ``...-rows.json``: floor, held-out and ceiling rows and the extractor's record."""
+    """Write the reference features and ``...-rows.json``: floor, held-out, ceiling rows and the extractor's record."""
     startup = cpu_seconds()
     device = choose(benchmark.sizes["threads"])
     data, evaluation = benchmark.sizes["data"], benchmark.sizes["evaluation"]
@@ -49,10 +54,17 @@ def reference(benchmark: Benchmark) -> None:
 
 
 def scale_extractor(benchmark: Benchmark, device) -> Extractor:
-    """The extractor that the scale's extractor run trained. Raises UserError when it is stale or missing."""
-    run = plan.extractor_run(benchmark)
-    trained(run)
-    return load_extractor(benchmark.sizes["extractor"], run.weights(), device)
+    """The scale's extractor: trained by its own run, or pretrained in the file that ATBENCH_EXTRACTOR names.
+
+    Raises UserError when the run is stale or missing, or the variable is not set.
+    """
+    name, run = benchmark.sizes["extractor"], plan.extractor_run(benchmark)
+    if run is not None:
+        trained(run)
+        return load_extractor(name, run.weights(), device)
+    if EXTRACTOR_VARIABLE not in os.environ:
+        raise UserError(f"extractor {name}: set {EXTRACTOR_VARIABLE} to the file of its weights")
+    return load_extractor(name, os.environ[EXTRACTOR_VARIABLE], device)
 
 
 def extractor_record(extractor: Extractor, reference: Reference, labels) -> dict:

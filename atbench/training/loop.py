@@ -33,7 +33,8 @@ class Trainer:
     def train_batch(self, x0: Tensor, labels: Tensor | None) -> dict[str, float]:
         """All inner updates of one batch; x0 (N, C, H, W) in [-1, 1]. Returns what the log shows.
 
-        One backward pass serves both the parameters and delta. Raises TrainingFailure when a loss or gradient is not finite.
+        One backward pass serves both the parameters and delta. Raises TrainingFailure for a loss or gradient that is
+        not finite.
         """
         index = self.counts["batches"]
         names = (*self.config["seed_names"], "train", index)  # of every draw; the same for all methods

@@ -31,6 +31,8 @@ SUITES = config["suites"]
 BENCHMARK = or_stop(files.load, SCALE)
 SEEDS = config.get("seeds")
 CACHED = bool(config.get("cached"))
+if CACHED:  # only what was released can be drawn
+    SUITES = [suite for suite in SUITES if Path(addresses.RELEASED, SCALE, suite).is_dir()]
 ROOT = f"{addresses.RELEASED if CACHED else addresses.ROOT}/{SCALE}"
 
 # A cell named on the command line is wanted alone; otherwise one job evaluates all cells of a run.
@@ -57,8 +59,54 @@ def existing(paths):
     return [path for path in paths if not CACHED or Path(path).exists()]
 
 
+def run_at(wildcards, suite, method):
+    return addresses.Run(SCALE, suite, method, int(wildcards.seed))
+
+
+def parent_state(wildcards, suite, method):
+    return [str(parent.state) for parent in plan.parents(BENCHMARK, run_at(wildcards, suite, method)).values()]
+
+
+def training_key(wildcards, suite, method):
+    return plan.training_digest(BENCHMARK, run_at(wildcards, suite, method))
+
+
+def evaluation_key(wildcards, suite, method):
+    """One key for every cell of a run: the job itself skips the cells that are current."""
+    run = run_at(wildcards, suite, method)
+    return digest([training_key(wildcards, suite, method), plan.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
+
+
+def weights_of(run_path, steps):
+    return [f"{run_path}/{step}/weights.safetensors" for step in steps]
+
+
+def train_and_evaluate(run):
+    """Seed-free path of a run, its steps, its cells below that path and the suffix of its rules' names."""
+    path = str(run.path.with_name("seed{seed}"))
+    steps = list(or_stop(plan.snapshots, BENCHMARK, run))
+    grid = [cell.path.relative_to(run.path) for cell in or_stop(plan.cells, BENCHMARK, run)]
+    return path, steps, [f"{path}/{cell}" for cell in grid], f"{run.suite}_{run.method}".replace("-", "_")
+
+
+def artefacts_of(suites):
+    return [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, suites)]
+
+
+def labelled(path):
+    """A table or figure with its place in Snakemake's HTML report."""
+    stem, kind = Path(path).stem, Path(path).suffix[1:]
+    suite = max((name for name in SUITES if stem.startswith(name)), key=len, default="all suites")
+    return report(
+        path,
+        caption=f"../captions/{Path(path).parent.name}.rst",
+        category=BENCHMARK.suites.get(suite, {"title": suite})["title"],
+        labels={"artefact": stem, "format": kind},
+    )
+
+
 EVERY_CELL = existing([path for suite in SUITES for path in cells_of(suite)])
-REPORT = [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, SUITES)]
+REPORT = artefacts_of(SUITES)
 
 
 wildcard_constraints:

@@ -2,37 +2,7 @@
 EXTRACTOR = plan.extractor_run(BENCHMARK)
 REFERENCE = str(plan.reference_path(BENCHMARK))
 ROWS = str(plan.rows_path(BENCHMARK))
-TUNED_SUITES = [suite for suite in BENCHMARK.sizes["tuned"] if suite != EXTRACTOR.suite]
-
-
-def run_at(wildcards, suite, method):
-    return addresses.Run(SCALE, suite, method, int(wildcards.seed))
-
-
-def parent_state(wildcards, suite, method):
-    return [str(parent.state) for parent in plan.parents(BENCHMARK, run_at(wildcards, suite, method)).values()]
-
-
-def training_key(wildcards, suite, method):
-    return plan.training_digest(BENCHMARK, run_at(wildcards, suite, method))
-
-
-def evaluation_key(wildcards, suite, method):
-    """One key for every cell of a run: the job itself skips the cells that are current."""
-    run = run_at(wildcards, suite, method)
-    return digest([training_key(wildcards, suite, method), plan.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
-
-
-def weights_of(run_path, steps):
-    return [f"{run_path}/{step}/weights.safetensors" for step in steps]
-
-
-def train_and_evaluate(run):
-    """Seed-free path of a run, its steps, its cells below that path and the suffix of its rules' names."""
-    path = str(run.path.with_name("seed{seed}"))
-    steps = list(or_stop(plan.snapshots, BENCHMARK, run))
-    grid = [cell.path.relative_to(run.path) for cell in or_stop(plan.cells, BENCHMARK, run)]
-    return path, steps, [f"{path}/{cell}" for cell in grid], f"{run.suite}_{run.method}".replace("-", "_")
+TUNED_SUITES = [suite for suite in BENCHMARK.sizes["tuned"] if suite in BENCHMARK.suites and BENCHMARK.suites[suite]["samplers"]]
 
 
 DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
@@ -55,14 +25,14 @@ for run in (DECLARED | CANDIDATES).values():
             f"{PATH}/train.log",
         benchmark:
             f"{PATH}/train.tsv"
-        params:
-            run=PATH,
-            key=partial(training_key, suite=run.suite, method=run.method),
+        conda:
+            "../../environment.yml"
         threads: BENCHMARK.sizes["threads"]
         resources:
             gpu=GPU,
-        conda:
-            "../../environment.yml"
+        params:
+            run=PATH,
+            key=partial(training_key, suite=run.suite, method=run.method),
         shell:
             "python -m atbench train {params.run} > {log} 2>&1"
 
@@ -79,13 +49,13 @@ for run in (DECLARED | CANDIDATES).values():
                 update(GRID),
             log:
                 f"{PATH}/evaluate.log",
-            params:
-                key=partial(evaluation_key, suite=run.suite, method=run.method),
+            conda:
+                "../../environment.yml"
             threads: BENCHMARK.sizes["threads"]
             resources:
                 gpu=GPU,
-            conda:
-                "../../environment.yml"
+            params:
+                key=partial(evaluation_key, suite=run.suite, method=run.method),
             shell:
                 "python -m atbench evaluate {output} > {log} 2>&1"
 
@@ -100,13 +70,13 @@ for run in (DECLARED | CANDIDATES).values():
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
             log:
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
-            params:
-                key=partial(evaluation_key, suite=run.suite, method=run.method),
+            conda:
+                "../../environment.yml"
             threads: BENCHMARK.sizes["threads"]
             resources:
                 gpu=GPU,
-            conda:
-                "../../environment.yml"
+            params:
+                key=partial(evaluation_key, suite=run.suite, method=run.method),
             shell:
                 "python -m atbench evaluate {output} > {log} 2>&1"
 
@@ -115,20 +85,20 @@ for run in (DECLARED | CANDIDATES).values():
 
 rule reference:
     input:
-        str(EXTRACTOR.weights()),
+        [str(EXTRACTOR.weights())] if EXTRACTOR else [],
     output:
         REFERENCE,
         ROWS,
     log:
         str(Path(ROWS).with_suffix(".log")),
-    params:
-        scale=SCALE,
-        key=digest([plan.training_digest(BENCHMARK, EXTRACTOR), plan.judging_slice(BENCHMARK, EXTRACTOR)]),
+    conda:
+        "../../environment.yml"
     threads: BENCHMARK.sizes["threads"]
     resources:
         gpu=GPU,
-    conda:
-        "../../environment.yml"
+    params:
+        scale=SCALE,
+        key=digest([BENCHMARK.sizes["data"], plan.scale_judging(BENCHMARK)]),
     shell:
         "python -m atbench reference --scale {params.scale} > {log} 2>&1"
 
@@ -145,11 +115,11 @@ for suite in TUNED_SUITES:
             f"{ROOT}/tuning/{suite}.json",
         log:
             f"{ROOT}/tuning/{suite}.log",
+        conda:
+            "../../environment.yml"
         params:
             scale=SCALE,
             suite=suite,
-        conda:
-            "../../environment.yml"
         shell:
             "python -m atbench tune --scale {params.scale} {params.suite} > {log} 2>&1"
 

@@ -1,23 +1,7 @@
 # Tables and figures, a job per suite, and the tidy file of all cells. They read JSON only.
 SEED_OPTION = " ".join(["--seeds", *map(str, SEEDS)]) if SEEDS else ""
+WHERE = "--released" if CACHED else ""
 ROWS_FILE = existing([str(plan.rows_path(BENCHMARK))])
-
-
-def artefacts_of(suites):
-    return [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, suites)]
-
-
-def labelled(path):
-    """A table or figure with its place in Snakemake's HTML report."""
-    stem, kind = Path(path).stem, Path(path).suffix[1:]
-    suite = max((name for name in SUITES if stem.startswith(name)), key=len, default="all suites")
-    return report(
-        path,
-        caption=f"../captions/{'table' if '/tables/' in path else 'figure'}.rst",
-        category=BENCHMARK.suites.get(suite, {"title": suite})["title"],
-        labels={"artefact": stem, "format": kind},
-    )
-
 
 for suite in SUITES:
 
@@ -39,15 +23,15 @@ for suite in SUITES:
             [labelled(path) for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")],
         log:
             f"{ROOT}/tables/{suite}.log",
+        conda:
+            "../../environment.yml"
         params:
             scale=SCALE,
             suite=suite,
-            root=ROOT,
+            where=WHERE,
             seeds=SEED_OPTION,
-        conda:
-            "../../environment.yml"
         shell:
-            "python -m atbench report --scale {params.scale} --root {params.root} --suites {params.suite} {params.seeds}"
+            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suite} {params.seeds}"
             " --only {output} > {log} 2>&1"
 
 
@@ -58,13 +42,13 @@ rule tidy:
         labelled(f"{ROOT}/tables/cells.csv"),
     log:
         f"{ROOT}/tables/cells.log",
+    conda:
+        "../../environment.yml"
     params:
         scale=SCALE,
         suites=SUITES,
-        root=ROOT,
+        where=WHERE,
         seeds=SEED_OPTION,
-    conda:
-        "../../environment.yml"
     shell:
-        "python -m atbench report --scale {params.scale} --root {params.root} --suites {params.suites} {params.seeds}"
+        "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"

@@ -17,7 +17,7 @@ BLOCK = 256  # images per forward pass
 
 
 class DigitsFeatures(FeatureExtractorBase):
-    """uint8 images (n, C, H, W) -> the requested ones of features (n, 64) and logits (n, k), float32."""
+    """uint8 images (n, C, H, W) -> the requested ones of features (n, 128) and logits (n, k), float32."""
 
     def __init__(self, name, features_list, feature_extractor_weights_path=None, **_):
         super().__init__(name, features_list)

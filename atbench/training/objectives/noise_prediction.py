@@ -12,8 +12,9 @@ from atbench.training.timesteps import TIMESTEPS
 class NoisePrediction:
     """L = mean (target - eps_theta(x_t + delta, t))^2 + vb, per sample.
 
-    The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta / sigma_t),
-    so the implied x0 is unchanged. The vb term trains the variance alone (its eps is detached) at the perturbed state.
+    The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta /
+    sigma_t), so the implied x0 is unchanged. The vb term trains the variance alone (its eps is detached), at the
+    perturbed state.
     """
 
     network = "unet"

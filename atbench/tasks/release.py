@@ -1,0 +1,56 @@
+"""Release: copy what a finished scale or suite shows into results/released, which git keeps."""
+
+import shutil
+from pathlib import Path
+
+from atbench import plan, provenance
+from atbench.cells import RELEASED, ROOT
+from atbench.config import Benchmark
+from atbench.errors import UserError
+from atbench.records import file_hash, read_cell, read_json, write_json
+from atbench.report.outputs import outputs
+
+MANIFEST = "manifest.json"
+
+
+def release(benchmark: Benchmark, suites: list[str]) -> None:
+    """Copy the cells, pictures, run records, reference rows, tables and figures of ``suites``, with a manifest.
+
+    Raises UserError when a cell is missing or was made by another configuration: only whole suites are released.
+    """
+    source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
+    names = sorted({name for suite in suites for name in suite_files(benchmark, suite)} | set(shared_files(benchmark)))
+    missing = [name for name in names if not (source / name).exists()]
+    if missing:
+        raise UserError(f"{source / missing[0]}: missing, and {len(missing) - 1} more; finish the suite first")
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
+    previous = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
+    files = previous | {name: file_hash(target / name) for name in names}
+    write_json(
+        target / MANIFEST, provenance.commit() | {"scale": benchmark.scale, "files": dict(sorted(files.items()))}
+    )
+    print(f"{target}: {len(names)} files of {', '.join(suites)}")
+
+
+def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
+    """Paths below the scale's folder of all that a suite's report reads and shows. Refuses stale cells."""
+    paths = []
+    for run in plan.runs(benchmark, suite):
+        paths.append(run.path / "config.json")
+        for cell in plan.cells(benchmark, run):
+            if cell.path.exists() and read_cell(cell.path)["config"] != plan.digests(benchmark, cell):
+                raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
+            paths += [cell.path, cell.path.with_suffix(".png")]
+    root = Path(ROOT, benchmark.scale)
+    return [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
+
+
+def shared_files(benchmark: Benchmark) -> list[str]:
+    """Files that belong to every suite: the reference rows, the extractor's record, finished tuning searches."""
+    root = Path(ROOT, benchmark.scale)
+    extractor = plan.extractor_run(benchmark)
+    paths = [plan.rows_path(benchmark), *sorted(root.glob("tuning/*.json"))]
+    paths += [] if extractor is None else [extractor.path / "config.json"]
+    return [str(path.relative_to(root)) for path in paths]

@@ -1,0 +1,42 @@
+"""Foreign samples: measure images made elsewhere as a row beside ours."""
+
+import re
+from pathlib import Path
+
+from atbench import provenance
+from atbench.cells import NAME, ROOT
+from atbench.config import Benchmark
+from atbench.data.samples_file import read_samples
+from atbench.device import choose, describe
+from atbench.errors import UserError
+from atbench.records import write_json
+from atbench.tasks.evaluate import Judge
+
+
+def score(benchmark: Benchmark, samples: Path, name: str) -> None:
+    """Write ``results/<scale>/foreign/<name>.json`` and print its numbers.
+
+    Raises UserError for a bad name, unreadable samples, images of another size, or fewer than the scale's own count:
+    every distance here is biased by the count, so a row of another one would not be comparable.
+    """
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
+    images = read_samples(samples)
+    wanted = benchmark.sizes["evaluation"]["samples"]
+    if len(images) < wanted:
+        raise UserError(
+            f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"
+        )
+    device = choose(benchmark.sizes["threads"])
+    judge = Judge(benchmark, device)
+    record = {
+        "name": name,
+        "samples": str(samples),
+        "metrics": judge.score(images[:wanted]),
+        "counts": {"samples": wanted, "given": len(images), "reference": judge.reference.counts["train"]},
+        "inputs": judge.inputs,
+        "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
+    }
+    path = Path(ROOT, benchmark.scale, "foreign", f"{name}.json")
+    write_json(path, record)
+    print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))

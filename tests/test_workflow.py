@@ -1,0 +1,221 @@
+"""The workflow as a user meets it: the ci scale in a clean copy, then every grain of rerun from its job statistics."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+CELL = "results/ci/scratch/at/seed0/final/ddim-nfe10.json"
+REPORT_JOBS = {"report_scratch", "tidy", "all", "report_finetune", "report_class_conditional", "figures", "tables"}
+
+
+class Checkout:
+    """A copy of the repository in which commands run as a user would type them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        ignored = shutil.ignore_patterns(
+            ".git", ".venv", "results", ".snakemake", "__pycache__", "*.egg-info", ".*_cache"
+        )
+        shutil.copytree(REPOSITORY, folder, ignore=ignored, dirs_exist_ok=True)
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Output of a command; its exit code must be ``expect`` (None: any)."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        output = done.stdout + done.stderr
+        assert expect is None or done.returncode == expect, output[-4000:]
+        return output
+
+    def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
+        return self.run(
+            "snakemake",
+            "--cores",
+            "2",
+            "--quiet",
+            "rules",
+            *arguments,
+            "--config",
+            f"scale={scale}",
+            *config,
+            expect=expect,
+        )
+
+    def copy(self, folder: Path) -> "Checkout":
+        """A copy with results and Snakemake's memory, time stamps kept."""
+        shutil.copytree(self.folder, folder)
+        copied = object.__new__(Checkout)
+        copied.folder = folder
+        return copied
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Rule -> number of jobs, from Snakemake's job statistics; empty when there is nothing to do."""
+    if "Job stats:" not in output:
+        assert "Nothing to be done" in output, output[-3000:]
+        return {}
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.M)}
+
+
+def compute_jobs(output: str) -> dict[str, int]:
+    return {name: count for name, count in jobs(output).items() if name not in REPORT_JOBS}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Checkout:
+    """A checkout in which the whole ci scale has run once."""
+    checkout = Checkout(tmp_path_factory.mktemp("finished") / "atbench")
+    output = checkout.snakemake()
+    assert "(100%) done" in output
+    return checkout
+
+
+@pytest.fixture
+def scratchpad(finished, tmp_path) -> Checkout:
+    """A copy of the finished checkout that a test may change."""
+    return finished.copy(tmp_path / "atbench")
+
+
+def test_everything_is_made_and_nothing_is_left_to_do(finished):
+    root = finished.folder / "results/ci"
+    cells = list(root.glob("*/*/seed*/*/*.json"))
+    assert len(cells) == 120
+    assert {path.suffix for path in (root / "tables").iterdir()} == {".csv", ".md", ".tex", ".log"}
+    assert {path.stem for path in (root / "figures").glob("*.pdf")} == {
+        path.stem for path in (root / "figures").glob("*.png")
+    }
+    assert jobs(finished.snakemake("-n")) == {}
+
+
+def test_measured_nfe_and_counts_stand_in_every_cell(finished):
+    for path in finished.folder.glob("results/ci/*/*/seed*/*/*.json"):
+        record = json.loads(path.read_text())
+        assert record["counts"]["nfe"] == record["cell"]["nfe"]
+        inner = 3 if record["cell"]["method"] == "at" else 1
+        assert record["counts"]["updates"] == inner * record["counts"]["batches"]
+
+
+def test_one_cell_reruns_alone(scratchpad):
+    before = {path: path.stat().st_mtime_ns for path in scratchpad.folder.glob("results/ci/*/*/seed*/*/*.json")}
+    output = scratchpad.snakemake("-R", CELL, config=("grain=cell",))
+    assert compute_jobs(output) == {"cell_scratch_at": 1}
+    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert changed == [scratchpad.folder / CELL]
+    assert jobs(scratchpad.snakemake("-n")) == {}
+
+
+def test_same_numbers_when_a_cell_is_made_again(scratchpad):
+    before = json.loads((scratchpad.folder / CELL).read_text())
+    (scratchpad.folder / CELL).unlink()
+    assert compute_jobs(scratchpad.snakemake(CELL)) == {"cell_scratch_at": 1}
+    assert json.loads((scratchpad.folder / CELL).read_text())["metrics"] == before["metrics"]
+
+
+def test_a_missing_cell_comes_back_without_training(scratchpad):
+    (scratchpad.folder / CELL).unlink()
+    assert compute_jobs(scratchpad.snakemake("-n")) == {"evaluate_scratch_at": 1}
+
+
+def test_off_grid_nfe_runs(scratchpad):
+    path = CELL.replace("ddim-nfe10", "iddpm-nfe13")
+    assert compute_jobs(scratchpad.snakemake(path)) == {"cell_scratch_at": 1}
+    assert json.loads((scratchpad.folder / path).read_text())["counts"]["nfe"] == 13
+    assert path in scratchpad.run("atbench", "status", "--scale", "ci")
+
+
+def test_a_new_seed_runs_only_its_own_runs(scratchpad):
+    planned = compute_jobs(scratchpad.snakemake("-n", config=("seeds=[0,1]", "suites=[scratch]")))
+    assert planned == {
+        f"{kind}_scratch_{m}": 1 for kind in ("train", "evaluate") for m in ("adm", "ip", "at", "adm_3x")
+    }
+
+
+def test_a_new_nfe_runs_no_training_and_keeps_the_other_cells(scratchpad):
+    scale = scratchpad.folder / "experiments/scales/ci.yaml"
+    scale.write_text(scale.read_text().replace("nfe: [5, 10]", "nfe: [5, 10, 20]"))
+    before = (scratchpad.folder / CELL).stat().st_mtime_ns
+    output = scratchpad.snakemake("scratch", config=("suites=[scratch]",))
+    assert compute_jobs(output).keys() - {"scratch"} == {f"evaluate_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")}
+    assert (scratchpad.folder / CELL).stat().st_mtime_ns == before
+
+
+def test_a_changed_constant_retrains_its_method_and_what_builds_on_it(scratchpad):
+    methods = scratchpad.folder / "experiments/methods.yaml"
+    methods.write_text(methods.read_text().replace("inner_steps: 3, step_rms: t", "inner_steps: 2, step_rms: t"))
+    planned = compute_jobs(scratchpad.snakemake("-n"))
+    assert {name for name in planned if name.startswith("train")} == {
+        "train_scratch_at",
+        "train_finetune_at",
+        "train_class_conditional_at",
+    }
+    table = scratchpad.run("atbench", "status", "--scale", "ci", "--stale", "--paths")
+    assert CELL in table and "scratch/adm/" not in table
+
+
+def test_released_results_draw_without_weights_or_training(finished, tmp_path):
+    finished.run("atbench", "release", "--scale", "ci")
+    clone = Checkout(tmp_path / "clone")
+    shutil.copytree(finished.folder / "results/released", clone.folder / "results/released")
+    shutil.rmtree(finished.folder / "results/released")
+    released = clone.folder / "results/released/ci"
+    table = (released / "tables/scratch.md").read_text()
+    output = clone.snakemake("--forceall", "tables", "figures", config=("cached=1",))
+    assert compute_jobs(output) == {}
+    assert (released / "tables/scratch.md").read_text() == table
+    (clone.folder / CELL.replace("results/ci", "results/released/ci")).unlink()
+    assert compute_jobs(clone.snakemake("--forceall", "tables", config=("cached=1",))) == {}
+    assert "—" in (released / "tables/scratch.md").read_text().split("| Sampler")[1]
+
+
+def test_compare_finds_a_reproduction_equal_to_itself(finished):
+    finished.run("atbench", "release", "--scale", "ci")
+    try:
+        output = finished.run("atbench", "compare", "--scale", "ci")
+        assert output.count(" same") >= 120
+    finally:
+        shutil.rmtree(finished.folder / "results/released")
+
+
+def test_html_report(finished):
+    finished.snakemake("--report", "results/ci/report.html")
+    page = (finished.folder / "results/ci/report.html").read_text()
+    assert "scratch-quality-nfe" in page
+
+
+def test_paper_scale_plans_its_whole_graph(finished):
+    planned = jobs(finished.snakemake("-n", scale="paper"))
+    assert {
+        "train_scratch_at",
+        "evaluate_scratch_at",
+        "train_finetune_at",
+        "train_class_conditional_at",
+    } <= planned.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("scale=nonsense",), "unknown scale 'nonsense'"),
+        (("scale=ci", "suites=[scrach]"), "unknown suite 'scrach'"),
+        (("scale=ci", "suites=[]"), "suites"),
+        (("scale=ci", "seeds=[x]"), "seeds"),
+        (("scale=ci", "colour=red"), "colour"),
+    ],
+)
+def test_bad_configuration_is_one_line(finished, arguments, named):
+    output = finished.run("snakemake", "-n", "--config", *arguments, expect=None)
+    assert named in output and "Traceback" not in output
+    assert "Job stats" not in output
+
+
+def test_lint_and_format(finished):
+    assert "Congratulations" in finished.run("snakemake", "--lint", expect=None)
+    finished.run("snakefmt", "--check", "Snakefile", "experiments/rules")
