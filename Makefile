@@ -4,7 +4,7 @@ SCALE ?= laptop
 CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE)
+SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 
 .PHONY: reproduce test lint figures cell release tune benchmark
 .DEFAULT_GOAL := reproduce
@@ -18,7 +18,7 @@ SNAKEMAKE := snakemake --cores $(CORES) --config scale=$(SCALE)
 	touch $@
 
 reproduce: .venv/ready  ## environment, then every table and figure at SCALE
-	$(SNAKEMAKE) --quiet rules
+	$(SNAKEMAKE) --config scale=$(SCALE)
 
 test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
 	python -m pytest
@@ -31,15 +31,15 @@ lint: .venv/ready  ## formatting and lint of Python and Snakemake files
 
 figures: .venv/ready  ## redraw the released tables and figures from their JSON; runs no training, needs no weights
 	@for scale in $(notdir $(wildcard results/released/*)); do \
-	  snakemake --cores $(CORES) --quiet rules --forceall tables figures --config scale=$$scale cached=1 || exit 1; \
+	  $(SNAKEMAKE) --forceall tables figures --config scale=$$scale cached=1 || exit 1; \
 	done
 
 cell: .venv/ready  ## rerun one cell and the reports that show it: make cell CELL=results/laptop/...json
 	@test -n "$(CELL)" || { echo "make cell: give CELL=results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"; exit 2; }
-	snakemake --cores $(CORES) --quiet rules -R $(CELL) --config grain=cell scale=$(word 2,$(subst /, ,$(CELL)))
+	$(SNAKEMAKE) -R $(CELL) --config grain=cell scale=$(word 2,$(subst /, ,$(CELL)))
 
 release: .venv/ready  ## copy the finished suites of SCALE into results/released: make release SUITES="scratch finetune"
 	atbench release --scale $(SCALE) $(if $(SUITES),--suites $(SUITES))
 
 tune: .venv/ready  ## the search behind the `tuned:` block of SCALE
-	$(SNAKEMAKE) --quiet rules tune
+	$(SNAKEMAKE) tune --config scale=$(SCALE)

@@ -17,9 +17,11 @@ RELEASED = "results/released"
 FINAL = "final"
 
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
-STEP = rf"(?:\d{{7}}|{FINAL})"
-RUN_PATTERN = re.compile(rf"(?P<root>.*?)/?(?P<scale>{NAME})/(?P<suite>{NAME})/(?P<method>{NAME})/seed(?P<seed>\d+)")
-CELL_PATTERN = re.compile(RUN_PATTERN.pattern + rf"/(?P<step>{STEP})/(?P<sampler>{NAME}?)-nfe(?P<nfe>\d+)\.json")
+STEP = rf"(?:[0-9]{{7}}|{FINAL})"
+NUMBER = r"(?:0|[1-9][0-9]*)"  # one spelling each: an address names itself
+RUN = rf"(?:(?P<root>.*)/)?(?P<scale>{NAME})/(?P<suite>{NAME})/(?P<method>{NAME})/seed(?P<seed>{NUMBER})"
+RUN_PATTERN = re.compile(RUN)
+CELL_PATTERN = re.compile(rf"{RUN}/(?P<step>{STEP})/(?P<sampler>{NAME}?)-nfe(?P<nfe>{NUMBER})\.json")
 
 
 @dataclass(frozen=True, order=True)

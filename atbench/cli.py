@@ -12,8 +12,8 @@ from atbench.errors import UserError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb. A user's mistake ends with one line on stderr and exit code 2."""
-    options = parser().parse_args(arguments)
     try:
+        options = parser().parse_args(arguments)  # inside: the defaults come from a file that may be wrong
         return options.verb(options) or 0
     except UserError as error:
         print(f"atbench: {error}", file=sys.stderr)

@@ -35,18 +35,8 @@ class Checkout:
         return output
 
     def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
-        return self.run(
-            "snakemake",
-            "--cores",
-            "2",
-            "--quiet",
-            "rules",
-            *arguments,
-            "--config",
-            f"scale={scale}",
-            *config,
-            expect=expect,
-        )
+        command = ("snakemake", "--cores", "2", "--quiet=rules", *arguments)
+        return self.run(*command, "--config", f"scale={scale}", *config, expect=expect)
 
     def copy(self, folder: Path) -> "Checkout":
         """A copy with results and Snakemake's memory, time stamps kept."""

@@ -4,6 +4,8 @@ Source of the architecture: Dhariwal and Nichol 2021 and openai/guided-diffusion
 variant that all of the paper's networks use: residual up/down blocks and scale-shift norm always on.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -51,48 +53,49 @@ class UNet(nn.Module):
         self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
         if num_classes is not None:
             self.label_emb = nn.Embedding(num_classes, width)
-
-        def residual(c_in: int, c_out: int, resize: str | None = None) -> ResBlock:
-            return ResBlock(c_in, c_out, width, dropout, num_groups, resize)
-
-        def attention(c: int) -> AttentionBlock:
-            return AttentionBlock(c, channels_per_head, num_groups, new_attention_order)
-
-        c = channel_mult[0] * channels
-        size = image_size
-        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels, c, 3, padding=1))])
-        skips = [c]  # widths of the tensors that the way up will concatenate
-        for level, mult in enumerate(channel_mult):
-            for _ in range(num_res_blocks):
-                layers = [residual(c, mult * channels)]
-                c = mult * channels
-                if size in attention_resolutions:
-                    layers.append(attention(c))
-                self.input_blocks.append(Stage(*layers))
-                skips.append(c)
-            if level < len(channel_mult) - 1:
-                self.input_blocks.append(Stage(residual(c, c, "down")))
-                skips.append(c)
-                size //= 2
-
-        self.middle_block = Stage(residual(c, c), attention(c), residual(c, c))
-
+        self._residual = partial(ResBlock, embedding_channels=width, dropout=dropout, num_groups=num_groups)
+        attention = partial(
+            AttentionBlock, channels_per_head=channels_per_head, num_groups=num_groups, new_order=new_attention_order
+        )
+        self._attention = lambda c, side: [attention(c)] if side in attention_resolutions else []
+        first, last = channel_mult[0] * channels, channel_mult[-1] * channels
+        self.input_blocks = nn.ModuleList([Stage(nn.Conv2d(in_channels, first, 3, padding=1))])
+        skips = self._add_way_down(first)
+        self.middle_block = Stage(self._residual(last, last), attention(last), self._residual(last, last))
         self.output_blocks = nn.ModuleList()
-        for level, mult in reversed(list(enumerate(channel_mult))):
-            for i in range(num_res_blocks + 1):
-                layers = [residual(c + skips.pop(), mult * channels)]
-                c = mult * channels
-                if size in attention_resolutions:
-                    layers.append(attention(c))
-                if level > 0 and i == num_res_blocks:
-                    layers.append(residual(c, c, "up"))
-                    size *= 2
-                self.output_blocks.append(Stage(*layers))
-
+        self._add_way_up(last, skips)
         out_channels = in_channels * (2 if learn_sigma else 1)
         self.out = nn.Sequential(
-            GroupNorm32(num_groups, c), nn.SiLU(), zeroed(nn.Conv2d(c, out_channels, 3, padding=1))
+            GroupNorm32(num_groups, first), nn.SiLU(), zeroed(nn.Conv2d(first, out_channels, 3, padding=1))
         )
+
+    def _add_way_down(self, c: int) -> list[int]:
+        """Append the input blocks from width ``c`` on; returns the widths that the way up will concatenate."""
+        config, skips = self.config, [c]
+        for level, mult in enumerate(config["channel_mult"]):
+            side = config["image_size"] >> level
+            for _ in range(config["num_res_blocks"]):
+                out = mult * config["channels"]
+                self.input_blocks.append(Stage(self._residual(c, out), *self._attention(out, side)))
+                c = out
+                skips.append(c)
+            if level < len(config["channel_mult"]) - 1:
+                self.input_blocks.append(Stage(self._residual(c, c, resize="down")))
+                skips.append(c)
+        return skips
+
+    def _add_way_up(self, c: int, skips: list[int]) -> None:
+        """Append the output blocks from width ``c`` on, consuming the widths of ``skips`` from the end."""
+        config = self.config
+        for level, mult in reversed(list(enumerate(config["channel_mult"]))):
+            side = config["image_size"] >> level
+            for i in range(config["num_res_blocks"] + 1):
+                out = mult * config["channels"]
+                layers = [self._residual(c + skips.pop(), out), *self._attention(out, side)]
+                if level > 0 and i == config["num_res_blocks"]:
+                    layers.append(self._residual(out, out, resize="up"))
+                self.output_blocks.append(Stage(*layers))
+                c = out
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         if (labels is None) != (self.num_classes is None):

@@ -13,6 +13,7 @@ from atbench.models.classifier import DigitsClassifier
 from atbench.models.unet import UNet
 from atbench.records import write_atomically
 
+HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments
 NETWORKS = {"unet": UNet, "digits-classifier": DigitsClassifier}
 
 
@@ -27,32 +28,33 @@ def build(network: str, config: dict) -> nn.Module:
 
 
 def save_weights(path: Path, model: nn.Module, network: str, config: dict) -> None:
-    """Write a model's parameters with the arguments that rebuild it, atomically."""
+    """Write a model's parameters with the arguments that rebuild it, atomically: equal weights, equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    header = {"network": network, "config": json.dumps(config, sort_keys=True)}
+    # One key only: safetensors writes several in a random order, and files are compared by their hash.
+    header = {HEADER: json.dumps({"network": network, "config": config}, sort_keys=True)}
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
 
 
 def load_model(path: Path | str, network: str) -> nn.Module:
     """The model that a weights file holds, in evaluation mode on the CPU.
 
-    Raises UserError naming the file when it is missing, truncated, of another network or of other shapes.
+    Raises UserError naming the file when it is missing, truncated, of another network or of other shapes, or holds
+    values that are not finite.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: not a readable safetensors file ({_one_line(error)})") from error
-    missing = {"network", "config"} - header.keys()
-    if missing:
-        raise UserError(f"{path}: header key(s) {', '.join(sorted(missing))} missing")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
+    if not isinstance(header, dict) or header.keys() != {"network", "config"}:
+        raise UserError(f"{path}: header key {HEADER!r} with network and config is missing")
     if header["network"] != network:
         raise UserError(f"{path}: holds a {header['network']}, expected a {network}")
-    model = build(network, json.loads(header["config"]))
     try:
+        model = build(network, header["config"])
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (UserError, RuntimeError) as error:
         raise UserError(f"{path}: weights and header disagree ({_one_line(error)})") from error
     if not all(tensor.isfinite().all() for tensor in tensors.values() if torch.is_floating_point(tensor)):
         raise UserError(f"{path}: holds NaN or infinite weights")

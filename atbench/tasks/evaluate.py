@@ -20,7 +20,7 @@ from atbench.metrics.reference import Reference
 from atbench.metrics.score import score
 from atbench.models.weights import load_model
 from atbench.records import file_hash, read_cell, write_atomically, write_json
-from atbench.sampling import make_sampler
+from atbench.sampling import Sampler, make_sampler
 from atbench.tasks.generate import generate
 from atbench.tasks.reference import scale_extractor
 from atbench.tasks.train import counts_at, trained
@@ -38,16 +38,13 @@ def evaluate(cells: list[Cell]) -> None:
     samplers = {cell: sampler_of(benchmark, cell) for cell in cells}
     device = choose(benchmark.sizes["threads"])
     judge = Judge(benchmark, device)
-    for cell in tqdm(cells, desc="cells", disable=None):
-        record = new_record(benchmark, cell, judge, device)
+    records = {cell: new_record(benchmark, cell, judge, device) for cell in cells}
+    for cell, record in tqdm(records.items(), desc="cells", disable=None):
         if current(cell.path, record):
             print(f"{cell}: current, kept", flush=True)
             continue
         begin = cpu_seconds()
-        model, size = weights(cell.run, cell.step).to(device), benchmark.sizes["evaluation"]["samples"]
-        shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
-        names = tuple(plan.evaluation_slice(benchmark, cell)["seed_names"])
-        images, nfe = generate(model, samplers[cell], size, shape, (*names, "sample"), device)
+        images, nfe = images_of(cell, samplers[cell], benchmark.sizes["evaluation"]["samples"], device)
         sampled = cpu_seconds()
         record["metrics"] = judge.score(images)
         record["counts"] |= {"nfe": nfe}
@@ -59,7 +56,15 @@ def evaluate(cells: list[Cell]) -> None:
         print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
 
 
-def sampler_of(benchmark: Benchmark, cell: Cell):
+def images_of(cell: Cell, sampler: Sampler, count: int, device: torch.device) -> tuple[Tensor, int]:
+    """``count`` uint8 images (count, C, H, W) of a cell and the measured NFE."""
+    model = weights(cell.run, cell.step).to(device)
+    shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
+    names = plan.judging_slice(plan.of_run(cell.run), cell.run)["seed_names"]
+    return generate(model, sampler, count, shape, (*names, "sample"), device)
+
+
+def sampler_of(benchmark: Benchmark, cell: Cell) -> Sampler:
     """The sampler of a cell. Raises UserError naming the cell's file and the nearest NFE that can be."""
     try:
         config = plan.evaluation_slice(benchmark, cell)["sampler"]
@@ -152,9 +157,5 @@ def export(cell: Cell, path: Path, count: int) -> None:
     """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8)."""
     benchmark = plan.of_run(cell.run)
     sampler = sampler_of(benchmark, cell)
-    device = choose(benchmark.sizes["threads"])
     run_record(cell.run)
-    model = weights(cell.run, cell.step).to(device)
-    shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
-    names = (*plan.evaluation_slice(benchmark, cell)["seed_names"], "sample")
-    write_samples(path, generate(model, sampler, count, shape, names, device)[0])
+    write_samples(path, images_of(cell, sampler, count, choose(benchmark.sizes["threads"]))[0])

@@ -43,6 +43,8 @@ def train(run: Run) -> None:
     print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
     try:
         for step, end in config["snapshots"].items():
+            if end <= trainer.counts["batches"]:
+                continue  # an interrupted job had come this far: its snapshot is kept
             train_until(trainer, batches, end, scratch.log)
             scratch.keep(trainer, step)
     except TrainingFailure as failure:
@@ -78,7 +80,7 @@ def start_from_parent(trainer: Trainer, config: dict, parents: dict[str, Run]) -
     """Load the state that a run ``continues``, or the weights that it has as ``init``."""
     for link, parent in parents.items():
         state = load_state(parent.state)
-        if state["digest"] != config[link]["digest"]:
+        if state.get("digest") != config[link]["digest"]:
             raise UserError(f"{parent.state}: made by another configuration than the present one; rerun its training")
         trainer.load(state) if link == "continues" else trainer.load_weights(state)
 
@@ -118,7 +120,7 @@ class Scratch:
         state_file = self.folder / "state.pt"
         if state_file.exists():
             state = load_state(state_file)
-            if state["digest"] == self.key:
+            if state.get("digest") == self.key:
                 trainer.load(state)
                 self.log = state["log"]
                 return

@@ -2,7 +2,7 @@
 EXTRACTOR = plan.extractor_run(BENCHMARK)
 REFERENCE = str(plan.reference_path(BENCHMARK))
 ROWS = str(plan.rows_path(BENCHMARK))
-TUNED_SUITES = [suite for suite in BENCHMARK.sizes["tuned"] if suite in BENCHMARK.suites and BENCHMARK.suites[suite]["samplers"]]
+TUNED_SUITES = sorted(set(BENCHMARK.tuning["suites"].values()))
 
 
 DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
