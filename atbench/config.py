@@ -5,6 +5,7 @@ Four kinds of file own different keys (methods, samplers, suites, scales), so no
 `plain` reduces it to its value. No torch here: the Snakefile imports this module.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,7 @@ import jsonschema
 import yaml
 
 from atbench.errors import UserError
+from atbench.metric_names import METRICS
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
@@ -68,7 +70,12 @@ def scale_values(scale: str) -> dict:
         raise unknown("scale", scale, [path.stem for path in file.parent.glob("*.yaml")])
     values = read_yaml(file)
     base = values.pop("extends", None)
-    return values if base is None else merge(scale_values(base), values)
+    if base is None:
+        return values
+    try:
+        return merge(scale_values(base), values)
+    except UserError as error:
+        raise UserError(f"{_short(file)}: extends: {error}") from error
 
 
 def read_yaml(path: Path) -> dict:
@@ -129,20 +136,49 @@ def _short(file: Path | str) -> str:
 
 
 def _check_names(benchmark: Benchmark) -> None:
-    """Names that one file uses and another declares."""
+    """Names that one file uses and another declares: raises UserError naming the file and key of the first stray."""
+    scale = _short(scale_file(benchmark.scale))
+    for file, key, kind, names in _uses(benchmark, scale):
+        known = getattr(benchmark, kind)
+        for name in names:
+            if name not in known:
+                raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
+    if benchmark.tuning["metric"] not in METRICS:
+        raise UserError(f"experiments/tuning.yaml: metric: {unknown('metric', benchmark.tuning['metric'], METRICS)}")
+
+
+def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, list[str]]]:
+    """(file, key, kind of name, names) wherever an experiment file refers to another."""
     for suite, declared in benchmark.suites.items():
-        file = f"experiments/suites/{suite}.yaml"
-        for kind, known in (("methods", benchmark.methods), ("samplers", benchmark.samplers)):
-            for name in declared[kind]:
-                if name not in known:
-                    raise UserError(f"{file}: {kind}: {unknown(kind[:-1], name, known)}")
-        if declared["init"] != "scratch" and declared["init"].split("/")[0] not in benchmark.suites:
-            raise UserError(f"{file}: init: {unknown('suite', declared['init'], benchmark.suites)}")
-    for suite in benchmark.sizes["suites"]:
-        if suite not in benchmark.suites:
-            raise UserError(
-                f"{_short(scale_file(benchmark.scale))}: suites: {unknown('suite', suite, benchmark.suites)}"
-            )
+        yield from _uses_of_suite(f"experiments/suites/{suite}.yaml", declared)
+    for method, declared in benchmark.methods.items():
+        if "continues" in declared:
+            yield "experiments/methods.yaml", f"{method}.continues", "methods", [declared["continues"]]
+    yield scale, "suites", "suites", list(benchmark.sizes["suites"])
+    for suite, size in benchmark.sizes["suites"].items():
+        yield from _uses_of_init(scale, f"suites.{suite}.init", size.get("init", "scratch"))
+    yield scale, "tuned", "suites", list(benchmark.sizes["tuned"])
+    for suite, constants in benchmark.sizes["tuned"].items():
+        yield scale, f"tuned.{suite}", "methods", list(constants)
+    tuning, search = "experiments/tuning.yaml", benchmark.tuning
+    yield tuning, "suites", "suites", [*search["suites"], *search["suites"].values()]
+    yield tuning, "search", "methods", list(search["search"])
+    yield tuning, "cells.samplers", "samplers", search["cells"]["samplers"]
+
+
+def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, list[str]]]:
+    yield file, "methods", "methods", declared["methods"]
+    yield file, "samplers", "samplers", declared["samplers"]
+    yield file, "curves.samplers", "samplers", declared.get("curves", {}).get("samplers", [])
+    yield file, "grids.sampler", "samplers", [declared["grids"]["sampler"]] if "grids" in declared else []
+    yield from _uses_of_init(file, "init", declared["init"])
+
+
+def _uses_of_init(file: str, key: str, init: str) -> Iterator[tuple[str, str, str, list[str]]]:
+    if init != "scratch":
+        suite, method = init.split("/")
+        yield file, key, "suites", [suite]
+        yield file, key, "methods", [method]
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

@@ -35,6 +35,8 @@ def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
     if "continues" in method:
         start = size["batches"] * benchmark.methods[method["continues"]].get("budget", 1)
     count = size["snapshots"]
+    if count > total - start:
+        raise UserError(f"scale {benchmark.scale}: suites.{run.suite}.snapshots: {count} of {total - start} batches")
     batches = [start + (total - start) * i // count for i in range(1, count)]
     return {step_name(b): b for b in batches} | {FINAL: total}
 

@@ -15,13 +15,13 @@ from torch_fidelity.metric_prc import prc_features_to_metric
 from torch_fidelity.utils import create_feature_extractor
 
 from atbench.errors import UserError
+from atbench.metric_names import DISTANCE_NAMES, METRICS, distance_name
 from atbench.metrics.anchors import noise_images, reference_rows
 from atbench.metrics.extractors import EXTRACTORS, file_sha256, load_extractor
 from atbench.metrics.features import Features, extract, feature_rank
 from atbench.metrics.frechet import frechet, frechet_cleanfid
 from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
 from atbench.metrics.memorisation import nn_ratio
-from atbench.metrics.names import DISTANCE_NAMES, METRICS, distance_name
 from atbench.metrics.reference import Reference, Statistics, build_reference, feature_statistics
 from atbench.metrics.score import check_options, score
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
@@ -458,5 +458,5 @@ def test_only_inception_features_make_an_fid():
 
 
 def test_names_of_metrics_need_no_torch():
-    code = "import sys, atbench.metrics, atbench.metrics.names; sys.exit('torch' in sys.modules)"
+    code = "import sys, atbench.metrics, atbench.metric_names; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

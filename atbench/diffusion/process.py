@@ -49,7 +49,8 @@ class Process:
 
     def _gather(self, name: str, t: Tensor, like: Tensor) -> Tensor:
         """(N, 1, 1, 1) entries of a table at t, in the type of `like`."""
-        values = self._tables[name].to(t.device)[t].to(like.dtype)
+        table = self._tables[name]
+        values = table[t.to(table.device)].to(like.dtype).to(like.device)  # cast first: MPS knows no float64
         return values.reshape(-1, *[1] * (like.ndim - 1))
 
     def alpha(self, t: Tensor, like: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ OPTIONS = {
 def score(
     images_uint8: Tensor, features: Features, reference: Reference, options: Mapping[str, int]
 ) -> dict[str, float]:
-    """Every metric of `atbench.metrics.names.METRICS` for samples (n, C, H, W), uint8, and their features.
+    """Every metric of `atbench.metric_names.METRICS` for samples (n, C, H, W), uint8, and their features.
 
     fd, fd_heldout   Frechet distance to the training and to the held-out images, squared feature units
     fd_cleanfid      fd once more by clean-fid: a check on the arithmetic

@@ -118,6 +118,10 @@ def check_widths(config: dict) -> None:
     levels = len(config["channel_mult"])
     if config["image_size"] % 2 ** (levels - 1):
         raise UserError(f"model.image_size: {config['image_size']} cannot be halved {levels - 1} times")
+    sides = [config["image_size"] >> level for level in range(levels)]
+    for side in config["attention_resolutions"]:
+        if side not in sides:
+            raise UserError(f"model.attention_resolutions: {side} never occurs; resolutions are {sides}")
     for mult in config["channel_mult"]:
         width = mult * config["channels"]
         for key in ("num_groups", "channels_per_head"):

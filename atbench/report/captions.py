@@ -8,7 +8,7 @@ import pandas as pd
 from atbench import plan
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
-from atbench.metrics.names import distance_name
+from atbench.metric_names import distance_name
 from atbench.records import read_json
 from atbench.report.style import ordered
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from atbench.config import Benchmark
-from atbench.metrics.names import METRICS
+from atbench.metric_names import METRICS
 from atbench.report.tidy import AXES, collect
 
 LIMIT = 3.0  # accepted difference in units of the noise

@@ -7,7 +7,7 @@ import yaml
 from atbench import plan
 from atbench.cells import parse_cell
 from atbench.config import Benchmark
-from atbench.metrics.names import distance_name
+from atbench.metric_names import distance_name
 from atbench.records import read_cell
 from atbench.report.tidy import older_code
 

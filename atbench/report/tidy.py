@@ -8,7 +8,7 @@ from atbench import plan, provenance
 from atbench.cells import Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
-from atbench.metrics.names import METRICS
+from atbench.metric_names import METRICS
 from atbench.records import read_cell, write_atomically
 
 AXES = ["scale", "suite", "method", "seed", "step", "sampler", "nfe"]

@@ -7,10 +7,10 @@ from atbench.config import Benchmark
 from atbench.data import load
 from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
+from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.extractors import load_extractor
 from atbench.metrics.features import Extractor, feature_rank
-from atbench.metrics.names import distance_name
 from atbench.metrics.reference import Reference, build_reference
 from atbench.records import write_json
 from atbench.seeds import seed_of

@@ -8,9 +8,14 @@ from atbench.cells import RELEASED, ROOT
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
+from atbench.report import timing
+from atbench.report.captions import reference_rows
 from atbench.report.outputs import outputs
+from atbench.report.runs import collect_runs
+from atbench.report.tidy import collect
 
 MANIFEST = "manifest.json"
+TIME = "time.json"  # CPU seconds behind the scale's results, start-up share included
 
 
 def release(benchmark: Benchmark, suites: list[str]) -> None:
@@ -26,12 +31,22 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)
+    write_json(target / TIME, cost(benchmark))
+    names.append(TIME)
     previous = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
     files = previous | {name: file_hash(target / name) for name in names}
     write_json(
         target / MANIFEST, provenance.commit() | {"scale": benchmark.scale, "files": dict(sorted(files.items()))}
     )
     print(f"{target}: {len(names)} files of {', '.join(suites)}")
+
+
+def cost(benchmark: Benchmark) -> dict[str, float]:
+    """What `atbench status --time` prints, over every suite of the scale that has results."""
+    root = Path(ROOT, benchmark.scale)
+    suites = [suite for suite in benchmark.sizes["suites"] if (root / suite).is_dir()]
+    frame, runs = collect(benchmark, root, suites), collect_runs(benchmark, root, suites)
+    return timing.total(frame, runs, reference_rows(benchmark, root))
 
 
 def suite_files(benchmark: Benchmark, suite: str) -> list[str]:

@@ -29,12 +29,12 @@ def train(run: Run) -> None:
     from its last snapshot, a changed configuration starts over. Raises UserError for bad input, a parent run of another
     configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``.
     """
-    startup = cpu_seconds()
     benchmark = plan.of_run(run)
     config = plan.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
     images = load(config["data"], "train")
     trainer = new_trainer(config, images, device)
+    startup = cpu_seconds()  # after the optimizer exists: making the first one imports half of torch's compiler
     start_from_parent(trainer, config, plan.parents(benchmark, run))
     scratch = Scratch(run, digest(config))
     scratch.restore(trainer)
@@ -134,12 +134,12 @@ class Scratch:
         write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))
 
     def publish(self, trainer: Trainer, snapshots: dict[str, int]) -> None:
-        """Move everything to its place and forget the scratch folder."""
+        """Copy everything to its place, then forget the scratch folder: a kill in between loses nothing."""
         for step in snapshots:
             weights = self.run.weights(step)
             weights.parent.mkdir(parents=True, exist_ok=True)
-            (self.folder / f"{step}.safetensors").replace(weights)
-        (self.folder / "state.pt").replace(self.run.state)
+            shutil.copyfile(self.folder / f"{step}.safetensors", weights)
+        shutil.copyfile(self.folder / "state.pt", self.run.state)
         lines = "".join(json.dumps(line) + "\n" for line in self.log)
         write_atomically(self.run.path / FINAL / "train.jsonl", lambda temporary: temporary.write_text(lines))
         shutil.rmtree(self.folder)

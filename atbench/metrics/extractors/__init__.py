@@ -1,6 +1,6 @@
 """Feature extractors by name.
 
-A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `metrics.names`.
+A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.metric_names`.
 """
 
 import hashlib

@@ -36,7 +36,7 @@ class NoisePrediction:
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample terms (N,): ``loss`` = ``mse`` + ``vb``; differentiable in delta through the network's input."""
         x_t = draw.state + delta
-        eps_hat, v = model(x_t, self.process.timesteps[draw.t], draw.labels).float().chunk(2, dim=1)
+        eps_hat, v = model(x_t, draw.t, draw.labels).float().chunk(2, dim=1)
         # The published `delta_detach`: the target and the posterior see delta as a constant.
         target = draw.eps + delta.detach() / draw.sigma if follow else draw.eps
         mse = (target - eps_hat).square().mean(dim=(1, 2, 3))
