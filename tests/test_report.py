@@ -102,7 +102,7 @@ def record(benchmark, cell: Cell) -> dict:
         }
         | {"is_std": 0.1, "precision": 0.7, "precision_se": 0.01, "recall": 0.5, "recall_se": 0.01}
         | {"fd_heldout": distance + 1, "nn_ratio": 1 + SHIFT[cell.run.method] / 10},
-        "counts": {"samples": 128, "reference": 1438, "nfe": cell.nfe, "batches": batches}
+        "counts": {"samples": 192, "reference": 1438, "nfe": cell.nfe, "batches": batches}
         | {"updates": batches * spent.updates // spent.batches, "gradient_evals": batches},
         "config": {
             "training": plan.training_digest(benchmark, cell.run),
@@ -204,7 +204,7 @@ def test_captions_name_conditions(benchmark, root):
     text = main_table(benchmark, root).caption
     for words in (
         "Scale ci",
-        "128 samples",
+        "192 samples",
         "1,438 reference",
         "FD-digits",
         "3 seeds (0, 1, 2)",

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
+from atbench.data import load
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -172,6 +175,32 @@ def test_compare_finds_a_reproduction_equal_to_itself(finished):
         assert output.count(" same") >= 120
     finally:
         shutil.rmtree(finished.folder / "results/released")
+
+
+def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad):
+    scratchpad.run("atbench", "export", CELL, "samples.npz", "--count", "192")
+    scratchpad.run("atbench", "score", "samples.npz", "--name", "my-method", "--scale", "ci")
+    foreign = json.loads((scratchpad.folder / "results/ci/foreign/my-method.json").read_text())
+    assert foreign["metrics"] == json.loads((scratchpad.folder / CELL).read_text())["metrics"]
+    scratchpad.run("atbench", "report", "--scale", "ci", "--only", "results/ci/tables/scratch.md")
+    table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
+    assert re.search(r"Foreign +\| my-method", table)
+    scratchpad.run("atbench", "score", "samples.npz", "--name", "My Method", "--scale", "ci", expect=2)
+
+
+def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
+    scans = load({"name": "digits"}, "train")
+    for index, (image, label) in enumerate(zip(scans.images[:400], scans.labels)):
+        folder = scratchpad.folder / "data/images" / str(int(label))
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[0].numpy()).resize((20, 20)).save(folder / f"{index}.png")
+    scale = scratchpad.folder / "experiments/scales/own-images.yaml"
+    scale.write_text(scale.read_text().replace("extends: laptop", "extends: ci"))
+    cell = "results/own-images/class-conditional/at/seed0/final/ddim-nfe5.json"
+    output = scratchpad.snakemake(cell, scale="own-images")
+    assert compute_jobs(output).keys() >= {"train_class_conditional_at", "cell_class_conditional_at", "reference"}
+    config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
+    assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"]
 
 
 def test_html_report(finished):

@@ -72,6 +72,16 @@ def reference_rows(benchmark: Benchmark, root: Path) -> dict:
     return read_json(path) if path.exists() else {}
 
 
+def foreign_rows(root: Path, rows: dict) -> dict[str, dict]:
+    """Name -> metrics of the image sets that `atbench score` measured against the reference behind ``rows``.
+
+    A set measured against another reference is left out: its numbers stand on another scale.
+    """
+    records = [read_json(path) for path in sorted(Path(root).glob("foreign/*.json"))]
+    present = rows.get("inputs", {}).get("reference")
+    return {record["name"]: record["metrics"] for record in records if record["inputs"]["reference"] == present}
+
+
 def conditions(benchmark: Benchmark, frame: pd.DataFrame, rows: dict, suite: str) -> str:
     """Scale, image counts, distance, seeds, budgets, commits and gaps of the cells in ``frame``."""
     init = benchmark.suite(suite)["init"]

@@ -35,7 +35,7 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str, met
     cells = final_cells(frame, suite)
     rows = captions.reference_rows(benchmark, root)
     numbers = summarise(cells, metric)
-    anchors = anchor_rows(rows, metric)
+    anchors = anchor_rows(rows, captions.foreign_rows(root, rows), metric)
     digits = decimals(numbers["mean"])
     label = captions.metric_label(benchmark, metric)
     caption = (
@@ -70,9 +70,12 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
     return numbers[LONG]
 
 
-def anchor_rows(rows: dict, metric: str) -> pd.DataFrame:
-    """Long-form rows of the known image sets: sampler `reference`, no NFE, method the name of the set."""
-    made = []
+def anchor_rows(rows: dict, foreign: dict[str, dict], metric: str) -> pd.DataFrame:
+    """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set."""
+    made = [
+        {"sampler": "foreign", "method": name, "mean": metrics[metric], "std": math.nan}
+        for name, metrics in foreign.items()
+    ]
     for name in captions.REFERENCE_LABELS:
         value = rows.get(name, {}).get(metric)
         if value is not None:
@@ -105,8 +108,9 @@ def _wide(
             lines[tuple(map(markup.escape, key))] = [_entry(cell, digits, markup) for cell in cells]
     for row in anchors.itertuples():
         text = value_text(row.mean, row.std, digits, markup)
-        # The known sets have no NFE; repeating the value keeps every column comparable from top to bottom.
-        lines["Reference", markup.escape(captions.REFERENCE_LABELS[row.method])] = [text] * len(nfes)
+        # These sets have no NFE; repeating the value keeps every column comparable from top to bottom.
+        name = captions.REFERENCE_LABELS[row.method] if row.sampler == "reference" else row.method
+        lines[row.sampler.capitalize(), markup.escape(name)] = [text] * len(nfes)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Method"])
     return pd.DataFrame(list(lines.values()), index=index, columns=[f"NFE {nfe}" for nfe in nfes])
 
