@@ -56,8 +56,9 @@ def on_grid(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
 
 
 def write_cells(frame: pd.DataFrame, path: Path) -> None:
-    """The tidy file of all cells: same records, same bytes."""
-    write_atomically(path, lambda temporary: frame.to_csv(temporary, index=False, float_format="%.10g"))
+    """The tidy file of all cells: same records, same bytes, whatever the code that reads them (no ``older_code``)."""
+    lasting = frame.drop(columns="older_code")
+    write_atomically(path, lambda temporary: lasting.to_csv(temporary, index=False, float_format="%.10g"))
 
 
 def older_code(sources: object, parts: tuple[str, ...]) -> bool:
