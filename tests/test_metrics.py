@@ -434,7 +434,7 @@ def test_score_warns_when_the_covariance_is_singular(reference, digits):
     assert values["fd_cleanfid"] == pytest.approx(values["fd"], rel=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        score(digits[0][:128], reference.train.features[:128], reference, options)
+        score(digits[0][:192], reference.train.features[:192], reference, options)
 
 
 def test_reference_rows_refuse_another_extractor_and_single_draws(reference, extractor, tmp_path):

@@ -180,7 +180,7 @@ def test_unknown_names_are_refused_with_the_known_ones():
 @pytest.fixture(scope="module")
 def script_deltas():
     """delta of the three inner updates with the constants of the authors' script at 3 x 32 x 32, step and ball."""
-    size = {"image_size": 32, "in_channels": 3, "attention_resolutions": [8], "dropout": 0.0}
+    size = {"image_size": 32, "in_channels": 3, "attention_resolutions": [16], "dropout": 0.0}
     trainer = trainer_of(settings(perturbation=SCRIPT), **size)
     randomise(trainer.model)
     seen = recorded_losses(trainer)

@@ -24,6 +24,9 @@ def or_stop(function, *arguments, **options):
         sys.exit(f"atbench: {error}")
 
 
+# The command line hands over lists of words: --config "seeds=[0,1]" means numbers.
+if "seeds" in config:
+    config["seeds"] = [int(seed) if str(seed).isdecimal() else seed for seed in config["seeds"]]
 or_stop(files.validate, dict(config), "configuration (experiments/config.yaml and --config)", "config")
 
 SCALE = config["scale"]
