@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 
-.PHONY: reproduce test lint figures cell release tune benchmark
+.PHONY: reproduce test lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.

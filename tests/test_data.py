@@ -411,7 +411,7 @@ def test_failed_write_keeps_what_stood_before(tmp_path, monkeypatch):
     write_samples(path, samples())
 
     def full_disk(file, **arrays):
-        file.write(b"half")
+        file.write_bytes(b"half")
         raise OSError("no space left")
 
     monkeypatch.setattr(np, "savez", full_disk)

@@ -17,7 +17,7 @@ from torch_fidelity.utils import create_feature_extractor
 from atbench.errors import UserError
 from atbench.metric_names import DISTANCE_NAMES, METRICS, distance_name
 from atbench.metrics.anchors import noise_images, reference_rows
-from atbench.metrics.extractors import EXTRACTORS, file_sha256, load_extractor
+from atbench.metrics.extractors import EXTRACTORS, load_extractor
 from atbench.metrics.features import Features, extract, feature_rank
 from atbench.metrics.frechet import frechet, frechet_cleanfid
 from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
@@ -26,6 +26,7 @@ from atbench.metrics.reference import Reference, Statistics, build_reference, fe
 from atbench.metrics.score import check_options, score
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
 from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
+from atbench.records import file_hash
 
 OPTIONS = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
 
@@ -240,7 +241,7 @@ def test_features_are_those_of_the_classifier_in_evaluation_mode(digits, extract
 
 def test_extractor_is_registered_with_torch_fidelity_under_its_hash(extractor, weights, digits):
     name = f"digits-cnn-{extractor.hash[:8]}"
-    assert extractor.hash == file_sha256(weights) and extractor.module.get_name() == name
+    assert extractor.hash == file_hash(weights) and extractor.module.get_name() == name
     theirs = create_feature_extractor(
         name, ["features"], feature_extractor_weights_path=str(weights), cuda=False, verbose=False
     )

@@ -1,6 +1,5 @@
 """Sample files: .npz with uint8 NHWC in `arr_0`, as in openai/guided-diffusion:evaluations/README.md."""
 
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,6 +9,7 @@ from torch import Tensor
 
 from atbench.data.folder import channels_first, common_mode, find_images, pixels, read_image
 from atbench.errors import UserError
+from atbench.records import write_atomically
 
 KEY = "arr_0"
 # What NumPy raises for a damaged archive or member, and for a pickle that allow_pickle=False turns away.
@@ -45,15 +45,7 @@ def write_samples(path: str | Path, images: Tensor) -> None:
     array = images.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy()
     if fault := _fault(array):
         raise ValueError(f"{path}: {fault}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # The same folder, hence the same file system: os.replace is atomic only there.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **{KEY: array})
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda temporary: np.savez(temporary, **{KEY: array}))
 
 
 def _read_folder(root: Path) -> Tensor:

@@ -3,7 +3,6 @@ extractor.
 """
 
 import hashlib
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics
 from atbench.errors import UserError
 from atbench.metrics.features import Extractor, Features
 from atbench.metrics.memorisation import check_split_sizes
+from atbench.records import write_atomically
 
 STRINGS = ("data", "extractor", "extractor_hash")
 ARRAYS = tuple(
@@ -69,15 +69,7 @@ class Reference:
 
     def save(self, path: Path | str) -> None:
         """Writes an npz file under a temporary name and renames it: a reader never meets half a file."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with open(temporary, "wb") as stream:
-                np.savez(stream, **self._arrays())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_atomically(path, lambda temporary: np.savez(temporary, **self._arrays()))
 
     @classmethod
     def load(cls, path: Path | str) -> "Reference":

@@ -3,7 +3,6 @@
 A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.metric_names`.
 """
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ import torch
 from atbench.errors import UserError
 from atbench.metrics.extractors import digits_cnn, inception_2015
 from atbench.metrics.features import Extractor
+from atbench.records import file_hash
 
 EXTRACTORS = {"digits-cnn": digits_cnn.load, "inception-2015": inception_2015.load}
 
@@ -23,13 +23,4 @@ def load_extractor(name: str, weights: Path | str, device: torch.device | str) -
     """
     if name not in EXTRACTORS:
         raise UserError(f"extractor: {name!r} is unknown; allowed: {', '.join(sorted(EXTRACTORS))}")
-    return EXTRACTORS[name](Path(weights), file_sha256(Path(weights)), torch.device(device))
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal. Raises UserError naming the file when it cannot be read."""
-    try:
-        with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the extractor's weights ({error.strerror})") from error
+    return EXTRACTORS[name](Path(weights), file_hash(weights), torch.device(device))
