@@ -31,10 +31,10 @@ def train(options: argparse.Namespace) -> None:
 
 
 def reference(options: argparse.Namespace) -> None:
-    """Build a scale's reference features and rows."""
+    """Build the reference features and rows that a suite is judged by."""
     from atbench.tasks.reference import reference
 
-    reference(load(options.scale))
+    reference(load(options.scale), options.suite)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -58,7 +58,7 @@ def score(options: argparse.Namespace) -> None:
     """Measure images made elsewhere."""
     from atbench.tasks.score import score
 
-    score(load(options.scale), Path(options.samples), options.name)
+    score(load(options.scale), options.suite, Path(options.samples), options.name)
 
 
 def export(options: argparse.Namespace) -> None:
@@ -148,12 +148,13 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     verb(train).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
-    verb(reference, "scale")
+    verb(reference, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
     verb(tune, "scale").add_argument("suite")
     scoring = verb(score, "scale")
     scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")
     scoring.add_argument("--name", required=True, help="name of the row, e.g. my-method")
+    scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
     exporting = verb(export)
     exporting.add_argument("cell")
     exporting.add_argument("file", help="npz to write")

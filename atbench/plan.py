@@ -72,7 +72,7 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
     return {
         "objective": method["objective"],
         "network": size.get("model", benchmark.sizes["model"]),
-        "data": size.get("data", benchmark.sizes["data"]),
+        "data": data_of(benchmark, run.suite),
         "conditional": suite["conditional"],
         "perturbation": _filled(method["perturbation"], constants, f"tuned.{name}.{base_method}"),
         "learning_rate": _filled({"learning_rate": TUNED}, constants, f"tuned.{name}.{base_method}")["learning_rate"],
@@ -94,13 +94,11 @@ def evaluation_slice(benchmark: Benchmark, cell: Cell) -> dict:
 
 def judging_slice(benchmark: Benchmark, run: Run) -> dict:
     """What all cells of a run share beyond its weights: images to compare with, counts, seeds and extractor."""
-    suite, _, _ = _resolved(benchmark, run)
-    name = run.suite.removeprefix(TUNE_PREFIX)
+    _resolved(benchmark, run)  # refuses names that no file declares
     return {
-        "data": suite["size"].get("data", benchmark.sizes["data"]),
-        **scale_judging(benchmark),
+        **suite_judging(benchmark, run.suite),
         # Names behind latents, labels and step noise: the same for every method and NFE.
-        "seed_names": [name, run.seed],
+        "seed_names": [run.suite.removeprefix(TUNE_PREFIX), run.seed],
     }
 
 
@@ -109,9 +107,18 @@ def digests(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
     return {"training": training_digest(benchmark, cell.run), "evaluation": evaluation_digest(benchmark, cell)}
 
 
-def scale_judging(benchmark: Benchmark) -> dict:
-    """The part of judging that the whole scale shares: counts, metric options and the extractor."""
-    return {**benchmark.sizes["evaluation"], "extractor": _extractor(benchmark)}
+def suite_judging(benchmark: Benchmark, suite: str) -> dict:
+    """The part of judging that a suite shares: data, counts, metric options and the extractor."""
+    return {
+        "data": data_of(benchmark, suite),
+        **benchmark.sizes["evaluation"],
+        "extractor": _extractor(benchmark),
+    }
+
+
+def data_of(benchmark: Benchmark, suite: str) -> dict:
+    """The images that a suite trains on and is judged by: its own at this scale, or the scale's."""
+    return benchmark.suite(suite.removeprefix(TUNE_PREFIX))["size"].get("data", benchmark.sizes["data"])
 
 
 def training_digest(benchmark: Benchmark, run: Run) -> str:
@@ -140,15 +147,26 @@ def parents(benchmark: Benchmark, run: Run) -> dict[str, Run]:
     return {"init": Run(run.scale, init_suite, init_method, run.seed, run.root)}
 
 
-def reference_path(benchmark: Benchmark) -> Path:
-    """Features of the scale's real images."""
-    name = f"{benchmark.sizes['data']['name']}-{benchmark.sizes['extractor']}"
+def references(benchmark: Benchmark) -> dict[Path, str]:
+    """Reference file -> a suite that is judged by it. Raises UserError for two data sets of one name."""
+    found: dict[Path, str] = {}
+    for suite in (name for name in benchmark.sizes["suites"] if benchmark.suite(name)["samplers"]):
+        other = found.setdefault(reference_path(benchmark, suite), suite)
+        if data_of(benchmark, suite) != data_of(benchmark, other):
+            scale = benchmark.scale
+            raise UserError(f"scale {scale}: suites.{suite}.data: not the data set of {other}, but of the same name")
+    return found
+
+
+def reference_path(benchmark: Benchmark, suite: str) -> Path:
+    """Features of the real images that a suite is judged by."""
+    name = f"{data_of(benchmark, suite)['name']}-{benchmark.sizes['extractor']}"
     return Path(ROOT, benchmark.scale, "reference", f"{name}.npz")
 
 
-def rows_path(benchmark: Benchmark) -> Path:
-    """Scores of the floor, held-out and ceiling rows."""
-    path = reference_path(benchmark)
+def rows_path(benchmark: Benchmark, suite: str) -> Path:
+    """Scores of the floor, held-out and ceiling rows that belong to a suite."""
+    path = reference_path(benchmark, suite)
     return path.with_name(f"{path.stem}-rows.json")
 
 

@@ -250,6 +250,25 @@ def declared_cells(scale):
     return [cell for run in runs for cell in plan.cells(benchmark, run)]
 
 
+def test_each_data_set_has_a_reference_of_its_own():
+    assert [str(path) for path in plan.references(CI)] == ["results/ci/reference/digits-digits-cnn.npz"]
+    paper = load("paper")
+    assert {path.name: suite for path, suite in plan.references(paper).items()} == {
+        "cifar10-inception-2015.npz": "scratch",
+        "imagenet64-inception-2015.npz": "class-conditional",
+    }
+    assert plan.rows_path(paper, "finetune") == plan.rows_path(paper, "scratch")
+    assert plan.reference_path(CI, "tune-scratch") == plan.reference_path(CI, "scratch")
+
+
+def test_two_data_sets_of_one_name_are_refused(experiments):
+    folder = {"name": "image-folder", "resolution": 8, "channels": 1, "held_out": 0.25}
+    for suite in ("scratch", "class-conditional"):
+        edit(experiments / "scales/ci.yaml", "suites", suite, "data", folder | {"path": suite})
+    message = refusal(lambda: plan.references(load("ci")))
+    assert "scale ci" in message and "suites.class-conditional.data" in message and "scratch" in message
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_addresses_round_trip(scale):
     found = declared_cells(scale)
@@ -510,7 +529,7 @@ BAD_COMMANDS = {
     "unknown scale": (["status", "--scale", "laptopp"], "laptopp"),
     "unknown suite of a report": (["status", "--scale", "ci", "--suites", "scrach"], "scrach"),
     "report outside": (["report", "--scale", "ci", "--only", "/tmp/table.csv"], "/tmp/table.csv"),
-    "reference without extractor": (["reference", "--scale", "ci"], "extractor/digits-cnn/seed0/config.json"),
+    "reference of nothing": (["reference", "--scale", "ci", "scratch"], "extractor/digits-cnn/seed0/config.json"),
     "score a missing folder": (["score", "--scale", "ci", "nowhere", "--name", "x"], "nowhere"),
     "tune nothing": (["tune", "--scale", "ci", "scratch"], "tune-scratch"),
     "tune an unknown suite": (["tune", "--scale", "ci", "scrach"], "scrach"),

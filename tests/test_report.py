@@ -317,7 +317,7 @@ def test_status_paths_are_bare_and_stale_lists_only_stale(benchmark, root):
 
 def test_timing_counts_each_job_once(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
-    rows = captions.reference_rows(benchmark, root)
+    rows = captions.all_reference_rows(benchmark, root)
     spent = timing.total(frame, collect_runs(benchmark, root, [SUITE], SEEDS), rows)
     jobs = 4 * len(SEEDS)
     assert (spent["training"], spent["start-up"]) == (10.0 * jobs, (2.0 + 3.0) * jobs + 1.0)

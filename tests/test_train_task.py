@@ -21,6 +21,7 @@ from atbench.records import digest, file_hash, read_cell, read_json
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
 from atbench.tasks import train as training
+from atbench.tasks.generate import BLOCK
 from atbench.tasks.reference import reference
 from atbench.training.loop import Trainer
 
@@ -45,7 +46,7 @@ def finished(tmp_path_factory):
         patch.setenv("ATBENCH_DEVICE", "cpu")
         for run in (EXTRACTOR, ADM, AT):
             training.train(run)
-        reference(load("ci"))
+        reference(load("ci"), "scratch")
     return folder
 
 
@@ -285,10 +286,10 @@ def evaluated(*cells):
 def test_image_i_is_the_same_whatever_the_count(workplace, name):
     model = load_model(ADM.weights(), "unet")
     sampler = evaluating.sampler_of(load("ci"), Cell(ADM, "final", name, 5))
-    few, many = (generating.generate(model, sampler, n, (1, 8, 8), ("scratch", 0), CPU)[0] for n in (10, 70))
-    assert few.shape == (10, 1, 8, 8) and many.shape == (70, 1, 8, 8) and few.dtype == torch.uint8
+    few, many = (generating.generate(model, sampler, n, (1, 8, 8), ("scratch", 0), CPU)[0] for n in (10, BLOCK + 6))
+    assert few.shape == (10, 1, 8, 8) and many.shape == (BLOCK + 6, 1, 8, 8) and few.dtype == torch.uint8
     assert torch.equal(many[:10], few)
-    assert not torch.equal(many[64:], many[:6])  # the second block has latents of its own
+    assert not torch.equal(many[BLOCK:], many[:6])  # the second block has latents of its own
 
 
 def test_record_of_a_cell(workplace):
@@ -316,7 +317,7 @@ def test_methods_of_one_seed_start_from_the_same_latents(workplace, monkeypatch)
 
     monkeypatch.setattr(generating, "gaussian", note)
     records = evaluated(CELL, Cell(AT, "final", "ddim", 5))
-    blocks = -(-SAMPLES // generating.BLOCK)
+    blocks = -(-SAMPLES // BLOCK)
     assert len(draws) == 2 * blocks  # ddim draws latents and nothing else
     for ours, theirs in zip(draws[:blocks], draws[blocks:]):
         assert ours[:2] == theirs[:2] and torch.equal(ours[2], theirs[2])
@@ -357,7 +358,7 @@ REFUSED = {
     "run stale": (CELL, lambda: spoil_digest(ADM), "rerun its training"),
     "extractor stale": (CELL, lambda: spoil_digest(EXTRACTOR), "extractor/digits-cnn/seed0.*rerun its training"),
     "extractor missing": (CELL, lambda: EXTRACTOR.weights().unlink(), str(EXTRACTOR.weights())),
-    "reference missing": (CELL, lambda: plan.reference_path(load("ci")).unlink(), "reference/digits-digits-cnn"),
+    "reference missing": (CELL, plan.reference_path(load("ci"), "scratch").unlink, "reference/digits-digits-cnn"),
     "extractor replaced": (CELL, lambda: shuffle_weights(EXTRACTOR), "made with another extractor"),
 }
 

@@ -198,7 +198,11 @@ def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
     scale.write_text(scale.read_text().replace("extends: laptop", "extends: ci"))
     cell = "results/own-images/class-conditional/at/seed0/final/ddim-nfe5.json"
     output = scratchpad.snakemake(cell, scale="own-images")
-    assert compute_jobs(output).keys() >= {"train_class_conditional_at", "cell_class_conditional_at", "reference"}
+    assert compute_jobs(output).keys() >= {
+        "train_class_conditional_at",
+        "cell_class_conditional_at",
+        "reference_scratch",
+    }
     config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
     assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"]
 

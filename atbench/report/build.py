@@ -48,4 +48,4 @@ def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefac
     if made.kind == "samples":
         return samples.samples(benchmark, cells, root, made.suite)
     draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe}[made.kind]
-    return draw(benchmark, cells, captions.reference_rows(benchmark, root), made.suite)
+    return draw(benchmark, cells, captions.reference_rows(benchmark, root, made.suite), made.suite)

@@ -63,12 +63,17 @@ def metric_label(benchmark: Benchmark, metric: str) -> str:
     return distance_name(benchmark.sizes["extractor"]) if metric == "fd" else METRIC_LABELS[metric]
 
 
-def reference_rows(benchmark: Benchmark, root: Path) -> dict:
-    """The scores of known image sets at this scale, or {} when they have not been computed.
+def all_reference_rows(benchmark: Benchmark, root: Path) -> list[dict]:
+    """The reference rows of every data set of the scale."""
+    return [reference_rows(benchmark, root, suite) for suite in plan.references(benchmark).values()]
+
+
+def reference_rows(benchmark: Benchmark, root: Path, suite: str) -> dict:
+    """The scores of the known image sets that belong to a suite, or {} when they have not been computed.
 
     Raises UserError for a file that cannot be read.
     """
-    path = Path(root) / "reference" / plan.rows_path(benchmark).name
+    path = Path(root) / "reference" / plan.rows_path(benchmark, suite).name
     return read_json(path) if path.exists() else {}
 
 

@@ -28,7 +28,7 @@ def pairs(benchmark: Benchmark, suite: str) -> list[tuple[str, str]]:
 def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str) -> Table:
     """The suite's table of paired differences of the main distance."""
     cells = final_cells(frame, suite)
-    rows = captions.reference_rows(benchmark, root)
+    rows = captions.reference_rows(benchmark, root, suite)
     numbers = differences(benchmark, cells, suite)
     distance = captions.metric_label(benchmark, "fd")
     caption = (

@@ -7,7 +7,7 @@ import pandas as pd
 from atbench.cells import Cell, Run
 from atbench.config import Benchmark
 from atbench.report import timing
-from atbench.report.captions import reference_rows
+from atbench.report.captions import all_reference_rows
 from atbench.report.runs import collect_runs
 from atbench.report.tidy import cell_file, collect, run_folder
 
@@ -40,7 +40,7 @@ def status(
         listed = outdated(benchmark, root, frame, runs, stale)
         return "".join(f"{path}: {why}\n" for path, why in listed) or "Nothing is stale.\n"
     parts = [overview(frame), off_grid(root, frame)]
-    parts += [timing.text(timing.total(frame, runs, reference_rows(benchmark, root)))] if time else []
+    parts += [timing.text(timing.total(frame, runs, all_reference_rows(benchmark, root)))] if time else []
     return "\n".join(part for part in parts if part)
 
 

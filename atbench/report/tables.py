@@ -33,7 +33,7 @@ def final_cells(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
 def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str, metric: str) -> Table:
     """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`."""
     cells = final_cells(frame, suite)
-    rows = captions.reference_rows(benchmark, root)
+    rows = captions.reference_rows(benchmark, root, suite)
     numbers = summarise(cells, metric)
     anchors = anchor_rows(rows, captions.foreign_rows(root, rows), metric)
     digits = decimals(numbers["mean"])

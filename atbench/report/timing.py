@@ -9,19 +9,21 @@ from atbench.records import write_json
 KINDS = ("training", "sampling", "metrics", "start-up")
 
 
-def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: dict) -> dict[str, float]:
+def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str, float]:
     """CPU seconds per kind, their ``total`` and ``start-up share`` in % (0 when nothing ran).
 
-    ``frame`` from `tidy.collect`, ``runs`` from `runs.collect_runs`, ``rows`` the reference rows or {}; their
-    scoring counts as metrics. An evaluation job records its start-up with its first cell only, so sums count
+    ``frame`` from `tidy.collect`, ``runs`` from `runs.collect_runs`, ``rows`` the reference rows of every data
+    set; their scoring counts as metrics. An evaluation job records its start-up with its first cell only, so sums count
     every job once. Stale results cost time too and are included.
     """
-    reference = rows.get("seconds", {})
+    references = [row.get("seconds", {}) for row in rows]
     seconds = {
         "training": runs.seconds_training.sum(),
         "sampling": frame.seconds_sampling.sum(),
-        "metrics": frame.seconds_metrics.sum() + reference.get("reference", 0.0),
-        "start-up": runs.seconds_startup.sum() + frame.seconds_startup.sum() + reference.get("startup", 0.0),
+        "metrics": frame.seconds_metrics.sum() + sum(seconds.get("reference", 0.0) for seconds in references),
+        "start-up": runs.seconds_startup.sum()
+        + frame.seconds_startup.sum()
+        + sum(seconds.get("startup", 0.0) for seconds in references),
     }
     spent = sum(seconds.values())
     share = 100 * seconds["start-up"] / spent if spent else 0.0

@@ -37,8 +37,8 @@ def evaluate(cells: list[Cell]) -> None:
     benchmark = plan.of_run(cells[0].run)
     samplers = {cell: sampler_of(benchmark, cell) for cell in cells}
     device = choose(benchmark.sizes["threads"])
-    judge = Judge(benchmark, device)
-    records = {cell: new_record(benchmark, cell, judge, device) for cell in cells}
+    judges = {suite: Judge(benchmark, suite, device) for suite in {cell.run.suite for cell in cells}}
+    records = {cell: new_record(benchmark, cell, judges[cell.run.suite], device) for cell in cells}
     for cell, record in tqdm(records.items(), desc="cells", disable=None):
         if current(cell.path, record):
             print(f"{cell}: current, kept", flush=True)
@@ -46,7 +46,7 @@ def evaluate(cells: list[Cell]) -> None:
         begin = cpu_seconds()
         images, nfe = images_of(cell, samplers[cell], benchmark.sizes["evaluation"]["samples"], device)
         sampled = cpu_seconds()
-        record["metrics"] = judge.score(images)
+        record["metrics"] = judges[cell.run.suite].score(images)
         record["counts"] |= {"nfe": nfe}
         seconds = {"sampling": sampled - begin, "metrics": cpu_seconds() - sampled, "startup": startup}
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
@@ -74,14 +74,15 @@ def sampler_of(benchmark: Benchmark, cell: Cell) -> Sampler:
 
 
 class Judge:
-    """Reference and extractor of a scale: scores images."""
+    """Reference and extractor of a suite: scores images."""
 
-    def __init__(self, benchmark: Benchmark, device: torch.device):
+    def __init__(self, benchmark: Benchmark, suite: str, device: torch.device):
         self.options = benchmark.sizes["evaluation"]["metrics"]
-        self.reference = Reference.load(plan.reference_path(benchmark))
+        path = plan.reference_path(benchmark, suite)
+        self.reference = Reference.load(path)
         self.extractor = scale_extractor(benchmark, device)
         if self.extractor.hash != self.reference.extractor_hash:
-            raise UserError(f"{plan.reference_path(benchmark)}: made with another extractor; rebuild it")
+            raise UserError(f"{path}: made with another extractor; rebuild it")
         self.inputs = {"reference": self.reference.hash, "extractor": self.extractor.hash}
 
     def score(self, images: Tensor) -> dict[str, float]:

@@ -9,7 +9,7 @@ from atbench.data import to_uint8
 from atbench.noise import gaussian, uniform
 from atbench.sampling import CountingDenoiser, Sampler
 
-BLOCK = 64  # images per pass, always: CPU convolutions give other bits at other batch sizes
+BLOCK = 128  # images per pass, always: CPU convolutions give other bits at other batch sizes
 
 
 def generate(

@@ -19,11 +19,13 @@ from atbench.tasks.train import trained
 EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # path of a pretrained extractor's weights
 
 
-def reference(benchmark: Benchmark) -> None:
-    """Write the reference features and ``...-rows.json``: floor, held-out, ceiling rows and the extractor's record."""
+def reference(benchmark: Benchmark, suite: str) -> None:
+    """Write what ``suite`` is judged by: the features of its real images, and ``...-rows.json`` with the floor,
+    held-out and ceiling rows and the extractor's record.
+    """
     startup = cpu_seconds()
     device = choose(benchmark.sizes["threads"])
-    data, evaluation = benchmark.sizes["data"], benchmark.sizes["evaluation"]
+    data, evaluation = plan.data_of(benchmark, suite), benchmark.sizes["evaluation"]
     extractor = scale_extractor(benchmark, device)
     train, heldout = load(data, "train"), load(data, "held-out")
     built = build_reference(train.images, heldout.images, extractor, data["name"])
@@ -36,21 +38,27 @@ def reference(benchmark: Benchmark) -> None:
         evaluation["metrics"],
     )
     floor = {key: {"mean": mean, "std": rows["floor_std"][key]} for key, mean in rows["floor"].items()}
-    built.save(plan.reference_path(benchmark))
+    built.save(plan.reference_path(benchmark, suite))
     write_json(
-        plan.rows_path(benchmark),
+        plan.rows_path(benchmark, suite),
         {
             "floor": floor,
             "held-out": rows["heldout"],
             "ceiling": rows["ceiling"],
             "distance_name": distance_name(extractor.name),
             "counts": built.counts | {"samples": evaluation["samples"], "floor_repeats": evaluation["floor_repeats"]},
-            "extractor": extractor_record(extractor, built, heldout.labels),
+            "extractor": extractor_record(extractor, built, heldout.labels if at_home(benchmark, data) else None),
             "inputs": {"reference": built.hash, "data": {"train": train.hash, "held-out": heldout.hash}},
             "seconds": {"startup": startup, "reference": round(cpu_seconds() - startup, 3)},
             "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
         },
     )
+
+
+def at_home(benchmark: Benchmark, data: dict) -> bool:
+    """Whether the extractor was trained on ``data``: only then do its classes mean anything there."""
+    run = plan.extractor_run(benchmark)
+    return run is not None and plan.data_of(benchmark, run.suite) == data
 
 
 def scale_extractor(benchmark: Benchmark, device) -> Extractor:

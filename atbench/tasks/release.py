@@ -9,7 +9,7 @@ from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
 from atbench.report import timing
-from atbench.report.captions import reference_rows
+from atbench.report.captions import all_reference_rows
 from atbench.report.outputs import outputs
 from atbench.report.runs import collect_runs
 from atbench.report.tidy import collect
@@ -46,7 +46,7 @@ def cost(benchmark: Benchmark) -> dict[str, float]:
     root = Path(ROOT, benchmark.scale)
     suites = [suite for suite in benchmark.sizes["suites"] if (root / suite).is_dir()]
     frame, runs = collect(benchmark, root, suites), collect_runs(benchmark, root, suites)
-    return timing.total(frame, runs, reference_rows(benchmark, root))
+    return timing.total(frame, runs, all_reference_rows(benchmark, root))
 
 
 def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
@@ -59,13 +59,14 @@ def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
                 raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
             paths += [cell.path, cell.path.with_suffix(".png")]
     root = Path(ROOT, benchmark.scale)
+    paths.append(plan.rows_path(benchmark, suite))
     return [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
 
 
 def shared_files(benchmark: Benchmark) -> list[str]:
-    """Files that belong to every suite: the reference rows, the extractor's record, finished tuning searches."""
+    """Files that belong to every suite: the extractor's record, finished tuning searches."""
     root = Path(ROOT, benchmark.scale)
     extractor = plan.extractor_run(benchmark)
-    paths = [plan.rows_path(benchmark), *sorted(root.glob("tuning/*.json"))]
+    paths = sorted(root.glob("tuning/*.json"))
     paths += [] if extractor is None else [extractor.path / "config.json"]
     return [str(path.relative_to(root)) for path in paths]

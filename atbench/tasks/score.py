@@ -13,8 +13,8 @@ from atbench.records import write_json
 from atbench.tasks.evaluate import Judge
 
 
-def score(benchmark: Benchmark, samples: Path, name: str) -> None:
-    """Write ``results/<scale>/foreign/<name>.json`` and print its numbers.
+def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
+    """Write ``results/<scale>/foreign/<name>.json`` and print its numbers, measured as the cells of ``suite`` are.
 
     Raises UserError for a bad name, unreadable samples, images of another size, or fewer than the scale's own count:
     every distance here is biased by the count, so a row of another one would not be comparable.
@@ -28,7 +28,7 @@ def score(benchmark: Benchmark, samples: Path, name: str) -> None:
             f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"
         )
     device = choose(benchmark.sizes["threads"])
-    judge = Judge(benchmark, device)
+    judge = Judge(benchmark, suite, device)
     record = {
         "name": name,
         "samples": str(samples),

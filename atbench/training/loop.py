@@ -21,12 +21,13 @@ class Trainer:
 
     def __init__(self, model: nn.Module, config: dict, device: torch.device):
         self.model = model.to(device).train()
+        self.parameters = list(model.parameters())  # walking the modules for them at every update is felt
         self.config, self.device = config, device
         self.objective = make_objective(config)
         self.perturbation = make_perturbation(config["perturbation"])
         self.ema = averaged(self.model, config["ema"])
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config["learning_rate"], weight_decay=config["weight_decay"], fused=True
+            self.parameters, lr=config["learning_rate"], weight_decay=config["weight_decay"], fused=True
         )
         self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0}
 
@@ -57,7 +58,7 @@ class Trainer:
 
     def _update(self, terms: dict[str, Tensor]) -> dict[str, float]:
         """One optimizer step, one step of the moving average; returns the means of the loss terms."""
-        norm = nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]).item()
+        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None]).item()
         log = {name: term.mean().item() for name, term in terms.items()} | {"grad_norm": norm}
         if not all(map(math.isfinite, log.values())):
             raise TrainingFailure(self.counts | log)

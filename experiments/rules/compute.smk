@@ -1,7 +1,5 @@
 # Training, reference and evaluation. The shell lines stay short: a change in their text reruns every job of the rule.
 EXTRACTOR = plan.extractor_run(BENCHMARK)
-REFERENCE = str(plan.reference_path(BENCHMARK))
-ROWS = str(plan.rows_path(BENCHMARK))
 TUNED_SUITES = sorted(set(BENCHMARK.tuning["suites"].values()))
 
 
@@ -10,6 +8,7 @@ CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(
 
 for run in (DECLARED | CANDIDATES).values():
     PATH, STEPS, GRID, NAME = train_and_evaluate(run)
+    REFERENCE = str(plan.reference_path(BENCHMARK, run.suite))
 
     rule:
         name:
@@ -83,24 +82,31 @@ for run in (DECLARED | CANDIDATES).values():
         workflow.ruleorder(*[f"{kind}_{NAME}" for kind in (("cell", "evaluate") if ONE_CELL else ("evaluate", "cell"))])
 
 
-rule reference:
-    input:
-        [str(EXTRACTOR.weights())] if EXTRACTOR else [],
-    output:
-        REFERENCE,
-        ROWS,
-    log:
-        str(Path(ROWS).with_suffix(".log")),
-    conda:
-        "../../environment.yml"
-    threads: BENCHMARK.sizes["threads"]
-    resources:
-        gpu=GPU,
-    params:
-        scale=SCALE,
-        key=digest([BENCHMARK.sizes["data"], plan.scale_judging(BENCHMARK)]),
-    shell:
-        "python -m atbench reference --scale {params.scale} > {log} 2>&1"
+# What cells are judged by: a job per set of real images, under the name of a suite that uses them.
+for suite in or_stop(plan.references, BENCHMARK).values():
+    ROWS = str(plan.rows_path(BENCHMARK, suite))
+
+    rule:
+        name:
+            f"reference_{suite}".replace("-", "_")
+        input:
+            [str(EXTRACTOR.weights())] if EXTRACTOR else [],
+        output:
+            str(plan.reference_path(BENCHMARK, suite)),
+            ROWS,
+        log:
+            str(Path(ROWS).with_suffix(".log")),
+        conda:
+            "../../environment.yml"
+        threads: BENCHMARK.sizes["threads"]
+        resources:
+            gpu=GPU,
+        params:
+            scale=SCALE,
+            suite=suite,
+            key=digest(plan.suite_judging(BENCHMARK, suite)),
+        shell:
+            "python -m atbench reference --scale {params.scale} {params.suite} > {log} 2>&1"
 
 
 # The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.

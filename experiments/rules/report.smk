@@ -1,7 +1,6 @@
 # Tables and figures, a job per suite, and the tidy file of all cells. They read JSON only.
 SEED_OPTION = " ".join(["--seeds", *map(str, SEEDS)]) if SEEDS else ""
 WHERE = "--released" if CACHED else ""
-ROWS_FILE = existing([str(plan.rows_path(BENCHMARK))])
 
 for suite in SUITES:
 
@@ -18,7 +17,7 @@ for suite in SUITES:
             f"report_{suite}".replace("-", "_")
         input:
             existing(cells_of(suite)),
-            ROWS_FILE,
+            existing([str(plan.rows_path(BENCHMARK, suite))]),
         output:
             [labelled(path) for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")],
         log:

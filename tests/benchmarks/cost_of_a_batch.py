@@ -13,6 +13,7 @@ from atbench.cells import Run
 from atbench.config import load
 from atbench.data import load as load_images
 from atbench.data.batches import Batches
+from atbench.tasks.generate import BLOCK
 from atbench.tasks.train import new_trainer
 
 METHODS = ("adm", "ip", "at")
@@ -45,7 +46,7 @@ def training() -> None:
 
 
 def sampling() -> None:
-    """Images per second of one network evaluation by block size, and the ratio to the block of 64 in use."""
+    """Images per second of one network evaluation by block size, and the ratio to the block in use."""
     config = plan.training_slice(load("laptop"), Run("laptop", "scratch", "adm", 0))
     model = new_trainer(config, load_images({"name": "digits"}, "train"), torch.device("cpu")).model.eval()
     times = {block: [] for block in BLOCKS}
@@ -56,7 +57,7 @@ def sampling() -> None:
                 times[block].append(seconds(model, x, t) / block)
     speed = {block: 1 / statistics.median(values[1:]) for block, values in times.items()}
     for block in BLOCKS:
-        print(f"block {block:3d}: {speed[block]:7.0f} images/s, {speed[block] / speed[64]:4.2f} x block 64")
+        print(f"block {block:3d}: {speed[block]:7.0f} images/s, {speed[block] / speed[BLOCK]:4.2f} x block {BLOCK}")
 
 
 if __name__ == "__main__":
