@@ -1,7 +1,9 @@
 """What all tests share."""
 
 import os
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +18,10 @@ def forget_other_folders():
     if evaluating is not None:
         evaluating.weights.cache_clear()
         evaluating.run_record.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def readme_commands() -> list[str]:
+    """The command lines of the README's indented blocks, without their comments."""
+    lines = (Path(__file__).parent.parent / "README.md").read_text().splitlines()
+    return [line.split("  #")[0].strip() for line in lines if re.match(r" {4}(atbench|snakemake|make) ", line)]

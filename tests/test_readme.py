@@ -5,30 +5,23 @@ import shlex
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 from atbench import cli
 
 REPOSITORY = Path(__file__).parent.parent
 README = (REPOSITORY / "README.md").read_text()
-COMMANDS = [
-    line.split("  #")[0].strip() for line in README.splitlines() if re.match(r" {4}(atbench|snakemake|make) ", line)
-]
 
 
-def test_the_readme_has_commands():
-    assert len(COMMANDS) >= 12
+def test_atbench_commands_parse(readme_commands):
+    assert len(readme_commands) >= 12
+    for command in (c for c in readme_commands if c.startswith("atbench ")):
+        assert callable(cli.parser().parse_args(shlex.split(command)[1:]).verb), command
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("atbench ")])
-def test_atbench_commands_parse(command):
-    assert callable(cli.parser().parse_args(shlex.split(command)[1:]).verb)
-
-
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
-def test_make_targets_exist(command):
-    assert re.search(rf"^{shlex.split(command)[1]}:", (REPOSITORY / "Makefile").read_text(), re.M)
+def test_make_targets_exist(readme_commands):
+    for command in (c for c in readme_commands if c.startswith("make ")):
+        assert re.search(rf"^{shlex.split(command)[1]}:", (REPOSITORY / "Makefile").read_text(), re.M), command
 
 
 def test_local_links_and_paths_exist():

@@ -207,6 +207,19 @@ def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
     assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"]
 
 
+def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
+    default = scratchpad.folder / "experiments/config.yaml"
+    default.write_text(default.read_text().replace("scale: laptop ", "scale: ci "))
+    environment = scratchpad.folder / ".venv"  # what the first `make` would build
+    environment.mkdir()
+    (environment / "bin").symlink_to(BIN)
+    (environment / "ready").touch()
+    scratchpad.run("atbench", "release")
+    for command in readme_commands:
+        if command != "make test":
+            scratchpad.run("bash", "-c", command.replace("laptop", "ci").replace("make reproduce", "make SCALE=ci"))
+
+
 def test_html_report(finished):
     finished.snakemake("--report", "results/ci/report.html")
     page = (finished.folder / "results/ci/report.html").read_text()
