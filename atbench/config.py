@@ -14,7 +14,7 @@ import jsonschema
 import yaml
 
 from atbench.errors import UserError
-from atbench.metric_names import METRICS
+from atbench.metric_names import DISTANCE_NAMES, METRICS
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
@@ -143,6 +143,9 @@ def _check_names(benchmark: Benchmark) -> None:
         for name in names:
             if name not in known:
                 raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
+    extractor = benchmark.sizes["extractor"]
+    if extractor not in DISTANCE_NAMES:
+        raise UserError(f"{scale}: extractor: {unknown('extractor', extractor, DISTANCE_NAMES)}")
     if benchmark.tuning["metric"] not in METRICS:
         raise UserError(f"experiments/tuning.yaml: metric: {unknown('metric', benchmark.tuning['metric'], METRICS)}")
 

@@ -156,6 +156,7 @@ UNKNOWN_NAMES = [
     ("tuning.yaml", ("search", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
     ("tuning.yaml", ("cells", "samplers"), ["ddmi"], "ddmi"),
     ("tuning.yaml", ("metric",), "df", "df"),
+    ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
 ]
 
 

@@ -296,6 +296,7 @@ def test_deterministic_samplers_read_only_the_eps_channels():
         ("ddim", 1001, "'ddim'.*nearest valid nfe: 1000"),
         ("dpm-solver", 0, "'dpm-solver'.*nearest valid nfe: 2"),
         ("dpm-solver", 1, "'dpm-solver'.*nearest valid nfe: 2"),
+        ("dpm-solver", 1001, "'dpm-solver'.*nearest valid nfe: 1000"),
     ],
 )
 def test_impossible_nfe_is_refused_at_construction(name, nfe, message):

@@ -18,7 +18,7 @@ def even_timesteps(nfe: int, num_steps: int) -> list[int]:
     Raises:
         UserError: nfe is not an integer in 2..num_steps.
     """
-    _check_range(nfe, smallest=2, largest=num_steps)
+    check_nfe(nfe, smallest=2, largest=num_steps)
     stride = (num_steps - 1) / (nfe - 1)
     steps, position = [], 0.0
     for _ in range(nfe):
@@ -37,7 +37,7 @@ def stride_timesteps(nfe: int, num_steps: int) -> list[int]:
     Raises:
         UserError: no integer stride gives nfe steps; the message names the nearest counts that exist.
     """
-    _check_range(nfe, smallest=2, largest=num_steps)
+    check_nfe(nfe, smallest=2, largest=num_steps)
     # Strides ascend, so setdefault keeps the smallest one of each count.
     strides: dict[int, int] = {}
     for stride in range(1, num_steps):
@@ -65,7 +65,8 @@ def respaced(schedule: Schedule, timesteps: Sequence[int]) -> Process:
     return Process(Schedule(1 - abar / torch.cat([abar.new_ones(1), abar[:-1]])), kept)
 
 
-def _check_range(nfe: int, smallest: int, largest: int) -> None:
+def check_nfe(nfe: int, smallest: int, largest: int) -> None:
+    """Raise UserError, naming the nearest valid nfe, unless nfe is an integer in smallest..largest."""
     if not isinstance(nfe, int) or isinstance(nfe, bool):
         raise UserError(f"nfe {nfe!r}: must be an integer in {smallest}..{largest}")
     if not smallest <= nfe <= largest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from atbench.diffusion.respacing import check_nfe
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import Level, dpm_solver_first_order, dpm_solver_second_order
 from atbench.errors import UserError
@@ -25,11 +26,10 @@ class DpmSolver:
 
     @classmethod
     def build(cls, nfe: int, schedule: Schedule, *, order: int = 2, t_start: float = 0.992) -> "DpmSolver":
-        """Refuse with UserError an nfe below the order, another order, or a t_start outside the time axis."""
+        """Refuse with UserError an nfe below the order or above T, another order, or a t_start off the time axis."""
         if order not in (1, 2):
             raise UserError(f"order {order}: allowed are 1 and 2")
-        if not isinstance(nfe, int) or isinstance(nfe, bool) or nfe < order:
-            raise UserError(f"nfe {nfe!r}: must be an integer of at least {order}; nearest valid nfe: {order}")
+        check_nfe(nfe, smallest=order, largest=schedule.num_steps)
         levels, labels = half_log_snr_grid(schedule, nfe, t_start)
         return cls(levels, labels, order)
 
