@@ -165,7 +165,10 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
         yield scale, f"tuned.{suite}", "methods", list(constants)
     tuning, search = "experiments/tuning.yaml", benchmark.tuning
     yield tuning, "suites", "suites", [*search["suites"], *search["suites"].values()]
-    yield tuning, "search", "methods", list(search["search"])
+    for suite in search["suites"].values():
+        if suite not in search["search"]:
+            raise UserError(f"{tuning}: search: {unknown('suite', suite, search['search'])}")
+        yield tuning, f"search.{suite}", "methods", list(search["search"][suite])
     yield tuning, "cells.samplers", "samplers", search["cells"]["samplers"]
 
 

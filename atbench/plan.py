@@ -22,9 +22,17 @@ def runs(benchmark: Benchmark, suite: str, seeds: list[int] | None = None) -> li
 
 def tuning_runs(benchmark: Benchmark, suite: str) -> list[Run]:
     """Every candidate run of the tuning search for ``suite``."""
-    search = benchmark.tuning["search"]
-    candidates = [f"{m}-c{i}" for m, grid in search.items() for i in range(len(next(iter(grid.values()))))]
+    grids = search(benchmark, suite)
+    candidates = [f"{m}-c{i}" for m, grid in grids.items() for i in range(len(next(iter(grid.values()))))]
     return [Run(benchmark.scale, TUNE_PREFIX + suite, name, benchmark.tuning["seed"]) for name in candidates]
+
+
+def search(benchmark: Benchmark, suite: str) -> dict[str, dict[str, list[float]]]:
+    """Method -> {constant: candidate values} of the tuning search for ``suite``."""
+    grids, suite = benchmark.tuning["search"], suite.removeprefix(TUNE_PREFIX)
+    if suite not in grids:
+        raise unknown("tuning search", suite, grids)
+    return grids[suite]
 
 
 def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
@@ -205,7 +213,7 @@ def _resolved(benchmark: Benchmark, run: Run) -> tuple[dict, dict, dict]:
 
 def _candidate(benchmark: Benchmark, run: Run) -> dict:
     name, _, index = run.method.rpartition("-c")
-    grid = benchmark.tuning["search"].get(name, {})
+    grid = search(benchmark, run.suite).get(name, {})
     values = {key: dict(enumerate(v)).get(int(index)) if index.isdigit() else None for key, v in grid.items()}
     if not values or None in values.values():
         raise unknown("tuning candidate", run.method, [r.method for r in tuning_runs(benchmark, run.suite)])

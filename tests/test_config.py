@@ -123,7 +123,7 @@ VALUES = [
     ("suites/scratch.yaml", ("curves", "samplers"), []),
     ("suites/scratch.yaml", ("init",), "Scratch"),
     ("tuning.yaml", ("cells", "nfe"), []),
-    ("tuning.yaml", ("search", "adm", "learning_rate"), [0.1]),
+    ("tuning.yaml", ("search", "scratch", "adm", "learning_rate"), [0.1]),
 ]
 
 
@@ -153,7 +153,7 @@ UNKNOWN_NAMES = [
     ("scales/ci.yaml", ("suites", "scrach"), {"batches": 1, "snapshots": 1, "seeds": [0]}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scrach"), {"at": {"step_rms": 0.1}}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scratch", "ta"), {"step_rms": 0.1}, "'ta'"),
-    ("tuning.yaml", ("search", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
+    ("tuning.yaml", ("search", "scratch", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
     ("tuning.yaml", ("cells", "samplers"), ["ddmi"], "ddmi"),
     ("tuning.yaml", ("metric",), "df", "df"),
     ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
@@ -247,7 +247,8 @@ def test_constants_with_a_source_reduce_to_their_value(experiments):
 def declared_cells(scale):
     benchmark = load(scale)
     suites = [suite for suite in SUITES if suite in benchmark.sizes["suites"]]
-    runs = [run for suite in suites for run in (*plan.runs(benchmark, suite), *plan.tuning_runs(benchmark, suite))]
+    runs = [run for suite in suites for run in plan.runs(benchmark, suite)]
+    runs += [run for suite in benchmark.tuning["search"] for run in plan.tuning_runs(benchmark, suite)]
     return [cell for run in runs for cell in plan.cells(benchmark, run)]
 
 
@@ -371,7 +372,7 @@ def test_ci_cells_golden():
 
 
 def test_tuning_runs_are_the_grid_of_the_search():
-    search, judged = CI.tuning["search"], CI.tuning["cells"]
+    search, judged = plan.search(CI, "scratch"), CI.tuning["cells"]
     tuning = plan.tuning_runs(CI, "scratch")
     assert len(tuning) == sum(len(values) for grid in search.values() for values in grid.values())
     assert str(tuning[0]) == f"results/ci/tune-scratch/{next(iter(search))}-c0/seed{CI.tuning['seed']}"
@@ -401,7 +402,7 @@ def test_tuned_constants_are_filled_in():
     assert plan.training_slice(CI, IP)["perturbation"] == {"kind": "gaussian", "gamma": constants["ip"]["gamma"]}
     assert plan.training_slice(CI, AT)["learning_rate"] == constants["adm"]["learning_rate"]
     candidate = plan.training_slice(CI, Run("ci", "tune-scratch", "at-c3", 100))
-    assert candidate["perturbation"]["step_rms"] == CI.tuning["search"]["at"]["step_rms"][3]
+    assert candidate["perturbation"]["step_rms"] == plan.search(CI, "scratch")["at"]["step_rms"][3]
 
 
 def test_missing_tuned_constant_is_refused(experiments):

@@ -11,7 +11,7 @@ def choose(benchmark: Benchmark, suite: str) -> None:
 
     A candidate's rank is averaged over the judged cells, so that no single NFE decides by its size.
     """
-    metric, search = benchmark.tuning["metric"], benchmark.tuning["search"]
+    metric, search = benchmark.tuning["metric"], plan.search(benchmark, suite)
     record = {"suite": suite, "metric": metric, "seed": benchmark.tuning["seed"], "methods": {}, "winners": {}}
     for method, grid in search.items():
         (key, values), *_ = grid.items()
