@@ -37,6 +37,13 @@ def reference(options: argparse.Namespace) -> None:
     reference(load(options.scale), options.suite)
 
 
+def reconstruction(options: argparse.Namespace) -> None:
+    """Score real images after the autoencoder of a suite in latent space."""
+    from atbench.tasks.reconstruction import reconstruction
+
+    reconstruction(load(options.scale), options.suite)
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Evaluate cells of one scale."""
     wanted = [cells.parse_cell(path) for path in options.cells]
@@ -149,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb(train).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
     verb(reference, "scale").add_argument("suite")
+    verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
     verb(tune, "scale").add_argument("suite")
     scoring = verb(score, "scale")

@@ -191,7 +191,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys silently; a benchmark must not."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        merged = "tag:yaml.org,2002:merge"  # `<<: *anchor` may be overridden
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value if key.tag != merged]
         repeated = {str(key) for key in keys if keys.count(key) > 1}
         if repeated:
             raise yaml.YAMLError(f"line {node.start_mark.line + 1}: repeated key {', '.join(sorted(repeated))}")

@@ -22,6 +22,7 @@ METRICS = (
     "fd_heldout",
     "nn_ratio",
     "fd_cleanfid",
+    "caption_score",
 )
 
 

@@ -9,7 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from atbench import cells, cli, config, plan
+from atbench import cells, cli, config, plan, slices
 from atbench.cells import FINAL, Cell, Run, parse_cell, parse_run, step_name
 from atbench.config import EXPERIMENTS, load, merge, plain, read_yaml, scale_values
 from atbench.errors import UserError
@@ -172,8 +172,8 @@ def test_name_that_no_file_declares_is_refused(experiments, name, path, value, w
 def test_unknown_scale_suite_method_sampler_list_the_known_ones():
     assert "'laptopp'" in refusal(lambda: load("laptopp")) and "workstation" in refusal(lambda: load("laptopp"))
     assert "finetune" in refusal(lambda: CI.suite("tune"))
-    assert "adm-3x" in refusal(lambda: plan.training_slice(CI, Run("ci", "scratch", "ddpm", 0)))
-    assert "dpm-solver" in refusal(lambda: plan.evaluation_slice(CI, Cell(ADM, FINAL, "heun", 5)))
+    assert "adm-3x" in refusal(lambda: slices.training_slice(CI, Run("ci", "scratch", "ddpm", 0)))
+    assert "dpm-solver" in refusal(lambda: slices.evaluation_slice(CI, Cell(ADM, FINAL, "euler", 5)))
 
 
 def test_unknown_base_of_a_scale_is_refused(experiments):
@@ -184,7 +184,7 @@ def test_unknown_base_of_a_scale_is_refused(experiments):
 @pytest.mark.parametrize("candidate", ["at-c4", "at-c", "at-cx", "ddpm-c0", "at"])
 def test_unknown_tuning_candidate_is_refused(candidate):
     assert candidate.partition("-c")[0] in refusal(
-        lambda: plan.training_slice(CI, Run("ci", "tune-scratch", candidate, 100))
+        lambda: slices.training_slice(CI, Run("ci", "tune-scratch", candidate, 100))
     )
 
 
@@ -391,24 +391,24 @@ def test_parents_golden():
 
 
 def test_methods_share_everything_but_their_science():
-    slices = [plan.training_slice(CI, run) for run in (ADM, IP, AT)]
-    kinds = [part.pop("perturbation")["kind"] for part in slices]
+    parts = [slices.training_slice(CI, run) for run in (ADM, IP, AT)]
+    kinds = [part.pop("perturbation")["kind"] for part in parts]
     assert kinds == ["none", "gaussian", "adversarial"]
-    assert slices[0] == slices[1] == slices[2]
+    assert parts[0] == parts[1] == parts[2]
 
 
 def test_tuned_constants_are_filled_in():
     constants = CI.sizes["tuned"]["scratch"]
-    assert plan.training_slice(CI, IP)["perturbation"] == {"kind": "gaussian", "gamma": constants["ip"]["gamma"]}
-    assert plan.training_slice(CI, AT)["learning_rate"] == constants["adm"]["learning_rate"]
-    candidate = plan.training_slice(CI, Run("ci", "tune-scratch", "at-c3", 100))
+    assert slices.training_slice(CI, IP)["perturbation"] == {"kind": "gaussian", "gamma": constants["ip"]["gamma"]}
+    assert slices.training_slice(CI, AT)["learning_rate"] == constants["adm"]["learning_rate"]
+    candidate = slices.training_slice(CI, Run("ci", "tune-scratch", "at-c3", 100))
     assert candidate["perturbation"]["step_rms"] == plan.search(CI, "scratch")["at"]["step_rms"][3]
 
 
 def test_missing_tuned_constant_is_refused(experiments):
     for scale in ("laptop", "ci"):
         edit(experiments / f"scales/{scale}.yaml", "tuned", "scratch", {"adm": {"learning_rate": 0.001}})
-    assert re.search("tuned.scratch.ip.*gamma", refusal(lambda: plan.training_slice(load("ci"), IP)))
+    assert re.search("tuned.scratch.ip.*gamma", refusal(lambda: slices.training_slice(load("ci"), IP)))
 
 
 def test_digest_ignores_the_order_of_keys_and_nothing_else():
@@ -426,9 +426,9 @@ def test_digest_ignores_the_order_of_keys_and_nothing_else():
 def all_digests(benchmark):
     """Address -> digest of every training run and declared cell."""
     runs = [run for suite in (*SUITES, "extractor") for run in plan.runs(benchmark, suite)]
-    found = {str(run): plan.training_digest(benchmark, run) for run in runs}
+    found = {str(run): slices.training_digest(benchmark, run) for run in runs}
     grid = [cell for run in runs for cell in plan.cells(benchmark, run)]
-    return found | {str(cell): plan.evaluation_digest(benchmark, cell) for cell in grid}
+    return found | {str(cell): slices.evaluation_digest(benchmark, cell) for cell in grid}
 
 
 def moved_by(experiments, name, *path_and_value):
@@ -491,9 +491,9 @@ def test_a_samplers_constant_moves_its_cells_alone(experiments):
 
 
 def test_seeds_have_digests_of_their_own():
-    slices = [plan.training_slice(CI, dataclasses.replace(ADM, seed=seed)) for seed in (0, 1)]
-    assert digest(slices[0]) != digest(slices[1])
-    assert {key for key in slices[0] if slices[0][key] != slices[1][key]} == {"seed_names"}
+    parts = [slices.training_slice(CI, dataclasses.replace(ADM, seed=seed)) for seed in (0, 1)]
+    assert digest(parts[0]) != digest(parts[1])
+    assert {key for key in parts[0] if parts[0][key] != parts[1][key]} == {"seed_names"}
 
 
 # The command line.
@@ -505,7 +505,7 @@ BAD_COMMANDS = {
     "suite without a size": (["train", "results/ci/tune-scrach/adm-c0/seed0"], "scrach"),
     "unknown method": (["train", "results/ci/scratch/amd/seed0"], "amd"),
     "unknown candidate": (["train", "results/ci/tune-scratch/at-c9/seed100"], "at-c9"),
-    "method of another network": (["train", "results/ci/extractor/adm/seed0"], "learning_rate"),
+    "method of another network": (["train", "results/ci/extractor/adm/seed0"], "model of network"),
     "address of a cell": (["train", FINAL_CELL.format("ddim-nfe5")], "not the address of a run"),
     "seed no integer": (["train", "results/ci/scratch/adm/seed1.5"], "not the address of a run"),
     "bad address": (["evaluate", "results/ci/scratch/adm"], "not the address of a cell"),
@@ -518,7 +518,7 @@ BAD_COMMANDS = {
     "nfe 37, ddim": (["evaluate", FINAL_CELL.format("ddim-nfe37")], "nearest valid nfe"),
     "nfe 2000": (["evaluate", FINAL_CELL.format("iddpm-nfe2000")], "nearest valid nfe: 1000"),
     "nfe 2000, ddim": (["evaluate", FINAL_CELL.format("ddim-nfe2000")], "nearest valid nfe: 1000"),
-    "unknown sampler": (["evaluate", FINAL_CELL.format("heun-nfe5")], "heun"),
+    "unknown sampler": (["evaluate", FINAL_CELL.format("euler-nfe5")], "euler"),
     "two scales": (
         ["evaluate", *(f"results/{s}/scratch/adm/seed0/final/ddim-nfe5.json" for s in ("ci", "laptop"))],
         "scale",

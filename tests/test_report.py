@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imsave
 
-from atbench import plan, provenance
+from atbench import plan, provenance, slices
 from atbench.cells import Cell
 from atbench.config import load
 from atbench.errors import UserError
@@ -80,7 +80,7 @@ def make_tree(benchmark, root: Path, seeds=SEEDS) -> Path:
 
 def run_record(benchmark, run) -> dict:
     return {
-        "digest": plan.training_digest(benchmark, run),
+        "digest": slices.training_digest(benchmark, run),
         "seconds": {"startup": 2.0, "training": 10.0},
         "provenance": {"sources": {"training": "training-sources"}},
     }
@@ -105,8 +105,8 @@ def record(benchmark, cell: Cell) -> dict:
         "counts": {"samples": 192, "reference": 1438, "nfe": cell.nfe, "batches": batches}
         | {"updates": batches * spent.updates // spent.batches, "gradient_evals": batches},
         "config": {
-            "training": plan.training_digest(benchmark, cell.run),
-            "evaluation": plan.evaluation_digest(benchmark, cell),
+            "training": slices.training_digest(benchmark, cell.run),
+            "evaluation": slices.evaluation_digest(benchmark, cell),
         },
         "inputs": {"weights": "w", "reference": "r", "extractor": "e"},
         "provenance": {

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from atbench import plan
+from atbench import plan, slices
 from atbench.cells import Cell, Run
 from atbench.config import load
 from atbench.errors import UserError
@@ -119,9 +119,11 @@ def test_a_finished_run_leaves_exactly_its_outputs(workplace):
 @pytest.mark.parametrize(("run", "inner"), [(ADM, 1), (AT, 3)])
 def test_config_json_tells_what_was_trained(workplace, run, inner):
     record, benchmark = read_json(run.path / "config.json"), load("ci")
-    config = plan.training_slice(benchmark, run)
-    assert record["slice"] == config and record["digest"] == digest(config) == plan.training_digest(benchmark, run)
-    assert record["counts"] == {"batches": 20, "updates": 20 * inner, "gradient_evals": 20 * inner}
+    config = slices.training_slice(benchmark, run)
+    assert record["slice"] == config and record["digest"] == digest(config) == slices.training_digest(benchmark, run)
+    updates = 20 * inner
+    spent = {"batches": 20, "updates": updates, "gradient_evals": updates, "forward_passes": 3 * updates}
+    assert record["counts"] == spent
     assert record["data"]["images"] == 1348
     weights = load_model(run.weights(), "unet")
     assert record["parameters"] == sum(parameter.numel() for parameter in weights.parameters())
@@ -138,7 +140,7 @@ def test_log_has_the_last_batch_and_only_finite_numbers(workplace):
 def test_state_continues_the_averaged_weights(workplace):
     state = training.load_state(ADM.state)
     averaged = load_model(ADM.weights(), "unet").state_dict()
-    assert state["digest"] == plan.training_digest(load("ci"), ADM)
+    assert state["digest"] == slices.training_digest(load("ci"), ADM)
     assert all(torch.equal(averaged[name], tensor) for name, tensor in state["ema"].items())
     assert file_hash(ADM.weights()) != file_hash(ADM.weights("0000010"))
 
@@ -252,7 +254,7 @@ def test_continued_run_goes_on_where_its_parent_ended(workplace):
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 20, lambda trainer: begun.append(dict(trainer.counts)))
         training.train(LONG)
-    assert begun == [{"batches": 20, "updates": 20, "gradient_evals": 20}]
+    assert begun == [{"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}]
     assert read_json(LONG.path / "config.json")["counts"]["batches"] == 60
     assert sorted(plan.snapshots(load("ci"), LONG)) == ["0000040", "final"]
 
@@ -285,8 +287,8 @@ def evaluated(*cells):
 @pytest.mark.parametrize("name", ["iddpm", "ddim", "dpm-solver"])
 def test_image_i_is_the_same_whatever_the_count(workplace, name):
     model = load_model(ADM.weights(), "unet")
-    sampler = evaluating.sampler_of(load("ci"), Cell(ADM, "final", name, 5))
-    few, many = (generating.generate(model, sampler, n, (1, 8, 8), ("scratch", 0), CPU)[0] for n in (10, BLOCK + 6))
+    sampler, _ = evaluating.sampler_of(load("ci"), Cell(ADM, "final", name, 5))
+    few, many = (generating.Generator(model, sampler, ("scratch", 0), CPU)(n)[0] for n in (10, BLOCK + 6))
     assert few.shape == (10, 1, 8, 8) and many.shape == (BLOCK + 6, 1, 8, 8) and few.dtype == torch.uint8
     assert torch.equal(many[:10], few)
     assert not torch.equal(many[BLOCK:], many[:6])  # the second block has latents of its own
@@ -295,10 +297,10 @@ def test_image_i_is_the_same_whatever_the_count(workplace, name):
 def test_record_of_a_cell(workplace):
     (record,) = evaluated(CELL)
     assert record["cell"] == CELL.axes
-    trained = {"batches": 20, "updates": 20, "gradient_evals": 20}
+    trained = {"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}
     assert record["counts"] == trained | {"nfe": 5, "samples": SAMPLES, "reference": 1348}
     assert record["inputs"]["weights"] == file_hash(ADM.weights())
-    assert record["config"]["evaluation"] == plan.evaluation_digest(load("ci"), CELL)
+    assert record["config"]["evaluation"] == slices.evaluation_digest(load("ci"), CELL)
     assert CELL.path.with_suffix(".png").is_file()
 
 
@@ -328,7 +330,7 @@ def test_methods_of_one_seed_start_from_the_same_latents(workplace, monkeypatch)
 def test_current_cells_are_kept(workplace, monkeypatch):
     evaluated(CELL)
     before = CELL.path.stat().st_mtime_ns
-    monkeypatch.setattr(evaluating, "generate", None)
+    monkeypatch.setattr(evaluating, "Generator", None)
     evaluated(CELL)
     assert CELL.path.stat().st_mtime_ns == before
 
@@ -380,7 +382,7 @@ def shuffle_weights(run):
 def test_what_cannot_be_evaluated_is_refused_before_sampling(workplace, monkeypatch, how):
     cell, spoil, message = REFUSED[how]
     spoil()
-    monkeypatch.setattr(evaluating, "generate", None)
+    monkeypatch.setattr(evaluating, "Generator", None)
     with pytest.raises(UserError, match=message) as caught:
         evaluating.evaluate([cell])
     assert "\n" not in str(caught.value)
@@ -394,9 +396,8 @@ def test_a_bad_cell_is_refused_before_the_good_ones_are_sampled(workplace):
 
 
 def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
-    kept = []
-    generate = evaluating.generate
-    monkeypatch.setattr(evaluating, "generate", lambda *args: kept.append(generate(*args)) or kept[-1])
+    kept, generate = [], generating.Generator.__call__
+    monkeypatch.setattr(generating.Generator, "__call__", lambda *args: kept.append(generate(*args)) or kept[-1])
     evaluated(CELL)
     evaluating.export(CELL, workplace / "images.npz", 10)
     exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)

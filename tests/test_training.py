@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from atbench import plan
+from atbench import slices
+from atbench.budget import passes_per_batch
 from atbench.cells import Run
 from atbench.config import load as load_benchmark
 from atbench.data import load as load_images
@@ -38,6 +39,7 @@ NETWORKS = {
         "dropout": 0.1,
     },
     "digits-classifier": {"width": 8, "dropout": 0.1},
+    "autoencoder": {"image_size": 8, "in_channels": 1, "channels": 8, "latent_channels": 2, "num_groups": 4},
 }
 CONSTANT = {int: 3, float: 0.05, bool: True}  # a value for any constant of a perturbation, by its type
 METHODS = load_benchmark("ci").methods
@@ -62,6 +64,11 @@ def settings(objective="noise-prediction", perturbation=None, **changes):
         "weight_decay": 0.0,
         "ema": {"relative_length": 0.1},
         "timesteps": "uniform",
+        "distillation": {
+            "grid": {"parametrisation": "vp", "t_start": 960, "stride": 120},
+            "target_decay": 0.9,
+            "distance": {"kind": "pseudo-huber", "c": 0.03},
+        },
         "seed_names": ["scratch", 0],
     } | changes
 
@@ -148,7 +155,10 @@ def test_inner_steps_are_updates_and_moving_averages(objective, kind):
     run_batches(trainer, 0, 2)
     expected = 2 * trainer.perturbation.inner_steps
     assert len(steps) == expected == int(trainer.ema.n_averaged)
-    assert trainer.counts == {"batches": 2, "updates": expected, "gradient_evals": expected}
+    distillation = trainer.config["distillation"] if objective == "consistency" else None
+    passes = 2 * passes_per_batch({"perturbation": perturbation_block(kind)}, distillation)
+    counts = {"batches": 2, "updates": expected, "gradient_evals": expected, "forward_passes": passes}
+    assert trainer.counts == counts
 
 
 @pytest.mark.parametrize(("objective", "kind"), EVERY)
@@ -203,24 +213,24 @@ def test_script_ball_never_acts(script_deltas):
     held = make_perturbation(SCRIPT)
     gradient = torch.randn(second.shape, generator=torch.Generator().manual_seed(0))
     direct = second + SCRIPT["step_rms"] * gradient / rms(gradient)
-    torch.testing.assert_close(held.move(second, gradient), direct)
+    torch.testing.assert_close(held.move(None, second, gradient), direct)
     assert free.radius_rms > SCRIPT["radius_rms"] > 27 * 2 * SCRIPT["step_rms"]
 
 
 def test_projection_holds_a_step_that_is_longer_than_the_radius():
     perturbation = make_perturbation(AT | {"step_rms": 1.0})
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    moved = perturbation.move(torch.zeros_like(gradient), gradient)
+    moved = perturbation.move(None, torch.zeros_like(gradient), gradient)
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), 0.1), rtol=1e-6, atol=0)
     torch.testing.assert_close(moved, 0.1 * gradient / rms(gradient))
-    assert perturbation.at_radius(moved) == 1
-    assert perturbation.at_radius(0.99 * moved) == 0
+    assert perturbation.at_radius(None, moved) == 1
+    assert perturbation.at_radius(None, 0.99 * moved) == 0
 
 
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 def test_step_does_not_depend_on_the_size_of_the_gradient(size):
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    moved = make_perturbation(AT).move(torch.zeros_like(gradient), size * gradient)
+    moved = make_perturbation(AT).move(None, torch.zeros_like(gradient), size * gradient)
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), AT["step_rms"]), rtol=1e-5, atol=0)
 
 
@@ -228,7 +238,7 @@ def test_zero_gradient_keeps_that_delta_alone():
     delta = 0.01 * torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     gradient = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     gradient[1] = 0
-    moved = make_perturbation(AT).move(delta, gradient)
+    moved = make_perturbation(AT).move(None, delta, gradient)
     assert torch.equal(moved[1], delta[1])
     assert moved.isfinite().all() and not torch.equal(moved[0], delta[0])
 
@@ -482,7 +492,7 @@ def test_stopped_and_resumed_is_unbroken_bit_for_bit(name):
 def test_weights_of_a_base_run_start_fresh_otherwise():
     base, tuned = trainer_of(settings(perturbation=AT)), trainer_of(settings(), seed=99)
     run_batches(base, 0, 2)
-    tuned.load_weights(through_file(base.state()))
+    tuned.start_from(through_file(base.state()), same_objective=True)
     assert same(tuned.model.state_dict(), base.model.state_dict())
     assert same(tuned.ema.module.state_dict(), base.ema.module.state_dict())
     assert int(tuned.ema.n_averaged) == 6
@@ -496,7 +506,7 @@ def digits():
 
 def slice_of(method):
     benchmark = load_benchmark("ci")
-    return plan.training_slice(benchmark, Run("ci", "scratch", method, 0)) | {"batch_size": 8}
+    return slices.training_slice(benchmark, Run("ci", "scratch", method, 0)) | {"batch_size": 8}
 
 
 def trained_slice(config, images, start, end, state=None):

@@ -204,7 +204,7 @@ def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
         "reference_scratch",
     }
     config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
-    assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"]
+    assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"] is True
 
 
 def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
@@ -212,12 +212,29 @@ def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
     default.write_text(default.read_text().replace("scale: laptop ", "scale: ci "))
     environment = scratchpad.folder / ".venv"  # what the first `make` would build
     environment.mkdir()
-    (environment / "bin").symlink_to(BIN)
+    for entry in BIN.parent.iterdir():
+        (environment / entry.name).symlink_to(entry)
+    (environment / "ready").unlink(missing_ok=True)
     (environment / "ready").touch()
     scratchpad.run("atbench", "release")
     for command in readme_commands:
         if command != "make test":
             scratchpad.run("bash", "-c", command.replace("laptop", "ci").replace("make reproduce", "make SCALE=ci"))
+
+
+def test_distilled_suites_run_end_to_end(scratchpad):
+    suites = "suites=[consistency,latent,latent-consistency,edm]"
+    output = scratchpad.snakemake(config=(suites,))
+    assert "(100%) done" in output
+    root = scratchpad.folder / "results/ci"
+    student = json.loads((root / "latent-consistency/lcm-at/seed0/final/lcm-nfe4.json").read_text())
+    assert student["counts"]["nfe"] == 4 and student["counts"]["forward_passes"] == 10 * (3 * 3 + 2 + 1)
+    assert 0 <= student["metrics"]["caption_score"] <= 1 and "autoencoder" in student["inputs"]
+    teacher = json.loads((root / "latent-consistency/teacher/seed0/final/ddim-guided-nfe8.json").read_text())
+    assert teacher["counts"]["nfe"] == 8 and teacher["counts"]["updates"] == 0
+    table = (root / "tables/latent-consistency.md").read_text()
+    assert "reconstruction (autoencoder)" in table and "Teacher" in table
+    assert jobs(scratchpad.snakemake("-n", config=(suites,))) == {}
 
 
 def test_html_report(finished):

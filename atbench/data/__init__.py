@@ -18,8 +18,8 @@ SPLITS = ("train", "held-out")
 class ImageSet:
     """One split of one data set.
 
-    images: uint8 (N, C, H, W); labels: int64 (N,) with values below `num_classes`, or None for an unlabelled
-    set; class_names: one per label value, empty for an unlabelled set.
+    images: uint8 (N, C, H, W), or float latents of them; labels: int64 (N,) with values below `num_classes`, or None
+    for an unlabelled set; class_names: one per label value, empty for an unlabelled set.
     """
 
     name: str
@@ -34,6 +34,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def floats(self, rows: Tensor) -> Tensor:
+        """The chosen images as the network takes them; latents are floats already."""
+        chosen = self.images[rows]
+        return chosen if chosen.is_floating_point() else to_float(chosen)
 
     @property
     def hash(self) -> str:

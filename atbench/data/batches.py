@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from atbench.data import ImageSet, to_float
+from atbench.data import ImageSet
 from atbench.errors import UserError
 from atbench.seeds import seed_of
 
@@ -35,7 +35,7 @@ class Batches:
             raise ValueError(f"batch index {index} is negative")
         epoch, place = divmod(index, self.per_epoch)
         rows = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
-        x0 = to_float(self.images.images[rows])
+        x0 = self.images.floats(rows)
         labels = None if self.images.labels is None else self.images.labels[rows]
         return (self._flipped(x0, index) if self.flip else x0), labels
 

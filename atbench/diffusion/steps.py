@@ -1,9 +1,10 @@
 """One reverse step of each sampler, as a pure function: samplers take many, distillation takes one.
 
-None of them calls a network or clamps: both are the caller's decisions.
+None of them knows networks or clamps: both are the caller's decisions.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -59,3 +60,14 @@ def dpm_solver_second_order(
     r0 = (here.half_log_snr - before.half_log_snr) / (there.half_log_snr - here.half_log_snr)
     extrapolated = x0_hat + (x0_hat - x0_hat_before) / (2 * r0)
     return dpm_solver_first_order(x, extrapolated, here, there)
+
+
+def heun_step(denoise: Callable[[Tensor, Tensor], Tensor], x: Tensor, here: Tensor, there: Tensor) -> Tensor:
+    """x' = x + (t' - t) (d + d')/2 with slopes d = (x - D(x, t))/t, d' at the Euler point (Karras et al. 2022, alg. 1).
+
+    The probability-flow ODE of x_t = x0 + t z. t, t' are (N, 1, 1, 1) and positive; two calls of the denoiser D.
+    """
+    slope = (x - denoise(x, here)) / here
+    euler = x + (there - here) * slope
+    slope_there = (euler - denoise(euler, there)) / there
+    return x + (there - here) * (slope + slope_there) / 2

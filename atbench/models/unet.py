@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from atbench.errors import UserError
 from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
+from atbench.models.caption_encoder import CaptionEncoder
 
 
 class Stage(nn.Sequential):
@@ -25,8 +26,9 @@ class Stage(nn.Sequential):
 class UNet(nn.Module):
     """eps (and v) prediction of the ADM U-Net.
 
-    Input x (N, C, H, W) in [-1, 1] plus noise, t (N,) timestep labels in [0, 1000), labels (N,) class indices if the
-    network is class-conditional. Output (N, C, H, W), or (N, 2C, H, W) = eps ++ v with ``learn_sigma``.
+    Input x (N, C, H, W) in [-1, 1] plus noise, t (N,) timestep labels in [0, 1000), labels (N,) class indices or (N, L)
+    caption tokens if the network is conditional, guidance (N,) if it is guided (fed as 1000 w, Luo et al. 2023).
+    Output (N, C, H, W), or (N, 2C, H, W) = eps ++ v with ``learn_sigma``.
     """
 
     def __init__(
@@ -40,19 +42,26 @@ class UNet(nn.Module):
         channels_per_head: int,
         num_groups: int = 32,  # of every group norm; divides every width
         dropout: float = 0.0,
-        num_classes: int | None = None,
+        num_classes: int | None = None,  # of a class-conditional network
+        vocabulary: int | None = None,  # of a caption-conditional one, with
+        caption_length: int | None = None,  # tokens per caption
+        guided: bool = False,  # takes a guidance weight as input: the student of a guided teacher
         learn_sigma: bool = True,
         new_attention_order: bool = True,
     ):
         super().__init__()
         self.config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         check_widths(self.config)
-        self.num_classes = num_classes
+        self.num_classes, self.vocabulary, self.guided = num_classes, vocabulary, guided
         self.channels = channels
         width = 4 * channels
         self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
         if num_classes is not None:
             self.label_emb = nn.Embedding(num_classes, width)
+        if vocabulary is not None:
+            self.caption_encoder = CaptionEncoder(vocabulary, caption_length, 2 * channels, width)
+        if guided:  # zero: the student starts as its teacher
+            self.guidance_proj = zeroed(nn.Linear(channels, channels, bias=False))
         self._residual = partial(ResBlock, embedding_channels=width, dropout=dropout, num_groups=num_groups)
         attention = partial(
             AttentionBlock, channels_per_head=channels_per_head, num_groups=num_groups, new_order=new_attention_order
@@ -97,12 +106,8 @@ class UNet(nn.Module):
                 self.output_blocks.append(Stage(*layers))
                 c = out
 
-    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        if (labels is None) != (self.num_classes is None):
-            raise ValueError("class labels must be given exactly when the network is class-conditional")
-        embedding = self.time_embed(timestep_embedding(t, self.channels))
-        if labels is not None:
-            embedding = embedding + self.label_emb(labels)
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None, guidance: Tensor | None = None) -> Tensor:
+        embedding = self._embedding(t, labels, guidance)
         skips = []
         for block in self.input_blocks:
             x = block(x, embedding)
@@ -111,6 +116,20 @@ class UNet(nn.Module):
         for block in self.output_blocks:
             x = block(torch.cat([x, skips.pop()], dim=1), embedding)
         return self.out(x)
+
+    def _embedding(self, t: Tensor, labels: Tensor | None, guidance: Tensor | None) -> Tensor:
+        """(N, 4 channels) from the timestep and all that the network is conditioned on."""
+        if (labels is None) != (self.num_classes is None and self.vocabulary is None):
+            raise ValueError("class labels or captions must be given exactly when the network is conditional on them")
+        if (guidance is None) == self.guided:
+            raise ValueError("a guidance weight must be given exactly when the network is guided")
+        time = timestep_embedding(t, self.channels)
+        if guidance is not None:
+            time = time + self.guidance_proj(timestep_embedding(1000 * guidance, self.channels))
+        embedding = self.time_embed(time)
+        if labels is None:
+            return embedding
+        return embedding + (self.label_emb(labels) if self.vocabulary is None else self.caption_encoder(labels))
 
 
 def check_widths(config: dict) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan
+from atbench import plan, slices
+from atbench.budget import passes_per_batch
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.metric_names import distance_name
@@ -17,9 +18,11 @@ METRIC_LABELS = {
     "is": "inception score",
     "precision": "precision",
     "recall": "recall",
+    "caption_score": "caption score (share of images that show the digit asked for)",
     "nn_ratio": "nearest-neighbour ratio (1 = no memorisation)",
 }
 REFERENCE_LABELS = {
+    "reconstruction": "reconstruction (autoencoder)",
     "floor": "floor (training images)",
     "held-out": "held-out images",
     "ceiling": "ceiling (noise)",
@@ -28,17 +31,25 @@ REFERENCE_LABELS = {
 
 @dataclass(frozen=True)
 class Budget:
-    """What a run was trained with: ``batches`` of images seen and ``updates`` of the parameters."""
+    """What a run was trained with: ``batches`` of images seen, ``updates`` of the parameters, and ``passes``.
+
+    A pass is a forward pass of the network for a batch; a backward pass counts as two, teacher and target count too.
+    Only distillation needs that third count: elsewhere it is three passes an update.
+    """
 
     batches: int
     updates: int
+    passes: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.batches:,} batches / {self.updates:,} updates"
+        text = f"{self.batches:,} batches / {self.updates:,} updates"
+        return text if self.passes is None else f"{text} / {self.passes:,} passes"
 
     def against(self, other: "Budget") -> str:
         """In words, what two runs have in common."""
         same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
+        if self.passes and other.passes and abs(self.passes - other.passes) <= 0.01 * other.passes:
+            same.append("passes")
         return f"equal {' and '.join(same)}" if same else "unequal budgets"
 
 
@@ -47,10 +58,14 @@ def budget(benchmark: Benchmark, run: Run) -> Budget:
     method = benchmark.methods[run.method]
     batches = plan.snapshots(benchmark, run)[FINAL]
     parent = plan.parents(benchmark, run).get("continues")
-    before = budget(benchmark, parent) if parent else Budget(0, 0)
+    before = budget(benchmark, parent) if parent else Budget(0, 0, 0)
     # One optimizer step per inner step: "free" adversarial training updates the parameters in every round.
     updates = (batches - before.batches) * method["perturbation"].get("inner_steps", 1)
-    return Budget(batches, before.updates + updates)
+    distillation = slices.training_slice(benchmark, run).get("distillation")
+    if distillation is None or batches == 0:
+        return Budget(batches, before.updates + updates)
+    passes = (batches - before.batches) * passes_per_batch(method, distillation)
+    return Budget(batches, before.updates + updates, before.passes + passes)
 
 
 def budgets(benchmark: Benchmark, suite: str) -> dict[str, Budget]:
@@ -73,8 +88,13 @@ def reference_rows(benchmark: Benchmark, root: Path, suite: str) -> dict:
 
     Raises UserError for a file that cannot be read.
     """
-    path = Path(root) / "reference" / plan.rows_path(benchmark, suite).name
-    return read_json(path) if path.exists() else {}
+    paths = [plan.rows_path(benchmark, suite)]
+    if plan.is_latent(benchmark, suite):
+        paths.insert(0, plan.reconstruction_path(benchmark, suite))
+    rows: dict = {}
+    for path in (Path(root) / "reference" / path.name for path in paths):
+        rows |= read_json(path) if path.exists() else {}
+    return rows
 
 
 def foreign_rows(root: Path, rows: dict) -> dict[str, dict]:

@@ -5,7 +5,7 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from atbench import plan
+from atbench import plan, slices
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.report.captions import metric_label
@@ -67,7 +67,7 @@ def _panel(axes: Axes, benchmark: Benchmark, cells: pd.DataFrame, suite: str, co
 
 def _name_budgets(benchmark: Benchmark, panels: list, suite: str) -> None:
     run = Run(benchmark.scale, suite, benchmark.suite(suite)["methods"][0], 0)
-    size = plan.training_slice(benchmark, run)["batch_size"]
+    size = slices.training_slice(benchmark, run)["batch_size"]
     panels[0, 0].set_title("by images seen")
     panels[0, 1].set_title("by parameter updates")
     init = benchmark.suite(suite)["init"]

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from atbench.cells import FINAL
 from atbench.config import Benchmark
+from atbench.plan import nfe_of, samplers_of
 from atbench.records import write_atomically
 from atbench.report.captions import REFERENCE_LABELS, budgets, gaps, metric_label
 from atbench.report.style import REFERENCE, style
@@ -56,7 +57,7 @@ def quality_nfe(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: st
     cells = cells[cells.step == FINAL]
     if cells.fd.isna().all():
         return empty(title(benchmark, cells, suite))
-    samplers = benchmark.suite(suite)["samplers"]
+    samplers = samplers_of(benchmark, suite)
     columns = min(4, len(samplers))
     lines = -(-len(samplers) // columns)
     figure = Figure(figsize=(WIDTH, PANEL * lines + 1.0))
@@ -66,7 +67,7 @@ def quality_nfe(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: st
         draw_floor(axes, rows)
         axes.set_title(benchmark.samplers[sampler]["label"])
         axes.set_xlabel("NFE (network evaluations)", fontsize=7)
-        nfe_axis(axes, benchmark.sizes["nfe"])
+        nfe_axis(axes, nfe_of(benchmark, suite, sampler))
     for axes in list(panels.flat)[len(samplers) :]:
         axes.set_visible(False)
     fit_distance(panels[0, 0], cells.fd, rows)

@@ -31,7 +31,8 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     for suite in suites:
         declared = benchmark.suite(suite)
         if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
-            made += [_table(suite, kind) for kind in (*METRICS, "paired")]
+            scored = ["caption_score"] if declared["conditional"] else []
+            made += [_table(suite, kind) for kind in (*METRICS, *scored, "paired")]
             made += [_figure(suite, kind) for kind in _figures(declared)]
     return made
 

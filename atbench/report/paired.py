@@ -7,22 +7,23 @@ import pandas as pd
 from scipy.special import stdtrit  # the t quantile; scipy.stats would take a second to import
 
 from atbench.config import Benchmark
+from atbench.plan import nfe_of
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table, signed
 from atbench.report.style import ordered
 from atbench.report.tables import decimals, final_cells
 
-BASELINE, CHALLENGER = "adm", "at"
 CONFIDENCE = 0.95
 LONG = ["sampler", "nfe", "method", "baseline", "budget", "mean", "std", "n", "low", "high"]
 
 
 def pairs(benchmark: Benchmark, suite: str) -> list[tuple[str, str]]:
-    """(method, baseline): AT against every other method, then the others against ADM."""
-    methods = ordered(benchmark.suite(suite)["methods"])
-    against = [(CHALLENGER, other) for other in methods if other != CHALLENGER and CHALLENGER in methods]
-    rest = [m for m in methods if m not in (BASELINE, CHALLENGER)]
-    return against + [(method, BASELINE) for method in rest if BASELINE in methods]
+    """(method, baseline): AT against every other method, then the others against the suite's first."""
+    baseline, *_ = declared = benchmark.suite(suite)["methods"]
+    challengers = [m for m in declared if benchmark.methods[m]["perturbation"]["kind"] == "adversarial"]
+    methods = ordered(declared)
+    against = [(m, other) for m in challengers for other in methods if other not in challengers]
+    return against + [(m, baseline) for m in methods if m not in (baseline, *challengers)]
 
 
 def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str) -> Table:
@@ -38,7 +39,7 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str) -> 
         f"the number of comparisons); one seed has no interval; — no pair. "
         f"{captions.conditions(benchmark, cells, rows, suite)}"
     )
-    return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), caption)
+    return Table(numbers, lambda markup: _wide(benchmark, suite, numbers, markup), caption)
 
 
 def differences(benchmark: Benchmark, cells: pd.DataFrame, suite: str) -> pd.DataFrame:
@@ -47,7 +48,8 @@ def differences(benchmark: Benchmark, cells: pd.DataFrame, suite: str) -> pd.Dat
     made = []
     for (sampler, nfe), group in cells.groupby(["sampler", "nfe"], sort=False):
         by_seed = group.pivot(index="seed", columns="method", values="fd")
-        for method, baseline in pairs(benchmark, suite):
+        present = [pair for pair in pairs(benchmark, suite) if {*pair} <= {*by_seed.columns}]
+        for method, baseline in present:
             values = (by_seed[method] - by_seed[baseline]).dropna()
             words = spent[method].against(spent[baseline])
             made.append((sampler, nfe, method, baseline, words, *interval(values)))
@@ -61,7 +63,7 @@ def interval(values: pd.Series) -> tuple[float, float, int, float, float]:
     return mean, std, n, mean - half, mean + half
 
 
-def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
+def _wide(benchmark: Benchmark, suite: str, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
     digits = decimals(numbers["mean"])
     label = {name: method["label"] for name, method in benchmark.methods.items()}
     lines: dict[tuple[str, str], dict[str, str]] = {}
@@ -70,7 +72,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
         key = markup.escape(benchmark.samplers[row.sampler]["label"]), markup.escape(name)
         lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, markup)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
-    columns = [f"NFE {nfe}" for nfe in benchmark.sizes["nfe"]]
+    columns = [f"NFE {nfe}" for nfe in nfe_of(benchmark, suite)]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 
 

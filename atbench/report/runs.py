@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan
+from atbench import plan, slices
 from atbench.cells import Run
 from atbench.config import Benchmark
 from atbench.errors import UserError
@@ -15,13 +15,12 @@ COLUMNS = ["suite", "method", "seed", "status", "older_code", "seconds_training"
 
 
 def collect_runs(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
-    """One row per run of ``suites`` and for the extractor they need. Columns: COLUMNS, seconds in s.
+    """One row per run of ``suites`` and of those they rest on. Columns: COLUMNS, seconds in s.
 
     status is `done`, `missing`, `stale`, `unreadable` or `failed` (the run left a failure report).
     """
     runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
-    extractor = plan.extractor_run(benchmark)
-    first = [] if extractor is None or extractor in runs else [extractor]
+    first = [run for run in plan.foundations(benchmark, suites) if run not in runs]
     rows = [_row(benchmark, root, run) for run in first + runs]
     return pd.DataFrame(rows, columns=COLUMNS).fillna({"seconds_training": 0.0, "seconds_startup": 0.0})
 
@@ -48,7 +47,7 @@ def _recorded(benchmark: Benchmark, run: Run, path: Path) -> dict:
         return {"status": "unreadable"}
     seconds = config.get("seconds", {})
     return {
-        "status": "done" if config.get("digest") == plan.training_digest(benchmark, run) else "stale",
+        "status": "done" if config.get("digest") == slices.training_digest(benchmark, run) else "stale",
         "older_code": older_code(config.get("provenance", {}).get("sources"), ("training",)),
         "seconds_training": seconds.get("training", 0.0),
         "seconds_startup": seconds.get("startup", 0.0),

@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from atbench.cells import FINAL, Cell, Run
 from atbench.config import Benchmark
+from atbench.plan import nfe_of
 from atbench.report.figures import WIDTH, empty, title
 from atbench.report.style import REFERENCE, ordered
 from atbench.report.tidy import cell_file
@@ -49,8 +50,8 @@ def samples(benchmark: Benchmark, cells: pd.DataFrame, root: Path, suite: str) -
 
 def nearest_nfe(benchmark: Benchmark, suite: str) -> int:
     """The NFE of the suite's sample figure, or the nearest: small scales lack the large ones."""
-    wanted = benchmark.suite(suite)["grids"]["nfe"]
-    return min(benchmark.sizes["nfe"], key=lambda nfe: abs(nfe - wanted))
+    wanted = benchmark.suite(suite)["grids"]
+    return min(nfe_of(benchmark, suite, wanted["sampler"]), key=lambda nfe: abs(nfe - wanted["nfe"]))
 
 
 def _strip(

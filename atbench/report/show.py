@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from atbench import plan
+from atbench import plan, slices
 from atbench.cells import parse_cell
 from atbench.config import Benchmark
 from atbench.metric_names import distance_name
@@ -22,16 +22,16 @@ def show(path: str | Path) -> str:
     cell, record = parse_cell(path), read_cell(path)
     benchmark = plan.of_run(cell.run)
     current = {
-        "training": plan.training_digest(benchmark, cell.run),
-        "evaluation": plan.evaluation_digest(benchmark, cell),
+        "training": slices.training_digest(benchmark, cell.run),
+        "evaluation": slices.evaluation_digest(benchmark, cell),
     }
-    slices = {
-        "training": plan.training_slice(benchmark, cell.run),
-        "evaluation": plan.evaluation_slice(benchmark, cell),
+    settings = {
+        "training": slices.training_slice(benchmark, cell.run),
+        "evaluation": slices.evaluation_slice(benchmark, cell),
     }
     parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], benchmark))]
     parts += [_block("Counts", _lines(record["counts"])), _block("State", _state(record, current))]
-    for part, resolved in slices.items():
+    for part, resolved in settings.items():
         head = f"{part.capitalize()} configuration, as the experiment files say now (digest {current[part]})"
         parts.append(_block(head, yaml.safe_dump(resolved, sort_keys=False).splitlines()))
     parts += [_block(key.capitalize(), _lines(record[key])) for key in ("inputs", "provenance")]

@@ -22,6 +22,18 @@ STYLES = {
     "at": Style("#d55e00", "D"),
     "ip-script": Style("#56b4e9", "v", "-."),
     "at-script": Style("#e69f00", "d", "-."),
+    "cm": Style("#000000", "o"),
+    "cm-forward": Style("#b0b0b0", "s", ":"),
+    "cm-3x": Style("#7f7f7f", "s", "--"),
+    "cm-ip": Style("#0072b2", "^"),
+    "cm-at": Style("#d55e00", "D"),
+    "lcm": Style("#000000", "o"),
+    "lcm-forward": Style("#b0b0b0", "s", ":"),
+    "lcm-3x": Style("#7f7f7f", "s", "--"),
+    "lcm-ip": Style("#0072b2", "^"),
+    "lcm-at": Style("#d55e00", "D"),
+    "ldm": Style("#009e73", "P", ":"),
+    "teacher": Style("#009e73", "P", ":"),
 }
 SPARE = (Style("#009e73", "P", ":"), Style("#cc79a7", "X", ":"), Style("#f0e442", "*", ":"))
 REFERENCE = Style("#595959", "", "--")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench.cells import FINAL
+from atbench import plan
+from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
@@ -19,6 +20,7 @@ BEST = {
     "is": math.inf,
     "precision": math.inf,
     "recall": math.inf,
+    "caption_score": math.inf,
     "nn_ratio": 1.0,
 }
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
@@ -100,9 +102,10 @@ def _wide(
 ) -> pd.DataFrame:
     declared = benchmark.suite(suite)
     entries = {key: group.iloc[0] for key, group in numbers.groupby(["sampler", "nfe", "method"])}
-    nfes, lines = benchmark.sizes["nfe"], {}
-    for sampler in declared["samplers"]:
-        for method in ordered(declared["methods"]):
+    nfes, lines = plan.nfe_of(benchmark, suite), {}
+    for sampler in plan.samplers_of(benchmark, suite):
+        fitting = [m for m in declared["methods"] if plan.fits(benchmark, Run(benchmark.scale, suite, m, 0), sampler)]
+        for method in ordered(fitting):
             key = benchmark.samplers[sampler]["label"], benchmark.methods[method]["label"]
             cells = [entries.get((sampler, nfe, method)) for nfe in nfes]
             lines[tuple(map(markup.escape, key))] = [_entry(cell, digits, markup) for cell in cells]

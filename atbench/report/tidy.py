@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan, provenance
+from atbench import plan, provenance, slices
 from atbench.cells import Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
@@ -13,7 +13,7 @@ from atbench.records import read_cell, write_atomically
 
 AXES = ["scale", "suite", "method", "seed", "step", "sampler", "nfe"]
 STATE = ["off_grid", "status", "older_code", "problem"]
-COUNTS = ["samples", "reference", "measured_nfe", "batches", "updates", "gradient_evals"]
+COUNTS = ["samples", "reference", "measured_nfe", "batches", "updates", "gradient_evals", "forward_passes"]
 SECONDS = ["seconds_sampling", "seconds_metrics", "seconds_startup"]
 COLUMNS = [*AXES, *STATE, *METRICS, *COUNTS, *SECONDS, "commit"]
 
@@ -100,8 +100,8 @@ def _content(record: dict, problem: str) -> dict:
 def _staleness(benchmark: Benchmark, cell: Cell, recorded: dict) -> str:
     """In words, which configuration changed since the cell was made; empty when none did."""
     try:
-        training = plan.training_digest(benchmark, cell.run)
-        evaluation = plan.evaluation_digest(benchmark, cell)
+        training = slices.training_digest(benchmark, cell.run)
+        evaluation = slices.evaluation_digest(benchmark, cell)
     except UserError as error:  # an off-grid cell of something the files no longer declare
         return str(error)
     current = {"training": training, "evaluation": evaluation}

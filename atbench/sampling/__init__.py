@@ -9,11 +9,13 @@ from torch import Tensor
 from atbench.diffusion.schedule import Schedule
 from atbench.errors import UserError
 from atbench.sampling.ancestral import Ancestral
+from atbench.sampling.consistency import Consistency
 from atbench.sampling.ddim import Ddim
 from atbench.sampling.dpm_solver import DpmSolver
+from atbench.sampling.heun import Heun
 
 # kind -> class; the keyword-only parameters of `build(nfe, schedule, *, ...)` are its options.
-KINDS = {"ancestral": Ancestral, "ddim": Ddim, "dpm-solver++": DpmSolver}
+KINDS = {"ancestral": Ancestral, "ddim": Ddim, "dpm-solver++": DpmSolver, "consistency": Consistency, "heun": Heun}
 
 
 class Sampler(Protocol):
@@ -53,7 +55,7 @@ def make_sampler(name: str, config: dict[str, Any], nfe: int, schedule: Schedule
             raise UserError(
                 f"sampler {name!r}: option {key!r} is unknown; {kind} allows {', '.join(allowed) or 'none'}"
             )
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if key != "grid" and (isinstance(value, bool) or not isinstance(value, int | float)):
             raise UserError(f"sampler {name!r}: {key} {value!r} must be a number")
     try:
         return build(nfe, schedule, **options)

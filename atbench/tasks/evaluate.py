@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from atbench import plan, provenance
+from atbench import plan, provenance, slices
 from atbench.cells import Cell, Run
 from atbench.config import Benchmark
 from atbench.data.samples_file import write_samples
@@ -21,9 +21,10 @@ from atbench.metrics.score import score
 from atbench.models.weights import load_model
 from atbench.records import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
-from atbench.tasks.generate import generate
-from atbench.tasks.reference import scale_extractor
-from atbench.tasks.train import counts_at, trained
+from atbench.tasks.generate import Generator
+from atbench.tasks.latents import load_autoencoder
+from atbench.tasks.reference import at_home, scale_extractor
+from atbench.tasks.run_record import counts_at, trained
 
 GRID_SIDE = 8  # images per side of the small picture
 
@@ -35,7 +36,8 @@ def evaluate(cells: list[Cell]) -> None:
     """
     startup = cpu_seconds()
     benchmark = plan.of_run(cells[0].run)
-    samplers = {cell: sampler_of(benchmark, cell) for cell in cells}
+    for cell in cells:
+        sampler_of(benchmark, cell)  # refuses what cannot be sampled
     device = choose(benchmark.sizes["threads"])
     judges = {suite: Judge(benchmark, suite, device) for suite in {cell.run.suite for cell in cells}}
     records = {cell: new_record(benchmark, cell, judges[cell.run.suite], device) for cell in cells}
@@ -44,9 +46,9 @@ def evaluate(cells: list[Cell]) -> None:
             print(f"{cell}: current, kept", flush=True)
             continue
         begin = cpu_seconds()
-        images, nfe = images_of(cell, samplers[cell], benchmark.sizes["evaluation"]["samples"], device)
+        images, classes, nfe = generator_of(cell, device)(benchmark.sizes["evaluation"]["samples"])
         sampled = cpu_seconds()
-        record["metrics"] = judges[cell.run.suite].score(images)
+        record["metrics"] = judges[cell.run.suite].score(images, classes)
         record["counts"] |= {"nfe": nfe}
         seconds = {"sampling": sampled - begin, "metrics": cpu_seconds() - sampled, "startup": startup}
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
@@ -56,19 +58,30 @@ def evaluate(cells: list[Cell]) -> None:
         print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
 
 
-def images_of(cell: Cell, sampler: Sampler, count: int, device: torch.device) -> tuple[Tensor, int]:
-    """``count`` uint8 images (count, C, H, W) of a cell and the measured NFE."""
+def generator_of(cell: Cell, device: torch.device) -> Generator:
+    """What makes the images of a cell."""
+    benchmark = plan.of_run(cell.run)
+    names = slices.judging_slice(benchmark, cell.run)["seed_names"]
+    sampler, guidance = sampler_of(benchmark, cell)
+    autoencoder = plan.autoencoder_run(benchmark, cell.run)
+    space = {} if autoencoder is None else {"decode": load_autoencoder(autoencoder, device).decode}
     model = weights(cell.run, cell.step).to(device)
-    shape = (model.config["in_channels"], *[model.config["image_size"]] * 2)
-    names = plan.judging_slice(plan.of_run(cell.run), cell.run)["seed_names"]
-    return generate(model, sampler, count, shape, (*names, "sample"), device)
+    return Generator(model, sampler, (*names, "sample"), device, guidance, **space)
 
 
-def sampler_of(benchmark: Benchmark, cell: Cell) -> Sampler:
-    """The sampler of a cell. Raises UserError naming the cell's file and the nearest NFE that can be."""
+def sampler_of(benchmark: Benchmark, cell: Cell) -> tuple[Sampler, float | None]:
+    """The sampler of a cell and its guidance weight, if any.
+
+    Raises UserError naming the cell's file and the nearest NFE that can be. A teacher under guidance evaluates its
+    network twice a step; a student was distilled from that and evaluates once.
+    """
+    config = dict(slices.evaluation_slice(benchmark, cell)["sampler"])
+    guidance = config.pop("guidance", None)
+    per_step = 2 if guidance is not None and config["kind"] != plan.CONSISTENCY else 1
     try:
-        config = plan.evaluation_slice(benchmark, cell)["sampler"]
-        return make_sampler(cell.sampler, config, cell.nfe, cosine_schedule())
+        if cell.nfe % per_step:
+            raise UserError(f"nfe {cell.nfe}: guidance takes two evaluations a step; nearest valid nfe: {cell.nfe + 1}")
+        return make_sampler(cell.sampler, config, cell.nfe // per_step, cosine_schedule()), guidance
     except UserError as error:
         raise UserError(f"{cell}: {error}") from error
 
@@ -83,11 +96,16 @@ class Judge:
         self.extractor = scale_extractor(benchmark, device)
         if self.extractor.hash != self.reference.extractor_hash:
             raise UserError(f"{path}: made with another extractor; rebuild it")
+        self.knows_classes = at_home(benchmark, plan.data_of(benchmark, suite))
         self.inputs = {"reference": self.reference.hash, "extractor": self.extractor.hash}
 
-    def score(self, images: Tensor) -> dict[str, float]:
-        """Metrics of uint8 images (N, C, H, W)."""
-        return score(images, self.extractor(images), self.reference, self.options)
+    def score(self, images: Tensor, classes: Tensor | None = None) -> dict[str, float]:
+        """Metrics of uint8 images (N, C, H, W), and of how many show the class (N,) that was asked for."""
+        features = self.extractor(images)
+        metrics = score(images, features, self.reference, self.options)
+        if classes is None or not self.knows_classes:
+            return metrics
+        return metrics | {"caption_score": (features.logits.argmax(1) == classes).float().mean().item()}
 
 
 @cache
@@ -116,8 +134,8 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
             "samples": benchmark.sizes["evaluation"]["samples"],
             "reference": judge.reference.counts["train"],
         },
-        "config": {"training": trained_run["digest"], "evaluation": plan.evaluation_digest(benchmark, cell)},
-        "inputs": {"weights": file_hash(cell.run.weights(cell.step)), **judge.inputs},
+        "config": {"training": trained_run["digest"], "evaluation": slices.evaluation_digest(benchmark, cell)},
+        "inputs": {"weights": file_hash(cell.run.weights(cell.step)), **judge.inputs, **latent_space(benchmark, cell)},
         "provenance": provenance.commit()
         | {
             "versions": provenance.versions(),
@@ -130,6 +148,12 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
             },
         },
     }
+
+
+def latent_space(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
+    """Hash of the autoencoder that a cell's latents are decoded by."""
+    autoencoder = plan.autoencoder_run(benchmark, cell.run)
+    return {} if autoencoder is None else {"autoencoder": file_hash(autoencoder.weights())}
 
 
 def current(path: Path, record: dict) -> bool:
@@ -157,6 +181,6 @@ def save_grid(path: Path, images: Tensor) -> None:
 def export(cell: Cell, path: Path, count: int) -> None:
     """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8)."""
     benchmark = plan.of_run(cell.run)
-    sampler = sampler_of(benchmark, cell)
+    sampler_of(benchmark, cell)  # refuses what cannot be sampled before anything is read
     run_record(cell.run)
-    write_samples(path, images_of(cell, sampler, count, choose(benchmark.sizes["threads"]))[0])
+    write_samples(path, generator_of(cell, choose(benchmark.sizes["threads"]))(count)[0])

@@ -14,7 +14,7 @@ from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.records import write_json
 from atbench.seeds import seed_of
-from atbench.tasks.train import trained
+from atbench.tasks.run_record import trained
 
 EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # path of a pretrained extractor's weights
 

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from atbench import plan, provenance
+from atbench import plan, provenance, slices
 from atbench.cells import RELEASED, ROOT
 from atbench.config import Benchmark
 from atbench.errors import UserError
@@ -24,7 +24,9 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     Raises UserError when a cell is missing or was made by another configuration: only whole suites are released.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
-    names = sorted({name for suite in suites for name in suite_files(benchmark, suite)} | set(shared_files(benchmark)))
+    names = sorted(
+        {name for suite in suites for name in suite_files(benchmark, suite)} | set(shared_files(benchmark, suites))
+    )
     missing = [name for name in names if not (source / name).exists()]
     if missing:
         raise UserError(f"{source / missing[0]}: missing, and {len(missing) - 1} more; finish the suite first")
@@ -55,18 +57,19 @@ def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
     for run in plan.runs(benchmark, suite):
         paths.append(run.path / "config.json")
         for cell in plan.cells(benchmark, run):
-            if cell.path.exists() and read_cell(cell.path)["config"] != plan.digests(benchmark, cell):
+            if cell.path.exists() and read_cell(cell.path)["config"] != slices.digests(benchmark, cell):
                 raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
             paths += [cell.path, cell.path.with_suffix(".png")]
     root = Path(ROOT, benchmark.scale)
     paths.append(plan.rows_path(benchmark, suite))
+    if plan.is_latent(benchmark, suite):
+        paths.append(plan.reconstruction_path(benchmark, suite))
     return [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
 
 
-def shared_files(benchmark: Benchmark) -> list[str]:
-    """Files that belong to every suite: the extractor's record, finished tuning searches."""
+def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
+    """Files beside those of single suites: the records of the runs they rest on, finished tuning searches."""
     root = Path(ROOT, benchmark.scale)
-    extractor = plan.extractor_run(benchmark)
     paths = sorted(root.glob("tuning/*.json"))
-    paths += [] if extractor is None else [extractor.path / "config.json"]
+    paths += [run.path / "config.json" for run in plan.foundations(benchmark, suites)]
     return [str(path.relative_to(root)) for path in paths]

@@ -7,15 +7,17 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from atbench import plan, provenance
+from atbench import plan, slices
 from atbench.cells import FINAL, Run
-from atbench.data import ImageSet, load
+from atbench.data import ImageSet, captions, load
 from atbench.data.batches import Batches
 from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
 from atbench.models.weights import build, save_weights
-from atbench.records import digest, read_json, write_atomically, write_json
+from atbench.records import digest, write_atomically, write_json
 from atbench.seeds import seed_of
+from atbench.tasks.latents import encoded, load_autoencoder
+from atbench.tasks.run_record import run_record
 from atbench.training.loop import Trainer, TrainingFailure
 from atbench.training.objectives import OBJECTIVES
 
@@ -30,9 +32,9 @@ def train(run: Run) -> None:
     configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``.
     """
     benchmark = plan.of_run(run)
-    config = plan.training_slice(benchmark, run)
+    config = slices.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
-    images = load(config["data"], "train")
+    images = training_images(config, plan.autoencoder_run(benchmark, run), device)
     trainer = new_trainer(config, images, device)
     startup = cpu_seconds()  # after the optimizer exists: making the first one imports half of torch's compiler
     start_from_parent(trainer, config, plan.parents(benchmark, run))
@@ -43,8 +45,8 @@ def train(run: Run) -> None:
     print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
     try:
         for step, end in config["snapshots"].items():
-            if end <= trainer.counts["batches"]:
-                continue  # an interrupted job had come this far: its snapshot is kept
+            if end <= trainer.counts["batches"] and scratch.holds(step):
+                continue  # an interrupted job had come this far
             train_until(trainer, batches, end, scratch.log)
             scratch.keep(trainer, step)
     except TrainingFailure as failure:
@@ -57,16 +59,22 @@ def train(run: Run) -> None:
         raise UserError(f"{run}: method {run.method}: {failure}") from failure
     scratch.publish(trainer, config["snapshots"])
     seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
-    write_json(run.path / "config.json", _config_record(config, images, trainer, seconds, device))
+    write_json(run.path / "config.json", run_record(config, images, trainer, seconds, device))
+
+
+def training_images(config: dict, autoencoder: Run | None, device: torch.device) -> ImageSet:
+    """The training split, as latents where the suite works in the latent space of an ``autoencoder``."""
+    images = load(config["data"], "train")
+    if autoencoder is None:
+        return images
+    return encoded(images, load_autoencoder(autoencoder, device))
 
 
 def new_trainer(config: dict, images: ImageSet, device: torch.device) -> Trainer:
     """A trainer with named initial weights. Raises UserError when network and images do not fit."""
-    arguments = dict(config["network"])
-    if config["conditional"]:
-        if not images.num_classes:
-            raise UserError(f"data {images.name}: a class-conditional suite needs class sub-folders")
-        arguments["num_classes"] = images.num_classes
+    arguments = dict(config["network"]) | condition_arguments(config["conditional"], images)
+    if config["objective"] == "consistency" and "guidance" in config["distillation"]:
+        arguments["guided"] = True
     shape = tuple(images.images.shape[1:])
     wanted = (arguments.get("in_channels", arguments.get("channels")), *[arguments["image_size"]] * 2)
     if shape != wanted:
@@ -76,13 +84,29 @@ def new_trainer(config: dict, images: ImageSet, device: torch.device) -> Trainer
     return Trainer(build(network, arguments), config | {"network": arguments}, device)
 
 
+def condition_arguments(kind: bool | str, images: ImageSet) -> dict:
+    """Constructor arguments of a network that is conditioned on the images' classes or captions of them."""
+    if kind is False:
+        return {}
+    if not images.num_classes:
+        raise UserError(f"data {images.name}: a conditional suite needs class sub-folders")
+    if kind is True:
+        return {"num_classes": images.num_classes}
+    if images.class_names != captions.CLASS_NAMES:
+        raise UserError(f"data {images.name}: there are captions for the digits only")
+    return {"vocabulary": captions.VOCABULARY, "caption_length": captions.LENGTH}
+
+
 def start_from_parent(trainer: Trainer, config: dict, parents: dict[str, Run]) -> None:
     """Load the state that a run ``continues``, or the weights that it has as ``init``."""
     for link, parent in parents.items():
         state = load_state(parent.state)
         if state.get("digest") != config[link]["digest"]:
             raise UserError(f"{parent.state}: made by another configuration than the present one; rerun its training")
-        trainer.load(state) if link == "continues" else trainer.load_weights(state)
+        if link == "continues":
+            trainer.load(state)
+        else:
+            trainer.start_from(state, config["objective"] == state["objective_name"])
 
 
 def load_state(path: Path) -> dict:
@@ -126,6 +150,10 @@ class Scratch:
                 return
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def holds(self, step: str) -> bool:
+        """Whether a snapshot is set aside."""
+        return (self.folder / f"{step}.safetensors").exists()
+
     def keep(self, trainer: Trainer, step: str) -> None:
         """Set aside the averaged weights of a snapshot and the state to continue from."""
         network = trainer.objective.network
@@ -143,36 +171,3 @@ class Scratch:
         lines = "".join(json.dumps(line) + "\n" for line in self.log)
         write_atomically(self.run.path / FINAL / "train.jsonl", lambda temporary: temporary.write_text(lines))
         shutil.rmtree(self.folder)
-
-
-def counts_at(counts: dict, batches: int) -> dict:
-    """The three counters at a snapshot of a run that ended at ``counts``: updates per batch are constant within it."""
-    updates = batches * counts["updates"] // counts["batches"]
-    return {"batches": batches, "updates": updates, "gradient_evals": updates}
-
-
-def trained(run: Run) -> dict:
-    """The ``config.json`` of a finished run, checked against the present configuration."""
-    record = read_json(run.path / "config.json")
-    expected = plan.training_digest(plan.of_run(run), run)
-    if record.get("digest") != expected:
-        raise UserError(f"{run}/config.json: digest {record.get('digest')} is not {expected}; rerun its training")
-    return record
-
-
-def _config_record(config: dict, images: ImageSet, trainer: Trainer, seconds: dict, device: torch.device) -> dict:
-    return {
-        "digest": digest(config),
-        "slice": config,
-        "data": {"name": images.name, "hash": images.hash, "images": len(images)},
-        "counts": trainer.counts,
-        "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "seconds": seconds,
-        "provenance": provenance.commit()
-        | {
-            "versions": provenance.versions(),
-            "device": describe(device),
-            "threads": torch.get_num_threads(),
-            "sources": {"training": provenance.source_hash("training")},
-        },
-    }

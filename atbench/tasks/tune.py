@@ -1,6 +1,6 @@
 """The tuning search: rank the candidates of each method and say which value won."""
 
-from atbench import plan
+from atbench import plan, slices
 from atbench.cells import ROOT, Run, parse_run
 from atbench.config import Benchmark
 from atbench.records import read_cell, write_json
@@ -21,7 +21,9 @@ def choose(benchmark: Benchmark, suite: str) -> None:
         rows = [{key: v, "mean_rank": r, metric: s} for v, r, s in zip(values, ranks, scores)]
         record["methods"][method] = rows
         record["winners"][method] = {key: values[ranks.index(min(ranks))]}
-    record["configs"] = {run.method: plan.training_digest(benchmark, run) for run in plan.tuning_runs(benchmark, suite)}
+    record["configs"] = {
+        run.method: slices.training_digest(benchmark, run) for run in plan.tuning_runs(benchmark, suite)
+    }
     write_json(f"{ROOT}/{benchmark.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")
 

@@ -8,15 +8,19 @@ from torch import Tensor, nn
 from atbench.errors import UserError
 from atbench.models.ema import averaged
 from atbench.seeds import seed_of
+from atbench.training.draw import Draw
 from atbench.training.objectives import make_objective
 from atbench.training.perturb import make_perturbation, rms
+
+STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
 
 
 class Trainer:
     """A model in training: its moving average, optimizer, objective, perturbation and counters.
 
-    ``config`` is a training slice (see atbench.plan). Three counters, never a bare "iteration": ``batches`` seen,
-    parameter ``updates``, and ``gradient_evals`` (backward passes).
+    ``config`` is a training slice (see atbench.plan). Four counters, never a bare "iteration": ``batches`` seen,
+    parameter ``updates``, ``gradient_evals`` (backward passes) and ``forward_passes``, the cost in units of a network
+    evaluation, where a backward pass counts as two and a distillation's teacher and target count too.
     """
 
     def __init__(self, model: nn.Module, config: dict, device: torch.device):
@@ -29,7 +33,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=config["learning_rate"], weight_decay=config["weight_decay"], fused=True
         )
-        self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0}
+        self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0, "forward_passes": 0}
+        self.objective.prepare(self.model, self.ema.module)
 
     def train_batch(self, x0: Tensor, labels: Tensor | None) -> dict[str, float]:
         """All inner updates of one batch; x0 (N, C, H, W) in [-1, 1]. Returns what the log shows.
@@ -52,9 +57,10 @@ class Trainer:
             log = self._update(terms)
             self.objective.observe(draw, terms["loss"].detach())
             if not last:
-                delta = perturbation.move(delta.detach(), delta.grad)
+                delta = perturbation.move(draw, delta.detach(), delta.grad)
         self.counts["batches"] += 1
-        return log | self._delta_log(delta)
+        self.counts["forward_passes"] += self.objective.side_passes
+        return log | self._delta_log(draw, delta.detach())
 
     def _update(self, terms: dict[str, Tensor]) -> dict[str, float]:
         """One optimizer step, one step of the moving average; returns the means of the loss terms."""
@@ -68,13 +74,14 @@ class Trainer:
         self.objective.after_update(self.model)
         self.counts["updates"] += 1
         self.counts["gradient_evals"] += 1
+        self.counts["forward_passes"] += 3
         return log
 
-    def _delta_log(self, delta: Tensor) -> dict[str, float]:
+    def _delta_log(self, draw: Draw, delta: Tensor) -> dict[str, float]:
         """Size of the last delta, and how often the ball held it: a radius that never acts must be seen."""
-        shown = {"delta_rms": rms(delta.detach()).mean().item()}
+        shown = {"delta_rms": rms(delta).mean().item()}
         if hasattr(self.perturbation, "at_radius"):
-            shown["at_radius"] = self.perturbation.at_radius(delta.detach())
+            shown["at_radius"] = self.perturbation.at_radius(draw, delta)
         return shown
 
     def state(self) -> dict:
@@ -85,18 +92,27 @@ class Trainer:
             "ema_updates": int(self.ema.n_averaged),
             "optimizer": self.optimizer.state_dict(),
             "objective": self.objective.state(),
+            "objective_name": self.config["objective"],
             "counts": dict(self.counts),
         }
 
-    def load_weights(self, state: dict) -> None:
-        """Start from another run's weights and moving average; optimizer, counters and histories stay fresh."""
-        self.model.load_state_dict(state["model"])
-        self.ema.module.load_state_dict(state["ema"])
-        self.ema.n_averaged.fill_(state["ema_updates"])
+    def start_from(self, state: dict, same_objective: bool) -> None:
+        """Start from another run's weights and moving average; optimizer, counters and histories stay fresh.
+
+        Under another objective the weights move far away at once: the average then begins with the first update.
+        """
+        for module, weights in ((self.model, state["model"]), (self.ema.module, state["ema"])):
+            missing, unknown = module.load_state_dict(weights, strict=False)
+            if unknown or not all(name.startswith(STUDENT_ONLY) for name in missing):
+                raise UserError(f"the weights to start from are of another network: {[*unknown, *missing][:3]}")
+        self.ema.n_averaged.fill_(state["ema_updates"] if same_objective else 0)
+        self.objective.prepare(self.model, self.ema.module)
 
     def load(self, state: dict) -> None:
         """Continue exactly where ``state`` was taken."""
-        self.load_weights(state)
+        self.model.load_state_dict(state["model"])
+        self.ema.module.load_state_dict(state["ema"])
+        self.ema.n_averaged.fill_(state["ema_updates"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.objective.load(state["objective"])
         self.counts = dict(state["counts"])

@@ -24,7 +24,7 @@ class NoPerturbation:
     def start(self, draw: Draw, names: tuple) -> Tensor:
         return torch.zeros_like(draw.state)
 
-    def move(self, delta: Tensor, gradient: Tensor) -> Tensor:
+    def move(self, draw: Draw, delta: Tensor, gradient: Tensor) -> Tensor:
         return delta
 
 
@@ -40,7 +40,7 @@ class GaussianPerturbation:
         xi = gaussian(draw.state.shape, *names, "perturbation").to(draw.state)
         return self.gamma * draw.sigma * xi
 
-    def move(self, delta: Tensor, gradient: Tensor) -> Tensor:
+    def move(self, draw: Draw, delta: Tensor, gradient: Tensor) -> Tensor:
         return delta
 
 
@@ -56,21 +56,24 @@ class AdversarialPerturbation:
     inner_steps: int  # K
     step_rms: float  # length of one ascent step
     radius_rms: float  # radius of the ball
-    follow: bool  # the target moves with delta, so that the implied x0 stays
+    follow: bool  # the target moves with delta: in noise prediction so that the implied x0 stays
+    relative: bool = False  # step and radius in units of the state's noise level, not of the pixels
 
     def start(self, draw: Draw, names: tuple) -> Tensor:
         return torch.zeros_like(draw.state)
 
-    def move(self, delta: Tensor, gradient: Tensor) -> Tensor:
+    def move(self, draw: Draw, delta: Tensor, gradient: Tensor) -> Tensor:
         # A zero gradient (the zero-initialised head's first one) has no direction: that sample's delta stays.
         norm = rms(gradient)
         direction = torch.where(norm > 0, gradient / norm.clamp(min=torch.finfo(norm.dtype).tiny), 0)
-        moved = delta + self.step_rms * direction
-        return moved * (self.radius_rms / rms(moved).clamp(min=self.radius_rms))
+        unit = draw.sigma if self.relative else 1
+        moved = delta + self.step_rms * unit * direction
+        return moved * (self.radius_rms * unit / rms(moved)).clamp(max=1)
 
-    def at_radius(self, delta: Tensor) -> float:
+    def at_radius(self, draw: Draw, delta: Tensor) -> float:
         """Share of samples whose delta the projection holds at the radius."""
-        return (rms(delta) >= self.radius_rms * (1 - 1e-6)).float().mean().item()
+        unit = draw.sigma if self.relative else 1
+        return (rms(delta) >= self.radius_rms * unit * (1 - 1e-6)).float().mean().item()
 
 
 Perturbation = NoPerturbation | GaussianPerturbation | AdversarialPerturbation

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from atbench import cells as addresses
 from atbench import config as files
-from atbench import plan
+from atbench import plan, slices
 from atbench.device import DEVICE_VARIABLE, has_gpu
 from atbench.errors import UserError
 from atbench.records import digest
@@ -66,18 +66,31 @@ def run_at(wildcards, suite, method):
     return addresses.Run(SCALE, suite, method, int(wildcards.seed))
 
 
-def parent_state(wildcards, suite, method):
-    return [str(parent.state) for parent in plan.parents(BENCHMARK, run_at(wildcards, suite, method)).values()]
+def parent_files(wildcards, suite, method):
+    """States of the runs that a run builds on, and the weights of the autoencoder in whose latent space it works."""
+    run = run_at(wildcards, suite, method)
+    return [str(parent.state) for parent in plan.parents(BENCHMARK, run).values()] + autoencoder_of(run)
+
+
+def autoencoder_of(run):
+    autoencoder = plan.autoencoder_run(BENCHMARK, run)
+    return [] if autoencoder is None else [str(autoencoder.weights())]
 
 
 def training_key(wildcards, suite, method):
-    return plan.training_digest(BENCHMARK, run_at(wildcards, suite, method))
+    return slices.training_digest(BENCHMARK, run_at(wildcards, suite, method))
 
 
 def evaluation_key(wildcards, suite, method):
     """One key for every cell of a run: the job itself skips the cells that are current."""
     run = run_at(wildcards, suite, method)
-    return digest([training_key(wildcards, suite, method), plan.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
+    return digest([training_key(wildcards, suite, method), slices.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
+
+
+def reference_rows(suite):
+    """Scores of the image sets that stand beside a suite's cells."""
+    latent = [plan.reconstruction_path(BENCHMARK, suite)] if plan.is_latent(BENCHMARK, suite) else []
+    return [str(path) for path in (plan.rows_path(BENCHMARK, suite), *latent)]
 
 
 def weights_of(run_path, steps):

@@ -14,7 +14,7 @@ for run in (DECLARED | CANDIDATES).values():
         name:
             f"train_{NAME}"
         input:
-            partial(parent_state, suite=run.suite, method=run.method),
+            partial(parent_files, suite=run.suite, method=run.method),
         output:
             weights_of(PATH, STEPS),
             f"{PATH}/final/state.pt",
@@ -44,6 +44,7 @@ for run in (DECLARED | CANDIDATES).values():
                 weights_of(PATH, STEPS),
                 f"{PATH}/config.json",
                 REFERENCE,
+                autoencoder_of(run),
             output:
                 update(GRID),
             log:
@@ -65,6 +66,7 @@ for run in (DECLARED | CANDIDATES).values():
                 weights_of(PATH, STEPS),
                 f"{PATH}/config.json",
                 REFERENCE,
+                autoencoder_of(run),
             output:
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
             log:
@@ -104,9 +106,36 @@ for suite in or_stop(plan.references, BENCHMARK).values():
         params:
             scale=SCALE,
             suite=suite,
-            key=digest(plan.suite_judging(BENCHMARK, suite)),
+            key=digest(slices.suite_judging(BENCHMARK, suite)),
         shell:
             "python -m atbench reference --scale {params.scale} {params.suite} > {log} 2>&1"
+
+
+# What the latent space of a suite can show at best.
+LATENT_SUITES = [name for name in BENCHMARK.sizes["suites"] if plan.is_latent(BENCHMARK, name)]
+
+for suite in {plan.reconstruction_path(BENCHMARK, name): name for name in LATENT_SUITES}.values():
+
+    rule:
+        name:
+            f"reconstruction_{suite}".replace("-", "_")
+        input:
+            str(plan.reference_path(BENCHMARK, suite)),
+            autoencoder_of(plan.runs(BENCHMARK, suite)[0]),
+        output:
+            str(plan.reconstruction_path(BENCHMARK, suite)),
+        log:
+            str(plan.reconstruction_path(BENCHMARK, suite).with_suffix(".log")),
+        conda:
+            "../../environment.yml"
+        threads: BENCHMARK.sizes["threads"]
+        resources:
+            gpu=GPU,
+        params:
+            scale=SCALE,
+            suite=suite,
+        shell:
+            "python -m atbench reconstruction --scale {params.scale} {params.suite} > {log} 2>&1"
 
 
 # The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.

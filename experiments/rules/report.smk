@@ -17,7 +17,7 @@ for suite in SUITES:
             f"report_{suite}".replace("-", "_")
         input:
             existing(cells_of(suite)),
-            existing([str(plan.rows_path(BENCHMARK, suite))]),
+            existing(reference_rows(suite)),
         output:
             [labelled(path) for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")],
         log:

@@ -8,7 +8,7 @@ import time
 
 import torch
 
-from atbench import plan
+from atbench import slices
 from atbench.cells import Run
 from atbench.config import load
 from atbench.data import load as load_images
@@ -31,7 +31,7 @@ def training() -> None:
     """Median seconds per batch of each method and the median of its ratios to ADM in the same round."""
     images, trainers = load_images({"name": "digits"}, "train"), {}
     for method in METHODS:
-        config = plan.training_slice(load("laptop"), Run("laptop", "scratch", method, 0))
+        config = slices.training_slice(load("laptop"), Run("laptop", "scratch", method, 0))
         trainers[method] = new_trainer(config, images, torch.device("cpu"))
     batches = Batches(images, 64, ("benchmark",), flip=False)
     times = {method: [] for method in METHODS}
@@ -47,7 +47,7 @@ def training() -> None:
 
 def sampling() -> None:
     """Images per second of one network evaluation by block size, and the ratio to the block in use."""
-    config = plan.training_slice(load("laptop"), Run("laptop", "scratch", "adm", 0))
+    config = slices.training_slice(load("laptop"), Run("laptop", "scratch", "adm", 0))
     model = new_trainer(config, load_images({"name": "digits"}, "train"), torch.device("cpu")).model.eval()
     times = {block: [] for block in BLOCKS}
     with torch.inference_mode():

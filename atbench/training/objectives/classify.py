@@ -6,17 +6,15 @@ from torch.nn import functional as F
 
 from atbench.noise import uniform
 from atbench.training.draw import Draw
+from atbench.training.objectives.base import Objective
 
 SHIFT = 1  # pixels by which an image may be moved in each direction, so that features tolerate it
 
 
-class Classify:
+class Classify(Objective):
     """Cross-entropy per sample on randomly shifted images; a delta would act on the image itself (noise level one)."""
 
     network = "digits-classifier"
-
-    def __init__(self, config: dict):
-        pass
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
         """Shift every image by its own offset drawn by name."""
@@ -31,15 +29,3 @@ class Classify:
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample cross-entropy (N,); there is no target that could follow delta."""
         return {"loss": F.cross_entropy(model(draw.state + delta), draw.labels, reduction="none")}
-
-    def observe(self, draw: Draw, losses: Tensor) -> None:
-        pass
-
-    def after_update(self, model: nn.Module) -> None:
-        pass
-
-    def state(self) -> dict:
-        return {}
-
-    def load(self, state: dict) -> None:
-        pass

@@ -2,14 +2,18 @@
 
 from torch import Tensor, nn
 
+from atbench.data.conditions import condition
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
 from atbench.noise import gaussian, uniform
 from atbench.training.draw import Draw
+from atbench.training.objectives.base import Objective
 from atbench.training.timesteps import TIMESTEPS
 
+CAPTION_DROP = 0.1  # share of empty captions: classifier-free guidance (Ho and Salimans 2021)
 
-class NoisePrediction:
+
+class NoisePrediction(Objective):
     """L = mean (target - eps_theta(x_t + delta, t))^2 + vb, per sample.
 
     The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta /
@@ -31,7 +35,8 @@ class NoisePrediction:
         t, weights = t.to(x0.device), weights.to(x0)
         state = self.process.q_sample(x0, t, eps)
         sigma = self.process.sigma(t, x0)
-        return Draw(x0, state, sigma, weights, labels if self.conditional else None, t, eps)
+        labels = condition(self.conditional, labels, names, CAPTION_DROP)
+        return Draw(x0, state, sigma, weights, labels, t, eps)
 
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample terms (N,): ``loss`` = ``mse`` + ``vb``; differentiable in delta through the network's input."""
@@ -46,9 +51,6 @@ class NoisePrediction:
     def observe(self, draw: Draw, losses: Tensor) -> None:
         """Let the timestep sampler learn from the losses of an inner update."""
         self.timesteps.observe(draw.t, losses)
-
-    def after_update(self, model: nn.Module) -> None:
-        pass
 
     def state(self) -> dict:
         return self.timesteps.state()

@@ -1,0 +1,24 @@
+"""What a network is conditioned on: nothing, the class, or a caption of it."""
+
+import torch
+from torch import Tensor
+
+from atbench.data.captions import captions, empty, tokenise
+from atbench.noise import uniform
+
+CAPTION = "caption"
+
+
+def condition(kind: bool | str, labels: Tensor | None, names: tuple, drop: float = 0.0) -> Tensor | None:
+    """The network's ``labels`` argument for images of the classes ``labels`` (N,): None, (N,) or tokens (N, L).
+
+    ``kind`` is a suite's ``conditional``: False, True (the class itself) or CAPTION.
+    Phrasings are drawn by name. ``drop`` is the share of captions left empty: the unconditional side of guidance.
+    """
+    if kind is False:
+        return None
+    if kind is True:
+        return labels
+    tokens = tokenise(captions(labels.cpu(), *names))
+    dropped = uniform((len(tokens),), *names, "drop") < drop
+    return torch.where(dropped[:, None], empty(len(tokens)), tokens).to(labels.device)

@@ -1,0 +1,105 @@
+"""The configuration slice of every result, with its digest.
+
+A slice holds exactly what can change its result; the digest of a run contains those of the runs it builds on, so a
+change anywhere upstream shows. No torch here: the Snakefile imports this module.
+"""
+
+from atbench import plan
+from atbench.cells import Cell, Run
+from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge, unknown
+from atbench.errors import UserError
+from atbench.records import digest
+
+
+def training_slice(benchmark: Benchmark, run: Run) -> dict:
+    """All that determines a run's weights. Raises UserError for an unknown suite, method or candidate."""
+    suite, method, overrides = plan.resolved(benchmark, run)
+    size = suite["size"]
+    name = run.suite.removeprefix(TUNE_PREFIX)
+    training = merge(benchmark.sizes["training"], size.get("training", {}))
+    tuned = benchmark.sizes["tuned"].get(name, {})
+    base_method = plan.base_method(run)
+    # The first method of a suite is its baseline, whose learning rate all use.
+    constants = tuned.get(suite["methods"][0], {}) | tuned.get(base_method, {}) | overrides
+    return {
+        "objective": method["objective"],
+        **{key: method[key] for key in ("delta_on",) if key in method},
+        "network": size.get("model", benchmark.sizes["model"]),
+        "data": plan.data_of(benchmark, run.suite),
+        "conditional": suite["conditional"],
+        "perturbation": _filled(method["perturbation"], constants, f"tuned.{name}.{base_method}"),
+        "learning_rate": _filled({"learning_rate": TUNED}, constants, f"tuned.{name}.{base_method}")["learning_rate"],
+        **training,
+        "snapshots": plan.snapshots(benchmark, run),
+        # Names behind every random draw of training: methods of one suite and seed see the same batches and noise.
+        "seed_names": [name, run.seed],
+        **{link: _reference(benchmark, parent) for link, parent in plan.parents(benchmark, run).items()},
+        **_latent_space(benchmark, run),
+    }
+
+
+def evaluation_slice(benchmark: Benchmark, cell: Cell) -> dict:
+    """All that determines a cell beyond the weights of its run."""
+    if cell.sampler not in benchmark.samplers:
+        raise unknown("sampler", cell.sampler, benchmark.samplers)
+    sampler = {key: value for key, value in benchmark.samplers[cell.sampler].items() if key != "label"}
+    if not plan.fits(benchmark, cell.run, cell.sampler):
+        raise UserError(f"{cell}: {cell.sampler} does not sample what {cell.run.method} trains")
+    if sampler["kind"] == plan.CONSISTENCY:
+        sampler["grid"] = training_slice(benchmark, cell.run)["distillation"]["grid"]
+    return {"sampler": sampler, "nfe": cell.nfe, **judging_slice(benchmark, cell.run)}
+
+
+def judging_slice(benchmark: Benchmark, run: Run) -> dict:
+    """What all cells of a run share beyond its weights: images to compare with, counts, seeds and extractor."""
+    plan.resolved(benchmark, run)  # refuses names that no file declares
+    return {
+        **suite_judging(benchmark, run.suite),
+        # Names behind latents, labels and step noise: the same for every method and NFE.
+        "seed_names": [run.suite.removeprefix(TUNE_PREFIX), run.seed],
+    }
+
+
+def digests(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
+    """The ``config`` block of a current cell."""
+    return {"training": training_digest(benchmark, cell.run), "evaluation": evaluation_digest(benchmark, cell)}
+
+
+def suite_judging(benchmark: Benchmark, suite: str) -> dict:
+    """The part of judging that a suite shares: data, counts, metric options and the extractor."""
+    return {
+        "data": plan.data_of(benchmark, suite),
+        **benchmark.sizes["evaluation"],
+        "extractor": _extractor(benchmark),
+    }
+
+
+def training_digest(benchmark: Benchmark, run: Run) -> str:
+    return digest(training_slice(benchmark, run))
+
+
+def evaluation_digest(benchmark: Benchmark, cell: Cell) -> str:
+    return digest(evaluation_slice(benchmark, cell))
+
+
+def _reference(benchmark: Benchmark, run: Run) -> dict:
+    """How a slice names another run: by address within the scale and by digest, so that digests chain."""
+    return {"run": f"{run.suite}/{run.method}/seed{run.seed}", "digest": training_digest(benchmark, run)}
+
+
+def _latent_space(benchmark: Benchmark, run: Run) -> dict:
+    autoencoder = plan.autoencoder_run(benchmark, run)
+    return {} if autoencoder is None else {"autoencoder": _reference(benchmark, autoencoder)}
+
+
+def _extractor(benchmark: Benchmark) -> dict:
+    run = plan.extractor_run(benchmark)
+    return {"pretrained": benchmark.sizes["extractor"]} if run is None else _reference(benchmark, run)
+
+
+def _filled(block: dict, constants: dict, where: str) -> dict:
+    """``block`` with every value ``tuned`` replaced by the constant of that name."""
+    missing = [key for key, value in block.items() if value == TUNED and key not in constants]
+    if missing:
+        raise UserError(f"the scale's {where} lacks {', '.join(missing)}")
+    return {key: constants[key] if value == TUNED else value for key, value in block.items()}

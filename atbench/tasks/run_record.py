@@ -1,0 +1,43 @@
+"""The ``config.json`` of a run: what was trained, at what cost; evaluation checks it before it uses the weights."""
+
+import torch
+
+from atbench import plan, provenance, slices
+from atbench.cells import Run
+from atbench.data import ImageSet
+from atbench.device import describe
+from atbench.errors import UserError
+from atbench.records import digest, read_json
+from atbench.training.loop import Trainer
+
+
+def counts_at(counts: dict, batches: int) -> dict:
+    """The counters at a snapshot of a run that ended at ``counts``: what a batch costs is constant within it."""
+    return {name: count * batches // max(counts["batches"], 1) for name, count in counts.items()}
+
+
+def trained(run: Run) -> dict:
+    """The ``config.json`` of a finished run, checked against the present configuration."""
+    record = read_json(run.path / "config.json")
+    expected = slices.training_digest(plan.of_run(run), run)
+    if record.get("digest") != expected:
+        raise UserError(f"{run}/config.json: digest {record.get('digest')} is not {expected}; rerun its training")
+    return record
+
+
+def run_record(config: dict, images: ImageSet, trainer: Trainer, seconds: dict, device: torch.device) -> dict:
+    return {
+        "digest": digest(config),
+        "slice": config,
+        "data": {"name": images.name, "hash": images.hash, "images": len(images)},
+        "counts": trainer.counts,
+        "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        "seconds": seconds,
+        "provenance": provenance.commit()
+        | {
+            "versions": provenance.versions(),
+            "device": describe(device),
+            "threads": torch.get_num_threads(),
+            "sources": {"training": provenance.source_hash("training")},
+        },
+    }

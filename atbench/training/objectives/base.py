@@ -1,0 +1,41 @@
+"""What every objective is; most need only `draw` and `losses`."""
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from atbench.training.draw import Draw
+
+
+class Objective:
+    """Freezes a batch, gives one loss per sample; the rest are hooks that do nothing by themselves."""
+
+    network: str  # name of the network that it trains (atbench.models.weights)
+    side_passes = 0  # forward passes of other networks in the last batch: teacher, target
+
+    def __init__(self, config: dict):
+        """Take what concerns it from a training slice."""
+
+    def prepare(self, model: nn.Module, average: nn.Module) -> None:
+        """Meet the weights, and their moving average, that a run starts from."""
+
+    def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
+        """Fix everything random or expensive of a batch; every random number by name."""
+        raise NotImplementedError
+
+    def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
+        """Per-sample terms (N,), ``loss`` among them; differentiable in delta."""
+        raise NotImplementedError
+
+    def observe(self, draw: Draw, losses: Tensor) -> None:
+        """See the losses (N,) of an inner update."""
+
+    def after_update(self, model: nn.Module) -> None:
+        """Act after an optimizer step."""
+
+    def state(self) -> dict[str, Any]:
+        """What a bit-exact continuation needs beyond the model."""
+        return {}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
