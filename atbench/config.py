@@ -168,8 +168,9 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
     for suite in search["suites"].values():
         if suite not in search["search"]:
             raise UserError(f"{tuning}: search: {unknown('suite', suite, search['search'])}")
-        yield tuning, f"search.{suite}", "methods", list(search["search"][suite])
-    yield tuning, "cells.samplers", "samplers", search["cells"]["samplers"]
+        searched = search["search"][suite]
+        yield tuning, f"search.{suite}.methods", "methods", list(searched["methods"])
+        yield tuning, f"search.{suite}.cells.samplers", "samplers", searched["cells"]["samplers"]
 
 
 def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, list[str]]]:

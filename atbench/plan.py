@@ -32,10 +32,13 @@ def tuning_runs(benchmark: Benchmark, suite: str) -> list[Run]:
 
 def search(benchmark: Benchmark, suite: str) -> dict[str, dict[str, list[float]]]:
     """Method -> {constant: candidate values} of the tuning search for ``suite``."""
-    grids, suite = benchmark.tuning["search"], suite.removeprefix(TUNE_PREFIX)
-    if suite not in grids:
-        raise unknown("tuning search", suite, grids)
-    return grids[suite]
+    return _searched(benchmark, suite)["methods"]
+
+
+def searched_suites(benchmark: Benchmark) -> list[str]:
+    """The suites of a scale that the tuning search looks through."""
+    sizes = benchmark.sizes["suites"]
+    return sorted({searched for suite, searched in benchmark.tuning["suites"].items() if suite in sizes})
 
 
 def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
@@ -56,7 +59,7 @@ def cells(benchmark: Benchmark, run: Run) -> list[Cell]:
     """The declared cells of a run: the sampler x NFE grid of its last step and the cells of its convergence curve."""
     suite, _, _ = resolved(benchmark, run)
     if is_tuning(run):
-        axes = benchmark.tuning["cells"]
+        axes = _searched(benchmark, run.suite)["cells"]
         return [Cell(run, FINAL, sampler, nfe) for sampler in axes["samplers"] for nfe in axes["nfe"]]
     samplers = [sampler for sampler in suite["samplers"] if fits(benchmark, run, sampler)]
     grid = [Cell(run, FINAL, sampler, nfe) for sampler in samplers for nfe in nfe_of(benchmark, run.suite, sampler)]
@@ -191,6 +194,13 @@ def resolved(benchmark: Benchmark, run: Run) -> tuple[dict, dict, dict]:
 def _init(suite: dict) -> str:
     """``scratch``, or suite/method of the run to start from; a scale may name another than the suite's own."""
     return suite["size"].get("init", suite["init"])
+
+
+def _searched(benchmark: Benchmark, suite: str) -> dict:
+    searches, suite = benchmark.tuning["search"], suite.removeprefix(TUNE_PREFIX)
+    if suite not in searches:
+        raise unknown("tuning search", suite, searches)
+    return searches[suite]
 
 
 def _candidate(benchmark: Benchmark, run: Run) -> dict:

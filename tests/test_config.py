@@ -83,7 +83,7 @@ NESTED = [
     ("scales/ci.yaml", ("evaluation", "metrics", "fid"), 1),
     ("scales/ci.yaml", ("suites", "scratch", "iterations"), 10),
     ("scales/ci.yaml", ("tuned", "scratch", "at", "adv_lr"), 0.1),
-    ("tuning.yaml", ("cells", "steps"), [5]),
+    ("tuning.yaml", ("search", "scratch", "cells", "steps"), [5]),
 ]
 
 
@@ -122,8 +122,8 @@ VALUES = [
     ("suites/scratch.yaml", ("methods",), []),
     ("suites/scratch.yaml", ("curves", "samplers"), []),
     ("suites/scratch.yaml", ("init",), "Scratch"),
-    ("tuning.yaml", ("cells", "nfe"), []),
-    ("tuning.yaml", ("search", "scratch", "adm", "learning_rate"), [0.1]),
+    ("tuning.yaml", ("search", "scratch", "cells", "nfe"), []),
+    ("tuning.yaml", ("search", "scratch", "methods", "adm", "learning_rate"), [0.1]),
 ]
 
 
@@ -153,8 +153,8 @@ UNKNOWN_NAMES = [
     ("scales/ci.yaml", ("suites", "scrach"), {"batches": 1, "snapshots": 1, "seeds": [0]}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scrach"), {"at": {"step_rms": 0.1}}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scratch", "ta"), {"step_rms": 0.1}, "'ta'"),
-    ("tuning.yaml", ("search", "scratch", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
-    ("tuning.yaml", ("cells", "samplers"), ["ddmi"], "ddmi"),
+    ("tuning.yaml", ("search", "scratch", "methods", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
+    ("tuning.yaml", ("search", "scratch", "cells", "samplers"), ["ddmi"], "ddmi"),
     ("tuning.yaml", ("metric",), "df", "df"),
     ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
 ]
@@ -248,7 +248,7 @@ def declared_cells(scale):
     benchmark = load(scale)
     suites = [suite for suite in SUITES if suite in benchmark.sizes["suites"]]
     runs = [run for suite in suites for run in plan.runs(benchmark, suite)]
-    runs += [run for suite in benchmark.tuning["search"] for run in plan.tuning_runs(benchmark, suite)]
+    runs += [run for suite in plan.searched_suites(benchmark) for run in plan.tuning_runs(benchmark, suite)]
     return [cell for run in runs for cell in plan.cells(benchmark, run)]
 
 
@@ -372,7 +372,7 @@ def test_ci_cells_golden():
 
 
 def test_tuning_runs_are_the_grid_of_the_search():
-    search, judged = plan.search(CI, "scratch"), CI.tuning["cells"]
+    search, judged = plan.search(CI, "scratch"), CI.tuning["search"]["scratch"]["cells"]
     tuning = plan.tuning_runs(CI, "scratch")
     assert len(tuning) == sum(len(values) for grid in search.values() for values in grid.values())
     assert str(tuning[0]) == f"results/ci/tune-scratch/{next(iter(search))}-c0/seed{CI.tuning['seed']}"

@@ -1,6 +1,6 @@
 # Training, reference and evaluation. The shell lines stay short: a change in their text reruns every job of the rule.
 EXTRACTOR = plan.extractor_run(BENCHMARK)
-TUNED_SUITES = sorted(set(BENCHMARK.tuning["suites"].values()))
+TUNED_SUITES = plan.searched_suites(BENCHMARK)
 
 
 DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
