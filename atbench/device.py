@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 DEVICE_VARIABLE = "ATBENCH_DEVICE"
 CHOICES = ("auto", "cuda", "mps", "cpu")
+# Environment of jobs: by default glibc hands every large block back to the system at once, and page faults become a
+# tenth of a training batch (tests/benchmarks/allocator.py).
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
 
 
 def wanted() -> str:

@@ -88,6 +88,11 @@ def test_everything_is_made_and_nothing_is_left_to_do(finished):
     assert jobs(finished.snakemake("-n")) == {}
 
 
+def test_a_suite_as_a_target_runs_that_suite_alone(tmp_path):
+    planned = jobs(Checkout(tmp_path / "atbench").snakemake("-n", "scratch"))
+    assert "train_scratch_adm" in planned and not [name for name in planned if "finetune" in name or "class" in name]
+
+
 def test_measured_nfe_and_counts_stand_in_every_cell(finished):
     for path in finished.folder.glob("results/ci/*/*/seed*/*/*.json"):
         record = json.loads(path.read_text())

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from atbench import cells as addresses
 from atbench import config as files
 from atbench import plan, slices
-from atbench.device import DEVICE_VARIABLE, has_gpu
+from atbench.device import ALLOCATOR, DEVICE_VARIABLE, has_gpu
 from atbench.errors import UserError
 from atbench.records import digest
 from atbench.report.outputs import outputs
@@ -41,8 +41,9 @@ ROOT = f"{addresses.RELEASED if CACHED else addresses.ROOT}/{SCALE}"
 # A cell named on the command line is wanted alone; otherwise one job evaluates all cells of a run.
 ONE_CELL = config.get("grain") == "cell" or any(map(addresses.is_cell, sys.argv))
 
-# Jobs inherit the device through the environment, so that it stays out of the rules' parameters.
+# Jobs inherit the device and the allocator's settings through the environment: both stay out of the rules' parameters.
 os.environ.setdefault(DEVICE_VARIABLE, config.get("device", "auto"))
+os.environ.update(ALLOCATOR | os.environ)
 GPU = int(has_gpu())
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
@@ -107,6 +108,11 @@ def train_and_evaluate(run):
 
 def artefacts_of(suites):
     return [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, suites)]
+
+
+def own_artefacts(suite):
+    """The tables and figures of one suite, without the tidy file of all cells."""
+    return [path for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")]
 
 
 def labelled(path):

@@ -9,7 +9,7 @@ for suite in SUITES:
         name:
             suite.replace("-", "_")
         input:
-            artefacts_of([suite]),
+            own_artefacts(suite),
             existing(cells_of(suite)),
 
     rule:
@@ -19,7 +19,7 @@ for suite in SUITES:
             existing(cells_of(suite)),
             existing(reference_rows(suite)),
         output:
-            [labelled(path) for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")],
+            [labelled(path) for path in own_artefacts(suite)],
         log:
             f"{ROOT}/tables/{suite}.log",
         conda:
