@@ -18,13 +18,15 @@ def batches(benchmark: Benchmark, size: dict, method: dict) -> int:
 def passes_per_batch(method: dict, distillation: dict | None) -> int:
     """Cost of a training batch in forward passes of the network; a backward pass counts as two.
 
-    The student's 3 K, and in distillation the teacher's step and the target: once a batch where delta moves the
-    student's input alone, once an inner update where the target follows it (protocol section 8).
+    The student's 3 for each of K inner updates, 2 for one that only moves delta; and in distillation the teacher's step
+    and the target: once a batch where delta moves the student's input alone, once an inner update where the target
+    follows it (protocol section 8).
     """
     updates = method["perturbation"].get("inner_steps", 1)
+    student = 3 * updates if method["perturbation"].get("free", True) else 2 * (updates - 1) + 3
     if distillation is None:
-        return 3 * updates
+        return student
     teacher = TEACHER_CALLS[distillation["grid"]["parametrisation"]] * (2 if "guidance" in distillation else 1) + 1
     if method.get("delta_on") == "solution":  # the target there and back, but for the last delta
-        return 3 * updates + teacher + 3 * (updates - 1) + 1
-    return 3 * updates + teacher * (updates if method["perturbation"].get("follow") else 1)
+        return student + teacher + 3 * (updates - 1) + 1
+    return student + teacher * (updates if method["perturbation"].get("follow") else 1)

@@ -18,8 +18,9 @@ from atbench.noise import gaussian
 from atbench.sampling import CountingDenoiser, make_sampler
 from atbench.training.distances import make_distance
 from atbench.training.loop import Trainer
+from atbench.training.norms import rms
 from atbench.training.objectives.consistency import Consistency
-from atbench.training.perturb import make_perturbation, rms
+from atbench.training.perturb import make_perturbation
 
 CPU = torch.device("cpu")
 VP = {"parametrisation": "vp", "t_start": 960, "stride": 40}
@@ -238,7 +239,7 @@ def test_delta_of_a_sample_does_not_depend_on_the_others():
         part = type(draw)(**{k: v[chosen] if isinstance(v, torch.Tensor) else v for k, v in vars(draw).items()})
         delta = torch.zeros_like(part.state).requires_grad_()
         objective.losses(trainer.model, part, delta, False)["loss"].mean().backward()
-        return perturbation.move(part, torch.zeros_like(part.state), delta.grad)
+        return perturbation.move(part, torch.zeros_like(part.state), delta.grad, ())
 
     together, alone = moved([0, 1, 2, 3]), moved([2, 2, 2, 2])
     torch.testing.assert_close(together[2], alone[0], rtol=1e-4, atol=1e-6)

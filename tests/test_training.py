@@ -6,6 +6,7 @@ import math
 
 import pytest
 import torch
+from tiny import CPU, batch, run_batches, settings, trainer_of
 
 from atbench import slices
 from atbench.budget import passes_per_batch
@@ -20,27 +21,12 @@ from atbench.models.weights import build
 from atbench.noise import uniform
 from atbench.training.draw import Draw
 from atbench.training.loop import Trainer, TrainingFailure
+from atbench.training.norms import rms
 from atbench.training.objectives import OBJECTIVES, make_objective
 from atbench.training.objectives.noise_prediction import NoisePrediction
-from atbench.training.perturb import KINDS, AdversarialPerturbation, make_perturbation, rms
+from atbench.training.perturb import KINDS, AdversarialPerturbation, make_perturbation
 from atbench.training.timesteps import HISTORY, TIMESTEPS, UNIFORM_SHARE, LossSecondMoment, UniformTimesteps
 
-CPU = torch.device("cpu")
-NETWORKS = {
-    "unet": {
-        "image_size": 8,
-        "in_channels": 1,
-        "channels": 8,
-        "channel_mult": [1, 2],
-        "num_res_blocks": 1,
-        "attention_resolutions": [4],
-        "channels_per_head": 8,
-        "num_groups": 4,
-        "dropout": 0.1,
-    },
-    "digits-classifier": {"width": 8, "dropout": 0.1},
-    "autoencoder": {"image_size": 8, "in_channels": 1, "channels": 8, "latent_channels": 2, "num_groups": 4},
-}
 CONSTANT = {int: 3, float: 0.05, bool: True}  # a value for any constant of a perturbation, by its type
 METHODS = load_benchmark("ci").methods
 SCRIPT = METHODS["at-script"]["perturbation"]
@@ -54,47 +40,12 @@ def perturbation_block(kind):
     return {"kind": kind} | {field.name: CONSTANT[field.type] for field in required}
 
 
-def settings(objective="noise-prediction", perturbation=None, **changes):
-    """A training slice of a tiny run."""
-    return {
-        "objective": objective,
-        "perturbation": perturbation or {"kind": "none"},
-        "conditional": False,
-        "learning_rate": 2e-3,
-        "weight_decay": 0.0,
-        "ema": {"relative_length": 0.1},
-        "timesteps": "uniform",
-        "distillation": {
-            "grid": {"parametrisation": "vp", "t_start": 960, "stride": 120},
-            "target_decay": 0.9,
-            "distance": {"kind": "pseudo-huber", "c": 0.03},
-        },
-        "seed_names": ["scratch", 0],
-    } | changes
-
-
-def trainer_of(config, seed=0, **network):
-    torch.manual_seed(seed)
-    name = OBJECTIVES[config["objective"]].network
-    return Trainer(build(name, NETWORKS[name] | network), config, CPU)
-
-
 def randomise(model):
     """Draw the zero-initialised layers too, so that the first gradient has a direction."""
     generator = torch.Generator().manual_seed(5)
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1, generator=generator)
-
-
-def batch(index=0, n=8, channels=1, side=8):
-    generator = torch.Generator().manual_seed(index)
-    x0 = torch.rand(n, channels, side, side, generator=generator) * 2 - 1
-    return x0, torch.randint(10, (n,), generator=generator)
-
-
-def run_batches(trainer, start, end):
-    return [trainer.train_batch(*batch(index)) for index in range(start, end)]
 
 
 def same(a, b):
@@ -213,14 +164,14 @@ def test_script_ball_never_acts(script_deltas):
     held = make_perturbation(SCRIPT)
     gradient = torch.randn(second.shape, generator=torch.Generator().manual_seed(0))
     direct = second + SCRIPT["step_rms"] * gradient / rms(gradient)
-    torch.testing.assert_close(held.move(None, second, gradient), direct)
+    torch.testing.assert_close(held.move(None, second, gradient, ()), direct)
     assert free.radius_rms > SCRIPT["radius_rms"] > 27 * 2 * SCRIPT["step_rms"]
 
 
 def test_projection_holds_a_step_that_is_longer_than_the_radius():
     perturbation = make_perturbation(AT | {"step_rms": 1.0})
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    moved = perturbation.move(None, torch.zeros_like(gradient), gradient)
+    moved = perturbation.move(None, torch.zeros_like(gradient), gradient, ())
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), 0.1), rtol=1e-6, atol=0)
     torch.testing.assert_close(moved, 0.1 * gradient / rms(gradient))
     assert perturbation.at_radius(None, moved) == 1
@@ -230,7 +181,7 @@ def test_projection_holds_a_step_that_is_longer_than_the_radius():
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 def test_step_does_not_depend_on_the_size_of_the_gradient(size):
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    moved = make_perturbation(AT).move(None, torch.zeros_like(gradient), size * gradient)
+    moved = make_perturbation(AT).move(None, torch.zeros_like(gradient), size * gradient, ())
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), AT["step_rms"]), rtol=1e-5, atol=0)
 
 
@@ -238,7 +189,7 @@ def test_zero_gradient_keeps_that_delta_alone():
     delta = 0.01 * torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     gradient = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     gradient[1] = 0
-    moved = make_perturbation(AT).move(None, delta, gradient)
+    moved = make_perturbation(AT).move(None, delta, gradient, ())
     assert torch.equal(moved[1], delta[1])
     assert moved.isfinite().all() and not torch.equal(moved[0], delta[0])
 

@@ -9,8 +9,9 @@ from atbench.errors import UserError
 from atbench.models.ema import averaged
 from atbench.seeds import seed_of
 from atbench.training.draw import Draw
+from atbench.training.norms import rms
 from atbench.training.objectives import make_objective
-from atbench.training.perturb import make_perturbation, rms
+from atbench.training.perturb import make_perturbation
 
 STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
 
@@ -39,8 +40,8 @@ class Trainer:
     def train_batch(self, x0: Tensor, labels: Tensor | None) -> dict[str, float]:
         """All inner updates of one batch; x0 (N, C, H, W) in [-1, 1]. Returns what the log shows.
 
-        One backward pass serves both the parameters and delta. Raises TrainingFailure for a loss or gradient that is
-        not finite.
+        In free adversarial training one backward pass serves both the parameters and delta; otherwise all but the last
+        are of delta alone. Raises TrainingFailure for a loss or gradient that is not finite.
         """
         index = self.counts["batches"]
         names = (*self.config["seed_names"], "train", index)  # of every draw; the same for all methods
@@ -53,11 +54,15 @@ class Trainer:
             delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
             torch.manual_seed(seed_of(*names, "dropout", k))  # dropout knows only the global generator
             terms = self.objective.losses(self.model, draw, delta, perturbation.follow)
-            (draw.weights * terms["loss"]).mean().backward()
-            log = self._update(terms)
-            self.objective.observe(draw, terms["loss"].detach())
+            updating = last or perturbation.free
+            (draw.weights * terms["loss"]).mean().backward(inputs=None if updating else [delta])
+            if updating:
+                log = self._update(terms)
+                self.objective.observe(draw, terms["loss"].detach())
+            self.counts["gradient_evals"] += 1
+            self.counts["forward_passes"] += 3 if updating else 2  # for delta alone, half of a backward pass
             if not last:
-                delta = perturbation.move(draw, delta.detach(), delta.grad)
+                delta = perturbation.move(draw, delta.detach(), delta.grad, names)
         self.counts["batches"] += 1
         self.counts["forward_passes"] += self.objective.side_passes
         return log | self._delta_log(draw, delta.detach())
@@ -73,8 +78,6 @@ class Trainer:
         self.ema.update_parameters(self.model)
         self.objective.after_update(self.model)
         self.counts["updates"] += 1
-        self.counts["gradient_evals"] += 1
-        self.counts["forward_passes"] += 3
         return log
 
     def _delta_log(self, draw: Draw, delta: Tensor) -> dict[str, float]:
