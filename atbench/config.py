@@ -49,7 +49,7 @@ def unknown(kind: str, name: object, allowed: object) -> UserError:
 @cache
 def load(scale: str) -> Benchmark:
     """Read and check every experiment file for ``scale``. Raises UserError naming the file and the key."""
-    methods = _checked(EXPERIMENTS / "methods.yaml", "methods")
+    methods = _methods(EXPERIMENTS / "methods.yaml")
     samplers = _checked(EXPERIMENTS / "samplers.yaml", "samplers")
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
@@ -57,6 +57,22 @@ def load(scale: str) -> Benchmark:
     benchmark = Benchmark(scale, methods, samplers, suites, sizes, _checked(EXPERIMENTS / "tuning.yaml", "tuning"))
     _check_names(benchmark)
     return benchmark
+
+
+def _methods(file: Path) -> dict:
+    """The methods, each on top of the one that it ``extends``, so that an entry says only how it differs."""
+    entries = read_yaml(file)
+
+    def whole(name: str, above: tuple[str, ...] = ()) -> dict:
+        entry = entries[name]
+        base = entry.get("extends") if isinstance(entry, dict) else None  # the schema refuses anything else
+        if base is None:
+            return entry
+        if base not in entries or base in (*above, name):
+            raise UserError(f"{_short(file)}: {name}.extends: {base!r} is no other method")
+        return merge(whole(base, (*above, name)), entry)
+
+    return _validated({name: whole(name) for name in entries}, file, "methods")
 
 
 def scale_file(scale: str) -> Path:

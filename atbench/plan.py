@@ -178,6 +178,14 @@ def base_method(run: Run) -> str:
     return run.method.rpartition("-c")[0] if is_tuning(run) else run.method
 
 
+def lineage(benchmark: Benchmark, run: Run) -> list[str]:
+    """The run's method after all those that it extends: tuned constants of later ones replace those of earlier ones."""
+    names = [base_method(run)]
+    while "extends" in benchmark.methods[names[0]]:
+        names.insert(0, benchmark.methods[names[0]]["extends"])
+    return names
+
+
 def resolved(benchmark: Benchmark, run: Run) -> tuple[dict, dict, dict]:
     """The suite, the method and the candidate's overrides (empty outside tuning) of a run."""
     suite = benchmark.suite(run.suite.removeprefix(TUNE_PREFIX))

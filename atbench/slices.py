@@ -17,18 +17,16 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
     size = suite["size"]
     name = run.suite.removeprefix(TUNE_PREFIX)
     training = merge(benchmark.sizes["training"], size.get("training", {}))
-    tuned = benchmark.sizes["tuned"].get(name, {})
-    base_method = plan.base_method(run)
-    # The first method of a suite is its baseline, whose learning rate all use.
-    constants = tuned.get(suite["methods"][0], {}) | tuned.get(base_method, {}) | overrides
+    constants, where = _tuned(benchmark, run) | overrides, f"tuned.{name}.{plan.base_method(run)}"
     return {
         "objective": method["objective"],
         **{key: method[key] for key in ("delta_on",) if key in method},
         "network": size.get("model", benchmark.sizes["model"]),
         "data": plan.data_of(benchmark, run.suite),
         "conditional": suite["conditional"],
-        "perturbation": _filled(method["perturbation"], constants, f"tuned.{name}.{base_method}"),
-        "learning_rate": _filled({"learning_rate": TUNED}, constants, f"tuned.{name}.{base_method}")["learning_rate"],
+        "perturbation": _filled(method["perturbation"], constants, where),
+        "learning_rate": _filled({"learning_rate": TUNED}, constants, where)["learning_rate"]
+        * method.get("learning_rate_factor", 1),
         **training,
         "snapshots": plan.snapshots(benchmark, run),
         # Names behind every random draw of training: methods of one suite and seed see the same batches and noise.
@@ -36,6 +34,16 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
         **{link: _reference(benchmark, parent) for link, parent in plan.parents(benchmark, run).items()},
         **_latent_space(benchmark, run),
     }
+
+
+def _tuned(benchmark: Benchmark, run: Run) -> dict:
+    """Tuned constants of a run: those of the suite's first method, whose learning rate all use, then its own."""
+    suite, _, _ = plan.resolved(benchmark, run)
+    tuned = benchmark.sizes["tuned"].get(run.suite.removeprefix(TUNE_PREFIX), {})
+    found = {}
+    for name in (suite["methods"][0], *plan.lineage(benchmark, run)):
+        found |= tuned.get(name, {})
+    return found
 
 
 def evaluation_slice(benchmark: Benchmark, cell: Cell) -> dict:

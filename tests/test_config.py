@@ -150,6 +150,8 @@ UNKNOWN_NAMES = [
     ("suites/finetune.yaml", ("init",), "scrach/adm", "scrach"),
     ("suites/finetune.yaml", ("init",), "scratch/amd", "amd"),
     ("methods.yaml", ("adm-3x", "continues"), "amd", "amd"),
+    ("methods.yaml", ("at-mid", "extends"), "ta", "ta"),
+    ("methods.yaml", ("at", "extends"), "at-mid", "at-mid"),
     ("scales/ci.yaml", ("suites", "scrach"), {"batches": 1, "snapshots": 1, "seeds": [0]}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scrach"), {"at": {"step_rms": 0.1}}, "scrach"),
     ("scales/ci.yaml", ("tuned", "scratch", "ta"), {"step_rms": 0.1}, "'ta'"),

@@ -2,9 +2,17 @@
 
 import pytest
 import torch
-from tiny import run_batches, settings, trainer_of
+from tiny import CPU, run_batches, settings, trainer_of
 
+from atbench import plan, slices
+from atbench.budget import passes_per_batch
+from atbench.cells import Run
+from atbench.config import load
+from atbench.data import load as load_images
+from atbench.data.batches import Batches
 from atbench.errors import UserError
+from atbench.records import digest
+from atbench.tasks.train import new_trainer
 from atbench.training.draw import Draw
 from atbench.training.norms import NORMS, make_norm, rms
 from atbench.training.perturb import DIRECTIONS, make_perturbation
@@ -108,3 +116,44 @@ def test_pgd_ascends_on_fixed_parameters():
         logs[free] = run_batches(trainer, 0, 1)[0]
     assert logs[True]["delta_rms"] > 0.05
     assert logs[False]["loss"] == pytest.approx(logs[True]["loss"], rel=1e-5)
+
+
+# The ablations as they are declared.
+
+CI = load("ci")
+DECLARED = [(suite, method) for suite in ("ablations", "placement") for method in CI.suite(suite)["methods"]]
+
+
+@pytest.mark.parametrize(("suite", "method"), DECLARED)
+def test_every_ablation_trains(suite, method):
+    images = load_images({"name": "digits"}, "train")
+    config = slices.training_slice(CI, Run("ci", suite, method, 0))
+    trainer = new_trainer(config, images, CPU)
+    with torch.no_grad():
+        trainer.model.out[2].weight.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
+    trainer.objective.prepare(trainer.model, trainer.ema.module)
+    before = trainer.model.out[2].weight.clone()
+    log = trainer.train_batch(*Batches(images, 64, ("test",), flip=False).batch(0))
+    assert not torch.equal(trainer.model.out[2].weight, before)
+    assert (log["delta_rms"] > 0) == (not method.startswith("adm") and method != "cm")
+    family = passes_per_batch(CI.methods[method], config.get("distillation"))
+    assert trainer.counts["forward_passes"] == family
+
+
+def test_ablations_differ_in_perturbation_and_learning_rate_alone():
+    methods = [method for method in CI.suite("ablations")["methods"] if method != "adm-3x"]
+    trained = [slices.training_slice(CI, Run("ci", "ablations", method, 0)) for method in methods]
+    assert len({digest(config) for config in trained}) == len(trained)
+    shared = [{**config, "perturbation": None, "learning_rate": None} for config in trained]
+    assert all(config == shared[0] for config in shared)
+
+
+def test_a_method_says_only_how_it_differs():
+    base, held = CI.methods["at-mid"], CI.methods["at-held"]
+    assert held["perturbation"] == base["perturbation"] | {"radius_rms": 0.00625}
+    assert slices.training_slice(CI, Run("ci", "ablations", "at", 0))["perturbation"]["step_rms"] == 0.0006
+    assert plan.lineage(CI, Run("ci", "ablations", "at-held", 0)) == ["at", "at-mid", "at-held"]
+    rates = {
+        m: slices.training_slice(CI, Run("ci", "ablations", m, 0))["learning_rate"] for m in ("adm", "at-third-rate")
+    }
+    assert rates["at-third-rate"] == pytest.approx(rates["adm"] / 3)
