@@ -38,6 +38,11 @@ class Run:
     def path(self) -> Path:
         return Path(self.root, self.scale, self.suite, self.method, f"seed{self.seed}")
 
+    @property
+    def axes(self) -> dict:
+        """The run's coordinates as they stand in a JSON."""
+        return {"scale": self.scale, "suite": self.suite, "method": self.method, "seed": self.seed}
+
     def weights(self, step: str = FINAL) -> Path:
         """Weights for use (the moving average) after ``step`` batches."""
         return self.path / step / "weights.safetensors"

@@ -54,6 +54,13 @@ def evaluate(options: argparse.Namespace) -> None:
     evaluate(wanted)
 
 
+def mismatch(options: argparse.Namespace) -> None:
+    """Measure the mismatch between training and sampling of a run's last step."""
+    from atbench.tasks.mismatch import mismatch
+
+    mismatch(cells.parse_run(options.run))
+
+
 def tune(options: argparse.Namespace) -> None:
     """Pick the winners of a finished tuning search."""
     from atbench.tasks.tune import choose
@@ -158,6 +165,7 @@ def parser() -> argparse.ArgumentParser:
     verb(reference, "scale").add_argument("suite")
     verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
+    verb(mismatch).add_argument("run", help="address of a run")
     verb(tune, "scale").add_argument("suite")
     scoring = verb(score, "scale")
     scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")

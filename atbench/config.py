@@ -31,6 +31,7 @@ class Benchmark:
     suites: dict[str, dict]
     sizes: dict  # the scale file
     tuning: dict
+    mismatch: dict
 
     def suite(self, name: str) -> dict:
         """The suite's declaration with its sizes at this scale under ``size``."""
@@ -54,7 +55,8 @@ def load(scale: str) -> Benchmark:
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
     sizes = _validated(plain(scale_values(scale)), scale_file(scale), "scale")
-    benchmark = Benchmark(scale, methods, samplers, suites, sizes, _checked(EXPERIMENTS / "tuning.yaml", "tuning"))
+    others = [_checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch")]
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, *others)
     _check_names(benchmark)
     return benchmark
 
@@ -187,6 +189,8 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
         searched = search["search"][suite]
         yield tuning, f"search.{suite}.methods", "methods", list(searched["methods"])
         yield tuning, f"search.{suite}.cells.samplers", "samplers", searched["cells"]["samplers"]
+    for kind in ("suites", "samplers"):
+        yield "experiments/mismatch.yaml", kind, kind, benchmark.mismatch[kind]
 
 
 def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, list[str]]]:

@@ -159,6 +159,11 @@ def reconstruction_path(benchmark: Benchmark, suite: str) -> Path:
     return path.with_name(f"{path.stem}-reconstruction.json")
 
 
+def mismatch_path(run: Run) -> Path:
+    """Measures of the mismatch between training and sampling of a run's last step."""
+    return run.path / FINAL / "mismatch.json"
+
+
 def is_latent(benchmark: Benchmark, suite: str) -> bool:
     """Whether a suite works in the latent space of the scale's autoencoder."""
     return benchmark.suite(suite.removeprefix(TUNE_PREFIX)).get("space", "pixel") == "latent"

@@ -14,6 +14,7 @@ SOURCES = {
     "training": ("seeds.py", "noise.py", "data", "diffusion", "models", "training", "tasks/train.py"),
     "evaluation": ("seeds.py", "noise.py", "data", "diffusion", "models", "sampling", "metrics", "tasks/evaluate.py"),
 }
+SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
 
 
 @cache

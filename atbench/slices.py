@@ -20,7 +20,7 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
     constants, where = _tuned(benchmark, run) | overrides, f"tuned.{name}.{plan.base_method(run)}"
     return {
         "objective": method["objective"],
-        **{key: method[key] for key in ("delta_on",) if key in method},
+        **{key: method[key] for key in ("delta_on", "target_gradient") if key in method},
         "network": size.get("model", benchmark.sizes["model"]),
         "data": plan.data_of(benchmark, run.suite),
         "conditional": suite["conditional"],
@@ -71,6 +71,12 @@ def judging_slice(benchmark: Benchmark, run: Run) -> dict:
 def digests(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
     """The ``config`` block of a current cell."""
     return {"training": training_digest(benchmark, cell.run), "evaluation": evaluation_digest(benchmark, cell)}
+
+
+def mismatch_digest(benchmark: Benchmark, run: Run) -> str:
+    """Of all that determines the mismatch measures of a run beyond its weights."""
+    samplers = {name: benchmark.samplers[name] for name in benchmark.mismatch["samplers"]}
+    return digest({**benchmark.mismatch, "samplers": samplers, **judging_slice(benchmark, run)})
 
 
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:

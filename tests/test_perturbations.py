@@ -15,6 +15,7 @@ from atbench.records import digest
 from atbench.tasks.train import new_trainer
 from atbench.training.draw import Draw
 from atbench.training.norms import NORMS, make_norm, rms
+from atbench.training.objectives.noise_prediction import NoisePrediction
 from atbench.training.perturb import DIRECTIONS, make_perturbation
 
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": True}
@@ -140,11 +141,11 @@ def test_every_ablation_trains(suite, method):
     assert trainer.counts["forward_passes"] == family
 
 
-def test_ablations_differ_in_perturbation_and_learning_rate_alone():
+def test_ablations_differ_in_perturbation_gradient_and_learning_rate_alone():
     methods = [method for method in CI.suite("ablations")["methods"] if method != "adm-3x"]
     trained = [slices.training_slice(CI, Run("ci", "ablations", method, 0)) for method in methods]
     assert len({digest(config) for config in trained}) == len(trained)
-    shared = [{**config, "perturbation": None, "learning_rate": None} for config in trained]
+    shared = [{**config, "perturbation": None, "learning_rate": None, "target_gradient": None} for config in trained]
     assert all(config == shared[0] for config in shared)
 
 
@@ -157,3 +158,24 @@ def test_a_method_says_only_how_it_differs():
         m: slices.training_slice(CI, Run("ci", "ablations", m, 0))["learning_rate"] for m in ("adm", "at-third-rate")
     }
     assert rates["at-third-rate"] == pytest.approx(rates["adm"] / 3)
+
+
+def test_only_the_whole_gradient_ascends_on_the_loss_that_is_trained():
+    """For the best linear prediction the published gradient points down (see tests/test_mismatch.py)."""
+    slope = 0.5  # eps_hat = slope * x_t
+
+    class Network(torch.nn.Module):
+        def forward(self, x, t, labels):
+            return torch.cat([slope * x, torch.zeros_like(x)], 1)
+
+    x0 = torch.rand(64, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    climbed = {}
+    for whole in (False, True):
+        objective = NoisePrediction({"timesteps": "uniform", "conditional": False, "target_gradient": whole})
+        draw = objective.draw(x0, None, NAMES)
+        delta = torch.zeros_like(x0, requires_grad=True)
+        before = objective.losses(Network(), draw, delta, True)["mse"]
+        (gradient,) = torch.autograd.grad(before.sum(), delta)
+        moved = make_perturbation(AT | {"step_rms": 1e-3}).move(draw, delta.detach(), gradient, NAMES)
+        climbed[whole] = objective.losses(Network(), draw, moved, True)["mse"] > before
+    assert climbed[True].all() and not climbed[False].any()

@@ -17,8 +17,9 @@ class NoisePrediction(Objective):
     """L = mean (target - eps_theta(x_t + delta, t))^2 + vb, per sample.
 
     The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta /
-    sigma_t), so the implied x0 is unchanged. The vb term trains the variance alone (its eps is detached), at the
-    perturbed state.
+    sigma_t), so the implied x0 is unchanged. The gradient in delta leaves the movement of the target out, as
+    published, unless ``target_gradient`` is set: only then does it ascend on this loss. The vb term trains the
+    variance alone (its eps is detached), at the perturbed state.
     """
 
     network = "unet"
@@ -27,6 +28,7 @@ class NoisePrediction(Objective):
         self.process = Process(cosine_schedule())
         self.timesteps = TIMESTEPS[config["timesteps"]](self.process.num_steps)
         self.conditional = config["conditional"]
+        self.target_gradient = config.get("target_gradient", False)
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
         """Draw t and eps by name and noise the batch."""
@@ -42,8 +44,9 @@ class NoisePrediction(Objective):
         """Per-sample terms (N,): ``loss`` = ``mse`` + ``vb``; differentiable in delta through the network's input."""
         x_t = draw.state + delta
         eps_hat, v = model(x_t, draw.t, draw.labels).float().chunk(2, dim=1)
-        # The published `delta_detach`: the target and the posterior see delta as a constant.
-        target = draw.eps + delta.detach() / draw.sigma if follow else draw.eps
+        # The published `delta_detach`: target and posterior see delta as a constant.
+        moved = delta if self.target_gradient else delta.detach()
+        target = draw.eps + moved / draw.sigma if follow else draw.eps
         mse = (target - eps_hat).square().mean(dim=(1, 2, 3))
         vb = self.process.vb_term(draw.x0, x_t.detach(), draw.t, eps_hat.detach(), v)
         return {"loss": mse + vb, "mse": mse, "vb": vb}
