@@ -17,9 +17,9 @@ class NoisePrediction(Objective):
     """L = mean (target - eps_theta(x_t + delta, t))^2 + vb, per sample.
 
     The target is eps, or eps + delta / sigma_t if it follows: x_t + delta = alpha_t x0 + sigma_t (eps + delta /
-    sigma_t), so the implied x0 is unchanged. The gradient in delta leaves the movement of the target out, as
-    published, unless ``target_gradient`` is set: only then does it ascend on this loss. The vb term trains the
-    variance alone (its eps is detached), at the perturbed state.
+    sigma_t), so the implied x0 is unchanged. The gradient in delta leaves the movement of target and posterior out
+    (`delta_detach` of the authors' script) unless ``target_gradient`` is set (their `delta`): only then does it ascend
+    on this loss. The vb term trains the variance alone (its eps is detached), at the perturbed state.
     """
 
     network = "unet"
@@ -44,11 +44,10 @@ class NoisePrediction(Objective):
         """Per-sample terms (N,): ``loss`` = ``mse`` + ``vb``; differentiable in delta through the network's input."""
         x_t = draw.state + delta
         eps_hat, v = model(x_t, draw.t, draw.labels).float().chunk(2, dim=1)
-        # The published `delta_detach`: target and posterior see delta as a constant.
-        moved = delta if self.target_gradient else delta.detach()
-        target = draw.eps + moved / draw.sigma if follow else draw.eps
+        seen = delta if self.target_gradient else delta.detach()
+        target = draw.eps + seen / draw.sigma if follow else draw.eps
         mse = (target - eps_hat).square().mean(dim=(1, 2, 3))
-        vb = self.process.vb_term(draw.x0, x_t.detach(), draw.t, eps_hat.detach(), v)
+        vb = self.process.vb_term(draw.x0, draw.state + seen, draw.t, eps_hat.detach(), v)
         return {"loss": mse + vb, "mse": mse, "vb": vb}
 
     def observe(self, draw: Draw, losses: Tensor) -> None:
