@@ -22,6 +22,7 @@ localrules:
     cells,
     tables,
     figures,
+    mismatch,
 
 
 rule all:
@@ -44,6 +45,11 @@ rule tables:
 rule figures:
     input:
         [path for path in REPORT if "/figures/" in path],
+
+
+rule mismatch:
+    input:
+        [path for paths in MISMATCH.values() for path in paths],
 
 
 # With cached=1 only the report rules exist: nothing missing can schedule a training job.

@@ -6,8 +6,8 @@ import matplotlib
 import pandas as pd
 
 from atbench.config import Benchmark
-from atbench.report import captions, curves, figures, paired, render, samples, tables, tidy
-from atbench.report.outputs import Artefact, chosen
+from atbench.report import captions, curves, figures, mismatch, paired, render, samples, tables, tidy
+from atbench.report.outputs import MEASURES, Artefact, chosen
 from atbench.report.style import RC
 
 
@@ -36,6 +36,8 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
         return [stem.with_suffix(".csv")]
     if made.kind == "paired":
         return render.write(paired.table(benchmark, frame, root, made.suite), stem)
+    if made.kind == "mismatch":
+        return render.write(mismatch.table(benchmark, _measured(benchmark, frame, root, made), made.suite), stem)
     if made.stem.startswith("tables/"):
         return render.write(tables.table(benchmark, frame, root, made.suite, made.kind), stem)
     with matplotlib.rc_context(RC):
@@ -44,8 +46,15 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
 
 
 def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> matplotlib.figure.Figure:
+    if made.kind in MEASURES:
+        return mismatch.figure(benchmark, _measured(benchmark, frame, root, made), made.suite, made.kind)
     cells = tidy.on_grid(frame, made.suite)
     if made.kind == "samples":
         return samples.samples(benchmark, cells, root, made.suite)
     draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe}[made.kind]
     return draw(benchmark, cells, captions.reference_rows(benchmark, root, made.suite), made.suite)
+
+
+def _measured(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> pd.DataFrame:
+    seeds = sorted(map(int, frame[frame.suite == made.suite].seed.unique()))  # those that the report is asked for
+    return mismatch.collect(benchmark, root, made.suite, seeds)

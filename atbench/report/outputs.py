@@ -1,11 +1,13 @@
 """The files that a report consists of. Only names: the Snakefile imports this module at every start."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from atbench.config import Benchmark
 from atbench.errors import UserError
 
 # Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
+MEASURES = ("exposure", "eps-norm", "recovery", "robust-loss")  # of the mismatch, a figure each
 METRICS = ("fd", "kid", "is", "precision", "recall", "nn_ratio")
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
@@ -17,7 +19,7 @@ class Artefact:
 
     stem: str
     suite: str  # empty for what spans suites
-    kind: str  # a metric, `paired`, `cells`, `convergence`, `quality-nfe` or `samples`
+    kind: str  # a metric, `paired`, `cells`, `convergence`, `quality-nfe`, `samples`, `mismatch` or a measure of it
     suffixes: tuple[str, ...]
 
     @property
@@ -33,8 +35,14 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
         if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
             scored = ["caption_score"] if declared["conditional"] else []
             made += [_table(suite, kind) for kind in (*METRICS, *scored, "paired")]
-            made += [_figure(suite, kind) for kind in _figures(declared)]
+            made += _figures_of(suite, _figures(declared))
     return made
+
+
+def mismatch_artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
+    """Table and figures of the mismatch measures of those ``suites`` that are measured: a target of their own."""
+    measured = [suite for suite in suites if suite in benchmark.mismatch["suites"]]
+    return [made for suite in measured for made in (_table(suite, "mismatch"), *_figures_of(suite, MEASURES))]
 
 
 def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -44,9 +52,9 @@ def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
 
 def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> list[Artefact]:
     """The artefacts that own the relative paths ``only`` (None: all). UserError for a path none owns."""
-    known = artefacts(benchmark, suites)
     if only is None:
-        return known
+        return artefacts(benchmark, suites)
+    known = artefacts(benchmark, suites) + mismatch_artefacts(benchmark, suites)
     for path in only:
         if not any(path in artefact.paths for artefact in known):
             raise UserError(f"{path}: no table or figure of the suites {', '.join(suites)}")
@@ -63,5 +71,5 @@ def _table(suite: str, kind: str) -> Artefact:
     return Artefact(f"tables/{stem}", suite, kind, TABLE)
 
 
-def _figure(suite: str, kind: str) -> Artefact:
-    return Artefact(f"figures/{suite}-{kind}", suite, kind, FIGURE)
+def _figures_of(suite: str, kinds: Iterable[str]) -> list[Artefact]:
+    return [Artefact(f"figures/{suite}-{kind}", suite, kind, FIGURE) for kind in kinds]

@@ -10,7 +10,7 @@ from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
 from atbench.report import timing
 from atbench.report.captions import all_reference_rows
-from atbench.report.outputs import outputs
+from atbench.report.outputs import mismatch_artefacts, outputs
 from atbench.report.runs import collect_runs
 from atbench.report.tidy import collect
 
@@ -64,7 +64,17 @@ def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
     paths.append(plan.rows_path(benchmark, suite))
     if plan.is_latent(benchmark, suite):
         paths.append(plan.reconstruction_path(benchmark, suite))
-    return [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
+    names = [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
+    return names + mismatch_files(benchmark, suite)
+
+
+def mismatch_files(benchmark: Benchmark, suite: str) -> list[str]:
+    """The mismatch measures of a suite, with their table and figures, once every run has been measured."""
+    root, measured = Path(ROOT, benchmark.scale), [plan.mismatch_path(run) for run in plan.runs(benchmark, suite)]
+    if not all(path.exists() for path in measured):
+        return []
+    shown = [path for made in mismatch_artefacts(benchmark, [suite]) for path in made.paths]
+    return [str(path.relative_to(root)) for path in measured] + shown
 
 
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:

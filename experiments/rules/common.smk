@@ -13,7 +13,7 @@ from atbench import plan, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, has_gpu
 from atbench.errors import UserError
 from atbench.records import digest
-from atbench.report.outputs import outputs
+from atbench.report.outputs import mismatch_artefacts, outputs
 
 
 def or_stop(function, *arguments, **options):
@@ -88,6 +88,11 @@ def evaluation_key(wildcards, suite, method):
     return digest([training_key(wildcards, suite, method), slices.judging_slice(BENCHMARK, run), BENCHMARK.samplers])
 
 
+def mismatch_key(wildcards, suite, method):
+    run = run_at(wildcards, suite, method)
+    return digest([training_key(wildcards, suite, method), slices.mismatch_digest(BENCHMARK, run)])
+
+
 def reference_rows(suite):
     """Scores of the image sets that stand beside a suite's cells."""
     latent = [plan.reconstruction_path(BENCHMARK, suite)] if plan.is_latent(BENCHMARK, suite) else []
@@ -127,8 +132,21 @@ def labelled(path):
     )
 
 
+def measured(suite):
+    """The mismatch measures of a suite's runs."""
+    return existing([str(plan.mismatch_path(run)) for run in runs_of(suite)])
+
+
 EVERY_CELL = existing([path for suite in SUITES for path in cells_of(suite)])
 REPORT = artefacts_of(SUITES)
+# Suite -> table and figures of its mismatch measures: not part of everything, but drawn where they were released.
+MISMATCH = {
+    suite: [f"{ROOT}/{path}" for made in or_stop(mismatch_artefacts, BENCHMARK, [suite]) for path in made.paths]
+    for suite in SUITES
+    if suite in BENCHMARK.mismatch["suites"] and (not CACHED or measured(suite))
+}
+if CACHED:
+    REPORT += [path for paths in MISMATCH.values() for path in paths]
 
 
 wildcard_constraints:

@@ -138,6 +138,32 @@ for suite in {plan.reconstruction_path(BENCHMARK, name): name for name in LATENT
             "python -m atbench reconstruction --scale {params.scale} {params.suite} > {log} 2>&1"
 
 
+# The mismatch between training and sampling, measured at the last step of the runs of some suites.
+for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch["suites"]]:
+    PATH, _, _, NAME = train_and_evaluate(run)
+
+    rule:
+        name:
+            f"mismatch_{NAME}"
+        input:
+            weights_of(PATH, [addresses.FINAL]),
+            f"{PATH}/config.json",
+        output:
+            f"{PATH}/{addresses.FINAL}/mismatch.json",
+        log:
+            f"{PATH}/{addresses.FINAL}/mismatch.log",
+        conda:
+            "../../environment.yml"
+        threads: BENCHMARK.sizes["threads"]
+        resources:
+            gpu=GPU,
+        params:
+            run=PATH,
+            key=partial(mismatch_key, suite=run.suite, method=run.method),
+        shell:
+            "python -m atbench mismatch {params.run} > {log} 2>&1"
+
+
 # The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.
 for suite in TUNED_SUITES:
 

@@ -34,6 +34,30 @@ for suite in SUITES:
             " --only {output} > {log} 2>&1"
 
 
+# What the mismatch measures show: a target of its own.
+for suite in MISMATCH:
+
+    rule:
+        name:
+            f"report_mismatch_{suite}".replace("-", "_")
+        input:
+            measured(suite),
+        output:
+            [labelled(path) for path in MISMATCH[suite]],
+        log:
+            f"{ROOT}/tables/{suite}-mismatch.log",
+        conda:
+            "../../environment.yml"
+        params:
+            scale=SCALE,
+            suite=suite,
+            where=WHERE,
+            seeds=SEED_OPTION,
+        shell:
+            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suite} {params.seeds}"
+            " --only {output} > {log} 2>&1"
+
+
 rule tidy:
     input:
         EVERY_CELL,
