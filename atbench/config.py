@@ -18,6 +18,7 @@ from atbench.metric_names import DISTANCE_NAMES, METRICS
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
+PRETRAINED = "pretrained"  # `init: pretrained/<network>`: released weights, trained to predict noise
 TUNE_PREFIX = "tune-"  # suite tune-<suite> holds the candidates of the tuning search
 
 
@@ -178,6 +179,7 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
     yield scale, "suites", "suites", list(benchmark.sizes["suites"])
     for suite, size in benchmark.sizes["suites"].items():
         yield from _uses_of_init(scale, f"suites.{suite}.init", size.get("init", "scratch"))
+        yield scale, f"suites.{suite}.sampling", "samplers", list(size.get("sampling", {}))
     yield scale, "tuned", "suites", list(benchmark.sizes["tuned"])
     for suite, constants in benchmark.sizes["tuned"].items():
         yield scale, f"tuned.{suite}", "methods", list(constants)
@@ -202,7 +204,7 @@ def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, l
 
 
 def _uses_of_init(file: str, key: str, init: str) -> Iterator[tuple[str, str, str, list[str]]]:
-    if init != "scratch":
+    if init != "scratch" and not init.startswith(f"{PRETRAINED}/"):
         suite, method = init.split("/")
         yield file, key, "suites", [suite]
         yield file, key, "methods", [method]

@@ -23,7 +23,9 @@ METRICS = (
     "nn_ratio",
     "fd_cleanfid",
     "caption_score",
+    "clip_score",
 )
+RARE = ("clip_score",)  # columns of the tidy file only where a cell has them
 
 
 def distance_name(extractor_name: str) -> str:

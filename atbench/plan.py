@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from atbench import budget
+from atbench import budget, search
 from atbench.cells import FINAL, ROOT, Cell, Run, step_name
-from atbench.config import TUNE_PREFIX, Benchmark, load, unknown
+from atbench.config import PRETRAINED, TUNE_PREFIX, Benchmark, load, merge, unknown
 from atbench.errors import UserError
 
 CONSISTENCY = "consistency"  # the objective of consistency models, and the kind of their sampler
@@ -21,24 +21,6 @@ def runs(benchmark: Benchmark, suite: str, seeds: list[int] | None = None) -> li
     declared = benchmark.suite(suite)
     chosen = declared["size"]["seeds"] if seeds is None else seeds
     return [Run(benchmark.scale, suite, method, seed) for method in declared["methods"] for seed in chosen]
-
-
-def tuning_runs(benchmark: Benchmark, suite: str) -> list[Run]:
-    """Every candidate run of the tuning search for ``suite``."""
-    grids = search(benchmark, suite)
-    candidates = [f"{m}-c{i}" for m, grid in grids.items() for i in range(len(next(iter(grid.values()))))]
-    return [Run(benchmark.scale, TUNE_PREFIX + suite, name, benchmark.tuning["seed"]) for name in candidates]
-
-
-def search(benchmark: Benchmark, suite: str) -> dict[str, dict[str, list[float]]]:
-    """Method -> {constant: candidate values} of the tuning search for ``suite``."""
-    return _searched(benchmark, suite)["methods"]
-
-
-def searched_suites(benchmark: Benchmark) -> list[str]:
-    """The suites of a scale that the tuning search looks through."""
-    sizes = benchmark.sizes["suites"]
-    return sorted({searched for suite, searched in benchmark.tuning["suites"].items() if suite in sizes})
 
 
 def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
@@ -58,8 +40,8 @@ def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
 def cells(benchmark: Benchmark, run: Run) -> list[Cell]:
     """The declared cells of a run: the sampler x NFE grid of its last step and the cells of its convergence curve."""
     suite, _, _ = resolved(benchmark, run)
-    if is_tuning(run):
-        axes = _searched(benchmark, run.suite)["cells"]
+    if search.is_candidate(run):
+        axes = search.judging_cells(benchmark, run.suite)
         return [Cell(run, FINAL, sampler, nfe) for sampler in axes["samplers"] for nfe in axes["nfe"]]
     samplers = [sampler for sampler in suite["samplers"] if fits(benchmark, run, sampler)]
     grid = [Cell(run, FINAL, sampler, nfe) for sampler in samplers for nfe in nfe_of(benchmark, run.suite, sampler)]
@@ -98,8 +80,23 @@ def curve_cells(benchmark: Benchmark, run: Run) -> list[Cell]:
 
 
 def data_of(benchmark: Benchmark, suite: str) -> dict:
-    """The images that a suite trains on and is judged by: its own at this scale, or the scale's."""
-    return benchmark.suite(suite.removeprefix(TUNE_PREFIX))["size"].get("data", benchmark.sizes["data"])
+    """The images that a suite trains on: its own at this scale, or the scale's."""
+    return size_of(benchmark, suite).get("data", benchmark.sizes["data"])
+
+
+def judged_by(benchmark: Benchmark, suite: str) -> dict:
+    """The images that a suite is judged by: those it trains on, unless its block says others."""
+    return size_of(benchmark, suite).get("judged_by", data_of(benchmark, suite))
+
+
+def evaluation_of(benchmark: Benchmark, suite: str) -> dict:
+    """The scale's ``evaluation:`` block, with what a suite has of its own."""
+    return merge(benchmark.sizes["evaluation"], size_of(benchmark, suite).get("evaluation", {}))
+
+
+def size_of(benchmark: Benchmark, suite: str) -> dict:
+    """A suite's block in the scale file."""
+    return benchmark.suite(suite.removeprefix(TUNE_PREFIX))["size"]
 
 
 def extractor_run(benchmark: Benchmark) -> Run | None:
@@ -109,8 +106,11 @@ def extractor_run(benchmark: Benchmark) -> Run | None:
 
 
 def autoencoder_run(benchmark: Benchmark, run: Run) -> Run | None:
-    """The run that trains the autoencoder in whose latent space ``run`` works; None for suites on pixels."""
-    if not is_latent(benchmark, run.suite):
+    """The run that trains the autoencoder in whose latent space ``run`` works.
+
+    None for suites on pixels, and for those that start from released weights, which come with an autoencoder.
+    """
+    if not is_latent(benchmark, run.suite) or pretrained(benchmark, run.suite):
         return None
     return Run(benchmark.scale, "autoencoder", benchmark.sizes["autoencoder"], 0)
 
@@ -126,8 +126,16 @@ def parents(benchmark: Benchmark, run: Run) -> dict[str, Run]:
     suite, method, _ = resolved(benchmark, run)
     if "continues" in method:
         return {"continues": replace(run, method=method["continues"])}
-    init = _init(suite)
-    return {} if init == "scratch" else {"init": Run(run.scale, *init.split("/"), run.seed, run.root)}
+    init = init_of(suite)
+    if init == "scratch" or init.startswith(f"{PRETRAINED}/"):
+        return {}
+    return {"init": Run(run.scale, *init.split("/"), run.seed, run.root)}
+
+
+def pretrained(benchmark: Benchmark, suite: str) -> str | None:
+    """The network whose released weights a suite starts from; None where it starts from a run or from scratch."""
+    kind, _, network = init_of(benchmark.suite(suite.removeprefix(TUNE_PREFIX))).partition("/")
+    return network if kind == PRETRAINED else None
 
 
 def references(benchmark: Benchmark) -> dict[Path, str]:
@@ -135,7 +143,7 @@ def references(benchmark: Benchmark) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for suite in (name for name in benchmark.sizes["suites"] if benchmark.suite(name)["samplers"]):
         other = found.setdefault(reference_path(benchmark, suite), suite)
-        if data_of(benchmark, suite) != data_of(benchmark, other):
+        if judged_by(benchmark, suite) != judged_by(benchmark, other):
             scale = benchmark.scale
             raise UserError(f"scale {scale}: suites.{suite}.data: not the data set of {other}, but of the same name")
     return found
@@ -143,7 +151,7 @@ def references(benchmark: Benchmark) -> dict[Path, str]:
 
 def reference_path(benchmark: Benchmark, suite: str) -> Path:
     """Features of the real images that a suite is judged by."""
-    name = f"{data_of(benchmark, suite)['name']}-{benchmark.sizes['extractor']}"
+    name = f"{judged_by(benchmark, suite)['name']}-{benchmark.sizes['extractor']}"
     return Path(ROOT, benchmark.scale, "reference", f"{name}.npz")
 
 
@@ -165,7 +173,7 @@ def mismatch_path(run: Run) -> Path:
 
 
 def is_latent(benchmark: Benchmark, suite: str) -> bool:
-    """Whether a suite works in the latent space of the scale's autoencoder."""
+    """Whether a suite works in the latent space of an autoencoder."""
     return benchmark.suite(suite.removeprefix(TUNE_PREFIX)).get("space", "pixel") == "latent"
 
 
@@ -174,18 +182,9 @@ def of_run(run: Run) -> Benchmark:
     return load(run.scale)
 
 
-def is_tuning(run: Run) -> bool:
-    return run.suite.startswith(TUNE_PREFIX)
-
-
-def base_method(run: Run) -> str:
-    """The declared method behind a run: ``at`` for the tuning candidate ``at-c2``."""
-    return run.method.rpartition("-c")[0] if is_tuning(run) else run.method
-
-
 def lineage(benchmark: Benchmark, run: Run) -> list[str]:
     """The run's method after all those that it extends: tuned constants of later ones replace those of earlier ones."""
-    names = [base_method(run)]
+    names = [search.base_method(run)]
     while "extends" in benchmark.methods[names[0]]:
         names.insert(0, benchmark.methods[names[0]]["extends"])
     return names
@@ -194,32 +193,18 @@ def lineage(benchmark: Benchmark, run: Run) -> list[str]:
 def resolved(benchmark: Benchmark, run: Run) -> tuple[dict, dict, dict]:
     """The suite, the method and the candidate's overrides (empty outside tuning) of a run."""
     suite = benchmark.suite(run.suite.removeprefix(TUNE_PREFIX))
-    name = base_method(run)
+    name = search.base_method(run)
     if name not in benchmark.methods:
         raise unknown("method", run.method, benchmark.methods)
     method = benchmark.methods[name]
-    if method["objective"] == INHERITED:
-        parent = Run(benchmark.scale, *_init(suite).split("/"), run.seed)
+    if method["objective"] == INHERITED and init_of(suite).startswith(f"{PRETRAINED}/"):
+        method = method | {"objective": "noise-prediction"}
+    elif method["objective"] == INHERITED:
+        parent = Run(benchmark.scale, *init_of(suite).split("/"), run.seed)
         method = method | {"objective": resolved(benchmark, parent)[1]["objective"]}
-    return suite, method, _candidate(benchmark, run) if is_tuning(run) else {}
+    return suite, method, search.overrides(benchmark, run) if search.is_candidate(run) else {}
 
 
-def _init(suite: dict) -> str:
-    """``scratch``, or suite/method of the run to start from; a scale may name another than the suite's own."""
+def init_of(suite: dict) -> str:
+    """``scratch``, suite/method of the run to start from or pretrained/network; a scale may name another start."""
     return suite["size"].get("init", suite["init"])
-
-
-def _searched(benchmark: Benchmark, suite: str) -> dict:
-    searches, suite = benchmark.tuning["search"], suite.removeprefix(TUNE_PREFIX)
-    if suite not in searches:
-        raise unknown("tuning search", suite, searches)
-    return searches[suite]
-
-
-def _candidate(benchmark: Benchmark, run: Run) -> dict:
-    name, _, index = run.method.rpartition("-c")
-    grid = search(benchmark, run.suite).get(name, {})
-    values = {key: dict(enumerate(v)).get(int(index)) if index.isdigit() else None for key, v in grid.items()}
-    if not values or None in values.values():
-        raise unknown("tuning candidate", run.method, [r.method for r in tuning_runs(benchmark, run.suite)])
-    return values

@@ -12,7 +12,17 @@ LIBRARIES = ("torch", "torch-fidelity", "clean-fid", "numpy", "scipy", "scikit-l
 # (reports, README, command line) makes no result stale.
 SOURCES = {
     "training": ("seeds.py", "noise.py", "data", "diffusion", "models", "training", "tasks/train.py"),
-    "evaluation": ("seeds.py", "noise.py", "data", "diffusion", "models", "sampling", "metrics", "tasks/evaluate.py"),
+    "evaluation": (
+        "seeds.py",
+        "noise.py",
+        "data",
+        "diffusion",
+        "models",
+        "sampling",
+        "metrics",
+        "tasks/evaluate.py",
+        "tasks/judge.py",
+    ),
 }
 SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
 

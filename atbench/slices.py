@@ -4,7 +4,7 @@ A slice holds exactly what can change its result; the digest of a run contains t
 change anywhere upstream shows. No torch here: the Snakefile imports this module.
 """
 
-from atbench import plan
+from atbench import plan, search
 from atbench.cells import Cell, Run
 from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge, unknown
 from atbench.errors import UserError
@@ -17,7 +17,7 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
     size = suite["size"]
     name = run.suite.removeprefix(TUNE_PREFIX)
     training = merge(benchmark.sizes["training"], size.get("training", {}))
-    constants, where = _tuned(benchmark, run) | overrides, f"tuned.{name}.{plan.base_method(run)}"
+    constants, where = _tuned(benchmark, run) | overrides, f"tuned.{name}.{search.base_method(run)}"
     return {
         "objective": method["objective"],
         **{key: method[key] for key in ("delta_on", "target_gradient") if key in method},
@@ -50,7 +50,8 @@ def evaluation_slice(benchmark: Benchmark, cell: Cell) -> dict:
     """All that determines a cell beyond the weights of its run."""
     if cell.sampler not in benchmark.samplers:
         raise unknown("sampler", cell.sampler, benchmark.samplers)
-    sampler = {key: value for key, value in benchmark.samplers[cell.sampler].items() if key != "label"}
+    own = plan.size_of(benchmark, cell.run.suite).get("sampling", {}).get(cell.sampler, {})
+    sampler = {key: value for key, value in (benchmark.samplers[cell.sampler] | own).items() if key != "label"}
     if not plan.fits(benchmark, cell.run, cell.sampler):
         raise UserError(f"{cell}: {cell.sampler} does not sample what {cell.run.method} trains")
     if sampler["kind"] == plan.CONSISTENCY:
@@ -82,8 +83,8 @@ def mismatch_digest(benchmark: Benchmark, run: Run) -> str:
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:
     """The part of judging that a suite shares: data, counts, metric options and the extractor."""
     return {
-        "data": plan.data_of(benchmark, suite),
-        **benchmark.sizes["evaluation"],
+        "data": plan.judged_by(benchmark, suite),
+        **plan.evaluation_of(benchmark, suite),
         "extractor": _extractor(benchmark),
     }
 
@@ -102,6 +103,9 @@ def _reference(benchmark: Benchmark, run: Run) -> dict:
 
 
 def _latent_space(benchmark: Benchmark, run: Run) -> dict:
+    network = plan.pretrained(benchmark, run.suite)
+    if network is not None:  # released weights, their autoencoder included
+        return {"pretrained": network}
     autoencoder = plan.autoencoder_run(benchmark, run)
     return {} if autoencoder is None else {"autoencoder": _reference(benchmark, autoencoder)}
 

@@ -25,3 +25,20 @@ def readme_commands() -> list[str]:
     """The command lines of the README's indented blocks, without their comments."""
     lines = (Path(__file__).parent.parent / "README.md").read_text().splitlines()
     return [line.split("  #")[0].strip() for line in lines if re.match(r" {4}(atbench|snakemake|make) ", line)]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> Path:
+    """Everything that a machine at paper scale has for text to image, tiny and randomly initialised."""
+    import text_to_image_files as files
+
+    root = tmp_path_factory.mktemp("world")
+    for make, name in (
+        (files.pipeline, "pipeline"),
+        (files.clip, "clip"),
+        (files.coco, "coco"),
+        (files.shards, "shards"),
+        (files.captioned_folder, "folder"),
+    ):
+        make(root / name)
+    return root

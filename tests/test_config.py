@@ -9,7 +9,7 @@ import shutil
 import pytest
 import yaml
 
-from atbench import cells, cli, config, plan, slices
+from atbench import cells, cli, config, plan, search, slices
 from atbench.cells import FINAL, Cell, Run, parse_cell, parse_run, step_name
 from atbench.config import EXPERIMENTS, load, merge, plain, read_yaml, scale_values
 from atbench.errors import UserError
@@ -250,7 +250,7 @@ def declared_cells(scale):
     benchmark = load(scale)
     suites = [suite for suite in SUITES if suite in benchmark.sizes["suites"]]
     runs = [run for suite in suites for run in plan.runs(benchmark, suite)]
-    runs += [run for suite in plan.searched_suites(benchmark) for run in plan.tuning_runs(benchmark, suite)]
+    runs += [run for suite in search.suites(benchmark) for run in search.candidates(benchmark, suite)]
     return [cell for run in runs for cell in plan.cells(benchmark, run)]
 
 
@@ -260,6 +260,7 @@ def test_each_data_set_has_a_reference_of_its_own():
     assert {path.name: suite for path, suite in plan.references(paper).items()} == {
         "cifar10-inception-2015.npz": "scratch",
         "imagenet64-inception-2015.npz": "class-conditional",
+        "coco-inception-2015.npz": "latent-consistency",
     }
     assert plan.rows_path(paper, "finetune") == plan.rows_path(paper, "scratch")
     assert plan.reference_path(CI, "tune-scratch") == plan.reference_path(CI, "scratch")
@@ -374,10 +375,10 @@ def test_ci_cells_golden():
 
 
 def test_tuning_runs_are_the_grid_of_the_search():
-    search, judged = plan.search(CI, "scratch"), CI.tuning["search"]["scratch"]["cells"]
-    tuning = plan.tuning_runs(CI, "scratch")
-    assert len(tuning) == sum(len(values) for grid in search.values() for values in grid.values())
-    assert str(tuning[0]) == f"results/ci/tune-scratch/{next(iter(search))}-c0/seed{CI.tuning['seed']}"
+    grids, judged = search.grids(CI, "scratch"), CI.tuning["search"]["scratch"]["cells"]
+    tuning = search.candidates(CI, "scratch")
+    assert len(tuning) == sum(len(values) for grid in grids.values() for values in grid.values())
+    assert str(tuning[0]) == f"results/ci/tune-scratch/{next(iter(grids))}-c0/seed{CI.tuning['seed']}"
     found = [(cell.step, cell.sampler, cell.nfe) for cell in plan.cells(CI, tuning[0])]
     assert found == [(FINAL, sampler, nfe) for sampler in judged["samplers"] for nfe in judged["nfe"]]
 
@@ -404,7 +405,7 @@ def test_tuned_constants_are_filled_in():
     assert slices.training_slice(CI, IP)["perturbation"] == {"kind": "gaussian", "gamma": constants["ip"]["gamma"]}
     assert slices.training_slice(CI, AT)["learning_rate"] == constants["adm"]["learning_rate"]
     candidate = slices.training_slice(CI, Run("ci", "tune-scratch", "at-c3", 100))
-    assert candidate["perturbation"]["step_rms"] == plan.search(CI, "scratch")["at"]["step_rms"][3]
+    assert candidate["perturbation"]["step_rms"] == search.grids(CI, "scratch")["at"]["step_rms"][3]
 
 
 def test_missing_tuned_constant_is_refused(experiments):

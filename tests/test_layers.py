@@ -21,6 +21,7 @@ NAMES_LAYER = (
     "config",
     "budget",
     "plan",
+    "search",
     "slices",
     "metric_names",
     "provenance",
@@ -36,7 +37,7 @@ STRANGERS = {  # pairs that the order of the layers alone would allow
     "metrics": {"sampling"},
     "training": {"sampling", "metrics"},
 }
-TORCH = {"torch", "torchvision", "torch_fidelity", "cleanfid", "safetensors"}
+TORCH = {"torch", "torchvision", "torch_fidelity", "cleanfid", "safetensors", "diffusers", "transformers", "webdataset"}
 MAX_MODULE, MAX_FUNCTION = 250, 60  # lines
 
 

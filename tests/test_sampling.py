@@ -309,7 +309,7 @@ def test_impossible_nfe_is_refused_at_construction(name, nfe, message):
     [
         ({"kind": "euler"}, "'mine': kind 'euler'.*ancestral, ddim, dpm-solver"),
         ({}, "kind None"),
-        ({"kind": "ddim", "eta": 1.0}, "'eta' is unknown; ddim allows none"),
+        ({"kind": "ddim", "eta": 1.0}, "'eta' is unknown; ddim allows clip"),
         ({"kind": "ancestral", "eps_scale": "big"}, "eps_scale 'big' must be a number"),
         ({"kind": "ancestral", "eps_scale": 0.0}, "must stay above 0"),
         ({"kind": "ancestral", "eps_slope": -0.2}, "must stay above 0"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from atbench import plan, slices
+from atbench import search, slices
 from atbench.cells import RELEASED
 from atbench.config import EXPERIMENTS, load
 from atbench.tasks.tune import mean_ranks
@@ -27,7 +27,7 @@ def test_tuned_constants_are_the_winners_of_the_committed_search(scale):
 @pytest.mark.parametrize("suite", SEARCHED)
 def test_the_committed_search_is_of_the_present_configuration(suite):
     benchmark = load("laptop")
-    expected = {run.method: slices.training_digest(benchmark, run) for run in plan.tuning_runs(benchmark, suite)}
+    expected = {run.method: slices.training_digest(benchmark, run) for run in search.candidates(benchmark, suite)}
     assert committed(suite)["configs"] == expected
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atbench.data import digits, folder
+from atbench.data import coco, digits, folder
 from atbench.errors import UserError
 
 # A source is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
-SOURCES = {"digits": digits, "image-folder": folder}
+SOURCES = {"digits": digits, "image-folder": folder, "coco": coco}
 SPLITS = ("train", "held-out")
 
 
@@ -35,6 +35,11 @@ class ImageSet:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image."""
+        return tuple(self.images.shape[1:])
+
     def floats(self, rows: Tensor) -> Tensor:
         """The chosen images as the network takes them; latents are floats already."""
         chosen = self.images[rows]
@@ -54,7 +59,8 @@ class ImageSet:
 def load(data: dict, split: str) -> ImageSet:
     """Load one split of the data set that a scale describes.
 
-    data: `{name: digits}` or `{name: image-folder, path, resolution, channels, held_out}`;
+    data: `{name: digits}`, `{name: image-folder, path, resolution, channels, held_out}` or `{name: coco, path,
+    annotations, prompts, prompt_seed, resolution}`;
     split: "train" | "held-out".
     Raises UserError for an unknown name, key or split, and for anything wrong with the files.
     """
@@ -70,7 +76,13 @@ def _source(data: dict):
     name = data.get("name")
     if name not in SOURCES:
         raise UserError(f"data.name: {name!r} is unknown: choose one of {', '.join(SOURCES)}")
-    source = SOURCES[name]
+    check_keys(data, SOURCES[name])
+    return SOURCES[name]
+
+
+def check_keys(data: dict, source) -> None:
+    """Refuse a ``data:`` block whose keys are not those that the module ``source`` reads."""
+    name = data["name"]
     known = {"name", *source.REQUIRED, *source.OPTIONAL}
     for key in data:
         if key not in known:
@@ -78,7 +90,6 @@ def _source(data: dict):
     for key in source.REQUIRED:
         if key not in data:
             raise UserError(f"data.{key}: missing, {name} needs {', '.join(source.REQUIRED)}")
-    return source
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -31,20 +31,26 @@ class Batches:
 
     def batch(self, index: int) -> tuple[Tensor, Tensor | None]:
         """x0 float32 (B, C, H, W) in [-1, 1], labels int64 (B,) or None; from (seed_names, index) alone."""
-        if index < 0:
-            raise ValueError(f"batch index {index} is negative")
-        epoch, place = divmod(index, self.per_epoch)
-        rows = self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+        rows = self.rows(index)
         x0 = self.images.floats(rows)
         labels = None if self.images.labels is None else self.images.labels[rows]
         return (self._flipped(x0, index) if self.flip else x0), labels
 
+    def rows(self, index: int) -> Tensor:
+        """Numbers (B,) of the images of a batch."""
+        if index < 0:
+            raise ValueError(f"batch index {index} is negative")
+        epoch, place = divmod(index, self.per_epoch)
+        return self._order(epoch)[place * self.batch_size : (place + 1) * self.batch_size]
+
     def _order(self, epoch: int) -> Tensor:
         """The permutation (N,) of one epoch."""
         if self._cached[0] != epoch:
-            order = torch.randperm(len(self.images), generator=self._generator("epoch", epoch))
-            self._cached = (epoch, order)
+            self._cached = (epoch, self._drawn(epoch))
         return self._cached[1]
+
+    def _drawn(self, epoch: int) -> Tensor:
+        return torch.randperm(len(self.images), generator=self._generator("epoch", epoch))
 
     def _flipped(self, x0: Tensor, index: int) -> Tensor:
         """x0 with each image mirrored left to right with probability 1/2."""

@@ -3,6 +3,7 @@
 import hashlib
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, 
     chosen = _split(root, paths, share, held_out)
     if class_names:
         _check_classes(root, _split(root, paths, share, held_out=False), class_names)
-    images = np.stack([_fit(read_image(path).convert(mode), resolution) for path in chosen])
+    images = np.stack([fit(read_image(path).convert(mode), resolution) for path in chosen])
     labels = torch.tensor([class_names.index(p.parent.name) for p in chosen]) if class_names else None
     return channels_first(images), labels, class_names
 
@@ -117,36 +118,40 @@ def _check_channels(root: Path, found: str, wanted: str) -> None:
         raise UserError(f"{root}: data.channels is 1 but the images are RGB: set 3, or convert the files to grey")
 
 
-def read_image(path: Path) -> Image.Image:
-    """One decoded image, upright (EXIF orientation applied); UserError naming the file when it is damaged."""
-    with _open(path) as image:
+def read_image(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
+    """One decoded image, upright (EXIF orientation applied); UserError with its name when it is damaged."""
+    with _open(file, name) as image:
         try:
             return ImageOps.exif_transpose(image)
         except DECODE_ERRORS as error:
-            raise _damaged(path, error) from error
+            raise _damaged(name or file, error) from error
 
 
-def _open(path: Path) -> Image.Image:
+def _open(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
     """The image with only its header read, of the two formats whatever the suffix claims."""
     try:
-        return Image.open(path, formats=("PNG", "JPEG"))
+        return Image.open(file, formats=("PNG", "JPEG"))
     except DECODE_ERRORS as error:
-        raise _damaged(path, error) from error
+        raise _damaged(name or file, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> UserError:
+def _damaged(name: object, error: Exception) -> UserError:
     reason = " ".join(str(error).split())  # one line, whatever Pillow says
-    return UserError(f"{path}: not a readable PNG or JPEG image ({reason})")
+    return UserError(f"{name}: not a readable PNG or JPEG image ({reason})")
 
 
-def _fit(image: Image.Image, resolution: int) -> np.ndarray:
+def fit(image: Image.Image, resolution: int) -> np.ndarray:
     """uint8 (resolution, resolution, C): short side resized, centre cropped; the same pixels if it fits."""
+    image = resized(image, resolution, Image.Resampling.BICUBIC)
+    left, top = ((side - resolution) // 2 for side in image.size)
+    return pixels(image.crop((left, top, left + resolution, top + resolution)))
+
+
+def resized(image: Image.Image, resolution: int, kernel: Image.Resampling) -> Image.Image:
+    """The image with a short side of ``resolution`` pixels. Pillow widens the kernel when reducing: no aliasing."""
     scale = resolution / min(image.size)
     size = tuple(max(resolution, round(side * scale)) for side in image.size)
-    if size != image.size:
-        image = image.resize(size, Image.Resampling.BICUBIC)  # Pillow widens the kernel when reducing: no aliasing
-    left, top = ((side - resolution) // 2 for side in size)
-    return pixels(image.crop((left, top, left + resolution, top + resolution)))
+    return image if size == image.size else image.resize(size, kernel)
 
 
 def pixels(image: Image.Image) -> np.ndarray:

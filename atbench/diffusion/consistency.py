@@ -1,7 +1,7 @@
 """Consistency functions f(x, level) -> x0 of a network, and the one ODE step of its teacher that they are trained on.
 
 Levels are counted from the noisiest, 0, to the last, levels - 1, where f is the identity. Two parametrisations:
-`VpConsistency` reads f off a network that predicts eps on the cosine schedule (the models of the diffusion tables),
+`VpConsistency` reads f off a network that predicts eps (the models of the diffusion tables, Stable Diffusion),
 `VeConsistency` is that of the consistency-model paper (Song et al. 2023). A ``network`` is any callable
 (x, t_label (N,)) -> (N, C or 2C, H, W); what it gives beyond the first C channels is ignored.
 """
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from atbench.diffusion.process import Process
-from atbench.diffusion.schedule import cosine_schedule
+from atbench.diffusion.schedule import make_schedule
 from atbench.diffusion.steps import ddim_step, heun_step
 from atbench.errors import UserError
 
@@ -51,13 +51,14 @@ class VpConsistency:
     c_skip = s^2/((10 t)^2 + s^2), c_out = 10 t/sqrt((10 t)^2 + s^2), s = 0.5, t the timestep: the identity at t = 0.
     The times fall from ``t_start`` by ``stride`` and end at 0. Near t = T the cosine schedule keeps so little signal
     that x0_hat would magnify eps by thousands: start where it is below a hundred. Source: Luo et al. 2023, equation 9;
-    huggingface/diffusers:examples/consistency_distillation/train_lcm_distill_sd_wds.py (t_start 999, stride 20).
+    huggingface/diffusers:examples/consistency_distillation/train_lcm_distill_sd_wds.py (t_start 999, stride 20,
+    schedule scaled-linear).
     """
 
     teacher_calls = 1
 
-    def __init__(self, t_start: int, stride: int, clip: bool = True):
-        self.process = Process(cosine_schedule())
+    def __init__(self, t_start: int, stride: int, clip: bool = True, schedule: str = "cosine"):
+        self.process = Process(make_schedule(schedule))
         if not 0 < stride <= t_start < self.process.num_steps:
             raise UserError(
                 f"distillation.grid: no times from {t_start} by {stride} within 0..{self.process.num_steps - 1}"

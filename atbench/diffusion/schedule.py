@@ -1,11 +1,14 @@
 """The noise schedule: t -> alphas_cumprod, alpha_t, sigma_t, all float64."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
+
+from atbench.errors import UserError
 
 MAX_BETA = 0.999  # keeps alphas_cumprod above zero at the last step
 
@@ -63,3 +66,22 @@ def cosine_schedule(num_steps: int = 1000) -> Schedule:
     u = torch.arange(num_steps + 1, dtype=torch.float64) / num_steps
     f = torch.cos((u + 0.008) / 1.008 * math.pi / 2) ** 2
     return Schedule((1 - f[1:] / f[:-1]).clamp(max=MAX_BETA))
+
+
+def scaled_linear_schedule(start: float = 0.00085, end: float = 0.012, num_steps: int = 1000) -> Schedule:
+    """beta_i = (sqrt(start) + i/(T-1) (sqrt(end) - sqrt(start)))^2: that of Stable Diffusion.
+
+    Source: CompVis/stable-diffusion:configs/stable-diffusion/v1-inference.yaml; huggingface/diffusers calls it
+    "scaled_linear".
+    """
+    return Schedule(torch.linspace(math.sqrt(start), math.sqrt(end), num_steps, dtype=torch.float64) ** 2)
+
+
+SCHEDULES: dict[str, Callable[[], Schedule]] = {"cosine": cosine_schedule, "scaled-linear": scaled_linear_schedule}
+
+
+def make_schedule(name: str) -> Schedule:
+    """The schedule of a ``schedule:`` key. Raises UserError for a name that is not in SCHEDULES."""
+    if name not in SCHEDULES:
+        raise UserError(f"schedule: {name!r} is unknown; known: {', '.join(SCHEDULES)}")
+    return SCHEDULES[name]()

@@ -11,6 +11,8 @@ from atbench.metrics.features import Extractor
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import check_options, score
 
+CHUNK = 1024  # noise images drawn at once
+
 
 def reference_rows(
     reference: Reference, extractor: Extractor, n: int, repeats: int, seed: int, options: Mapping[str, int]
@@ -45,8 +47,11 @@ def reference_rows(
 
 def noise_images(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Standard Gaussian noise stored the way samples are: trunc(clamp((x + 1) * 127.5, 0, 255)), uint8."""
-    noise = torch.randn(shape, generator=generator)
-    return ((noise + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+    images = torch.empty(shape, dtype=torch.uint8)
+    for part in images.split(CHUNK):  # floats of 30,000 photographs at once would take 90 GB
+        noise = torch.randn(part.shape, generator=generator)
+        part.copy_(((noise + 1) * 127.5).clamp(0, 255))
+    return images
 
 
 def _floor_draw(
@@ -54,4 +59,4 @@ def _floor_draw(
 ) -> dict[str, float]:
     train = reference.train
     index = torch.randint(len(train), (n,), generator=generator)
-    return score(train.images[index], train.features[index], reference, options)
+    return score(*train.rows(index), reference, options)

@@ -33,14 +33,26 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Split:
-    """One half of a reference: uint8 images (n, C, H, W), their features and the Gaussian fitted to these."""
+    """One half of a reference: uint8 images (n, C, H, W), their features and the Gaussian fitted to these.
+
+    Where no memorisation is to be judged the pixels are not kept, and images is (0, C, H, W).
+    """
 
     images: Tensor
     features: Features
     statistics: Statistics
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.features)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the pixels were kept."""
+        return len(self.images) > 0
+
+    def rows(self, index: Tensor) -> tuple[Tensor, Features]:
+        """Images, if kept, and features of some rows."""
+        return self.images[index] if self.has_images else self.images, self.features[index]
 
 
 @dataclass(frozen=True)
@@ -97,14 +109,16 @@ class Reference:
         return arrays
 
 
-def build_reference(train_images: Tensor, heldout_images: Tensor, extractor: Extractor, data_name: str) -> Reference:
-    """Extracts features of uint8 images (n, C, H, W) of both splits.
+def build_reference(
+    train_images: Tensor, heldout_images: Tensor, extractor: Extractor, data_name: str, keep_images: bool = True
+) -> Reference:
+    """Extracts features of uint8 images (n, C, H, W) of both splits; ``keep_images``: for the memorisation ratio.
 
     Raises UserError as `extract` does, and for fewer than two held-out or fewer training than held-out
     images: the memorisation ratio compares sets of equal size.
     """
     check_split_sizes(len(train_images), len(heldout_images))
-    splits = [_split(images.cpu().contiguous(), extractor) for images in (train_images, heldout_images)]
+    splits = [_split(images.cpu().contiguous(), extractor, keep_images) for images in (train_images, heldout_images)]
     return Reference(data_name, extractor.name, extractor.hash, *splits)
 
 
@@ -114,9 +128,9 @@ def feature_statistics(features: Tensor) -> Statistics:
     return Statistics(**fid_features_to_statistics(features.double()))
 
 
-def _split(images: Tensor, extractor: Extractor) -> Split:
+def _split(images: Tensor, extractor: Extractor, keep_images: bool) -> Split:
     features = extractor(images)
-    return Split(images, features, feature_statistics(features.features))
+    return Split(images if keep_images else images[:0], features, feature_statistics(features.features))
 
 
 def _split_from(arrays: dict[str, np.ndarray], name: str) -> Split:

@@ -32,14 +32,15 @@ OPTIONS = {
 def score(
     images_uint8: Tensor, features: Features, reference: Reference, options: Mapping[str, int]
 ) -> dict[str, float]:
-    """Every metric of `atbench.metric_names.METRICS` for samples (n, C, H, W), uint8, and their features.
+    """Every metric that samples (n, C, H, W), uint8, and their features have by themselves, whatever was asked for.
 
     fd, fd_heldout   Frechet distance to the training and to the held-out images, squared feature units
     fd_cleanfid      fd once more by clean-fid: a check on the arithmetic
     kid, kid_std     unbiased MMD^2, cubic kernel, mean and spread over subsets; raw, not times 1000
     is, is_std       inception score with the extractor's own classes, mean and spread over splits
     precision        share of samples inside the training manifold; recall: the reverse
-    nn_ratio         1: no memorisation, 0: copies of training images (see `memorisation.nn_ratio`)
+    nn_ratio         1: no memorisation, 0: copies of training images (see `memorisation.nn_ratio`); left out where
+                     the reference keeps no images, because the model was trained on others
     *_se             delete-one-block jackknife over `blocks` contiguous blocks of samples
 
     Raises UserError for options that are unknown, missing or too large for the samples (naming the key), and
@@ -56,8 +57,9 @@ def score(
         **_kid_scores(features.features, reference.train, options),
         **_inception_scores(features.logits, options),
         **_manifold_scores(features.features, reference.train, options["pr_neighbours"], kept),
-        "nn_ratio": nn_ratio(images_uint8, reference.train.images, reference.heldout.images),
     }
+    if reference.train.has_images:
+        values["nn_ratio"] = nn_ratio(images_uint8, reference.train.images, reference.heldout.images)
     return {key: float(value) for key, value in values.items()}
 
 
@@ -135,8 +137,9 @@ def _manifold_scores(samples: Tensor, train: Split, neighbours: int, kept: list[
 
 def _check_inputs(images: Tensor, features: Features, reference: Reference) -> None:
     real = reference.train
-    check_images(images, real.images.shape[1], real.images.shape[2])
-    if len(images) != len(features):
+    if real.has_images or len(images):  # rows of the reference itself may come without their pixels
+        check_images(images, real.images.shape[1], real.images.shape[2])
+    if len(images) != len(features) and (real.has_images or len(images)):
         raise UserError(f"score: {len(images)} images but features of {len(features)}")
     widths = features.features.shape[1], real.features.features.shape[1]
     if widths[0] != widths[1]:

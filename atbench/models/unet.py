@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from atbench.data import captions
 from atbench.errors import UserError
 from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
 from atbench.models.caption_encoder import CaptionEncoder
@@ -116,6 +117,10 @@ class UNet(nn.Module):
         for block in self.output_blocks:
             x = block(torch.cat([x, skips.pop()], dim=1), embedding)
         return self.out(x)
+
+    def empty(self, count: int) -> Tensor:
+        """Tokens (count, L) of empty captions: the unconditional side of guidance."""
+        return captions.empty(count)
 
     def _embedding(self, t: Tensor, labels: Tensor | None, guidance: Tensor | None) -> Tensor:
         """(N, 4 channels) from the timestep and all that the network is conditioned on."""

@@ -11,11 +11,17 @@ from torch import nn
 from atbench.errors import UserError
 from atbench.models.autoencoder import Autoencoder
 from atbench.models.classifier import DigitsClassifier
+from atbench.models.stable_diffusion import StableDiffusion
 from atbench.models.unet import UNet
 from atbench.records import write_atomically
 
 HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments
-NETWORKS = {"unet": UNet, "digits-classifier": DigitsClassifier, "autoencoder": Autoencoder}
+NETWORKS = {
+    "unet": UNet,
+    "digits-classifier": DigitsClassifier,
+    "autoencoder": Autoencoder,
+    "stable-diffusion": StableDiffusion,
+}
 
 
 def build(network: str, config: dict) -> nn.Module:

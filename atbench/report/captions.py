@@ -19,6 +19,7 @@ METRIC_LABELS = {
     "precision": "precision",
     "recall": "recall",
     "caption_score": "caption score (share of images that show the digit asked for)",
+    "clip_score": "CLIP score (mean of max(100 cos, 0))",
     "nn_ratio": "nearest-neighbour ratio (1 = no memorisation)",
 }
 REFERENCE_LABELS = {
@@ -109,11 +110,11 @@ def foreign_rows(root: Path, rows: dict) -> dict[str, dict]:
 
 def conditions(benchmark: Benchmark, frame: pd.DataFrame, rows: dict, suite: str) -> str:
     """Scale, image counts, distance, seeds, budgets, commits and gaps of the cells in ``frame``."""
-    init = benchmark.suite(suite)["init"]
+    init = plan.init_of(benchmark.suite(suite))
     start = "" if init == "scratch" else f" on top of {init}"
     spent = "; ".join(f"{_label(benchmark, m)} {b}" for m, b in budgets(benchmark, suite).items())
     return (
-        f"Scale {benchmark.scale}; {benchmark.sizes['evaluation']['samples']:,} samples per cell against "
+        f"Scale {benchmark.scale}; {plan.evaluation_of(benchmark, suite)['samples']:,} samples per cell against "
         f"{_reference_count(frame, rows)} reference images; features: {benchmark.sizes['extractor']} "
         f"({metric_label(benchmark, 'fd')}); {_seeds(frame)}. Budget{start}: {spent}. "
         f"{_commits(frame)} {gaps(frame)}"

@@ -70,7 +70,7 @@ def _name_budgets(benchmark: Benchmark, panels: list, suite: str) -> None:
     size = slices.training_slice(benchmark, run)["batch_size"]
     panels[0, 0].set_title("by images seen")
     panels[0, 1].set_title("by parameter updates")
-    init = benchmark.suite(suite)["init"]
+    init = plan.init_of(benchmark.suite(suite))
     after = "" if init == "scratch" else f"\nafter {init}"
     panels[-1, 0].set_xlabel(f"training batches (of {size} images){after}")
     panels[-1, 1].set_xlabel(f"parameter updates (optimizer steps){after}")

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from atbench.cells import FINAL
 from atbench.config import Benchmark
-from atbench.plan import nfe_of, samplers_of
+from atbench.plan import evaluation_of, nfe_of, samplers_of
 from atbench.records import write_atomically
 from atbench.report.captions import REFERENCE_LABELS, budgets, gaps, metric_label
 from atbench.report.style import REFERENCE, style
@@ -42,7 +42,7 @@ def empty(title: str) -> Figure:
 def title(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> str:
     """Two lines: suite and conditions; what is missing from the figure."""
     seeds = frame.seed.nunique()
-    samples = f"{benchmark.sizes['evaluation']['samples']:,} samples per cell"
+    samples = f"{evaluation_of(benchmark, suite)['samples']:,} samples per cell"
     size = f"scale {benchmark.scale}; {samples}; {seeds} seed{'s' if seeds != 1 else ''}"
     conditions = f"{benchmark.suite(suite)['title']} ({size})"
     complete = (frame.status == "done").all()

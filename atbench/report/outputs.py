@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from atbench import plan
 from atbench.config import Benchmark
 from atbench.errors import UserError
 
 # Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
+METRICS = ("fd", "kid", "is", "precision", "recall")
 MEASURES = ("exposure", "eps-norm", "recovery", "robust-loss")  # of the mismatch, a figure each
-METRICS = ("fd", "kid", "is", "precision", "recall", "nn_ratio")
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
 
@@ -33,8 +34,7 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     for suite in suites:
         declared = benchmark.suite(suite)
         if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
-            scored = ["caption_score"] if declared["conditional"] else []
-            made += [_table(suite, kind) for kind in (*METRICS, *scored, "paired")]
+            made += [_table(suite, kind) for kind in (*METRICS, *_own_metrics(benchmark, suite), "paired")]
             made += _figures_of(suite, _figures(declared))
     return made
 
@@ -59,6 +59,14 @@ def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> l
         if not any(path in artefact.paths for artefact in known):
             raise UserError(f"{path}: no table or figure of the suites {', '.join(suites)}")
     return [artefact for artefact in known if set(artefact.paths) & set(only)]
+
+
+def _own_metrics(benchmark: Benchmark, suite: str) -> list[str]:
+    """Metrics that not every suite has: copies of what it was trained on, agreement with what was asked for."""
+    copies = ["nn_ratio"] if plan.judged_by(benchmark, suite) == plan.data_of(benchmark, suite) else []
+    if "clip" in plan.evaluation_of(benchmark, suite):
+        return [*copies, "clip_score"]
+    return [*copies, "caption_score"] if benchmark.suite(suite)["conditional"] else copies
 
 
 def _figures(declared: dict) -> list[str]:

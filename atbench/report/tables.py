@@ -21,6 +21,7 @@ BEST = {
     "precision": math.inf,
     "recall": math.inf,
     "caption_score": math.inf,
+    "clip_score": math.inf,
     "nn_ratio": 1.0,
 }
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
@@ -77,6 +78,7 @@ def anchor_rows(rows: dict, foreign: dict[str, dict], metric: str) -> pd.DataFra
     made = [
         {"sampler": "foreign", "method": name, "mean": metrics[metric], "std": math.nan}
         for name, metrics in foreign.items()
+        if metric in metrics  # nobody knows what foreign samples were asked to show
     ]
     for name in captions.REFERENCE_LABELS:
         value = rows.get(name, {}).get(metric)

@@ -8,7 +8,7 @@ from atbench import plan, provenance, slices
 from atbench.cells import Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
-from atbench.metric_names import METRICS
+from atbench.metric_names import METRICS, RARE
 from atbench.records import read_cell, write_atomically
 
 AXES = ["scale", "suite", "method", "seed", "step", "sampler", "nfe"]
@@ -57,7 +57,7 @@ def on_grid(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
 
 def write_cells(frame: pd.DataFrame, path: Path) -> None:
     """The tidy file of all cells: same records, same bytes, whatever the code that reads them (no ``older_code``)."""
-    lasting = frame.drop(columns="older_code")
+    lasting = frame.drop(columns=["older_code", *(metric for metric in RARE if frame[metric].isna().all())])
     write_atomically(path, lambda temporary: lasting.to_csv(temporary, index=False, float_format="%.10g"))
 
 

@@ -55,8 +55,9 @@ def make_sampler(name: str, config: dict[str, Any], nfe: int, schedule: Schedule
             raise UserError(
                 f"sampler {name!r}: option {key!r} is unknown; {kind} allows {', '.join(allowed) or 'none'}"
             )
-        if key != "grid" and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise UserError(f"sampler {name!r}: {key} {value!r} must be a number")
+        wanted = "truth value" if key == "clip" else "number"
+        if key != "grid" and (isinstance(value, bool) != (key == "clip") or not isinstance(value, int | float)):
+            raise UserError(f"sampler {name!r}: {key} {value!r} must be a {wanted}")
     try:
         return build(nfe, schedule, **options)
     except UserError as error:

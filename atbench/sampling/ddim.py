@@ -17,11 +17,12 @@ class Ddim:
     """DDIM sampler; called as `(denoise, x_T, step_noise) -> x0`."""
 
     process: Process  # respaced: one step per network evaluation
+    clip: bool = True  # whether estimates of x0 are clamped to [-1, 1]; latents know no such bound
 
     @classmethod
-    def build(cls, nfe: int, schedule: Schedule) -> "Ddim":
+    def build(cls, nfe: int, schedule: Schedule, *, clip: bool = True) -> "Ddim":
         """Refuse with UserError an nfe that no integer stride gives."""
-        return cls(respaced(schedule, stride_timesteps(nfe, schedule.num_steps)))
+        return cls(respaced(schedule, stride_timesteps(nfe, schedule.num_steps)), clip)
 
     @torch.no_grad()
     def __call__(
@@ -33,9 +34,11 @@ class Ddim:
             t = torch.full((count,), i, device=x.device)
             label = torch.full((count,), float(self.process.timesteps[i]), device=x.device)
             eps_hat = denoise(x, label)[:, :channels]
-            x0_hat = self.process.x0_from_eps(x, t, eps_hat).clamp(-1, 1)
+            x0_hat = self.process.x0_from_eps(x, t, eps_hat)
+            if self.clip:
+                x0_hat = x0_hat.clamp(-1, 1)
             if i > 0:
-                # eps is derived again, so that it agrees with the clamped x0_hat (as in guided-diffusion)
-                eps_hat = self.process.eps_from_x0(x, t, x0_hat)
+                if self.clip:  # eps is derived again to agree with the clamped x0_hat (as in guided-diffusion)
+                    eps_hat = self.process.eps_from_x0(x, t, x0_hat)
                 x = ddim_step(x0_hat, eps_hat, self.process.alpha(t - 1, x), self.process.sigma(t - 1, x))
         return x0_hat

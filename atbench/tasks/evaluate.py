@@ -14,19 +14,19 @@ from atbench.cells import Cell, Run
 from atbench.config import Benchmark
 from atbench.data.samples_file import write_samples
 from atbench.device import choose, cpu_seconds, describe
-from atbench.diffusion.schedule import cosine_schedule
+from atbench.diffusion.schedule import make_schedule
 from atbench.errors import UserError
-from atbench.metrics.reference import Reference
-from atbench.metrics.score import score
 from atbench.models.weights import load_model
 from atbench.records import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
 from atbench.tasks.generate import Generator
+from atbench.tasks.judge import Judge, prompts_of
 from atbench.tasks.latents import load_autoencoder
-from atbench.tasks.reference import at_home, scale_extractor
-from atbench.tasks.run_record import counts_at, trained
+from atbench.tasks.pretrained import load_pipeline, taught_by
+from atbench.tasks.run_record import counts_at, network_name, trained
 
 GRID_SIDE = 8  # images per side of the small picture
+TILE = 128  # pixels per side of an image there, at most
 
 
 def evaluate(cells: list[Cell]) -> None:
@@ -46,9 +46,9 @@ def evaluate(cells: list[Cell]) -> None:
             print(f"{cell}: current, kept", flush=True)
             continue
         begin = cpu_seconds()
-        images, classes, nfe = generator_of(cell, device)(benchmark.sizes["evaluation"]["samples"])
+        images, asked, nfe = generator_of(cell, device)(record["counts"]["samples"])
         sampled = cpu_seconds()
-        record["metrics"] = judges[cell.run.suite].score(images, classes)
+        record["metrics"] = judges[cell.run.suite].score(images, asked)
         record["counts"] |= {"nfe": nfe}
         seconds = {"sampling": sampled - begin, "metrics": cpu_seconds() - sampled, "startup": startup}
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
@@ -63,10 +63,22 @@ def generator_of(cell: Cell, device: torch.device) -> Generator:
     benchmark = plan.of_run(cell.run)
     names = slices.judging_slice(benchmark, cell.run)["seed_names"]
     sampler, guidance = sampler_of(benchmark, cell)
-    autoencoder = plan.autoencoder_run(benchmark, cell.run)
-    space = {} if autoencoder is None else {"decode": load_autoencoder(autoencoder, device).decode}
     model = weights(cell.run, cell.step).to(device)
-    return Generator(model, sampler, (*names, "sample"), device, guidance, **space)
+    return Generator(model, sampler, (*names, "sample"), device, guidance, **surroundings(benchmark, cell.run, device))
+
+
+def surroundings(benchmark: Benchmark, run: Run, device: torch.device) -> dict:
+    """What of a `Generator` depends on the space that a run works in, and on what its images are asked to show."""
+    block = {k: v for k, v in plan.evaluation_of(benchmark, run.suite).items() if k == "block"}
+    pipeline, autoencoder = load_pipeline(benchmark, run.suite, device), plan.autoencoder_run(benchmark, run)
+    if autoencoder is not None:
+        return block | {"decode": load_autoencoder(autoencoder, device).decode}
+    if pipeline is None:
+        return block
+    prompts = prompts_of(plan.judged_by(benchmark, run.suite))
+    if prompts is None:
+        raise UserError(f"suites.{run.suite}.judged_by: a pretrained network needs images with prompts (coco)")
+    return block | {"decode": pipeline.decode, "embed": pipeline.embed, "prompts": prompts.texts}
 
 
 def sampler_of(benchmark: Benchmark, cell: Cell) -> tuple[Sampler, float | None]:
@@ -77,41 +89,21 @@ def sampler_of(benchmark: Benchmark, cell: Cell) -> tuple[Sampler, float | None]
     """
     config = dict(slices.evaluation_slice(benchmark, cell)["sampler"])
     guidance = config.pop("guidance", None)
-    per_step = 2 if guidance is not None and config["kind"] != plan.CONSISTENCY else 1
+    distilled = config["kind"] == plan.CONSISTENCY  # its schedule stands in the grid of its distillation
+    schedule = make_schedule("cosine" if distilled else config.pop("schedule", "cosine"))
+    per_step = 2 if guidance is not None and not distilled else 1
     try:
         if cell.nfe % per_step:
             raise UserError(f"nfe {cell.nfe}: guidance takes two evaluations a step; nearest valid nfe: {cell.nfe + 1}")
-        return make_sampler(cell.sampler, config, cell.nfe // per_step, cosine_schedule()), guidance
+        return make_sampler(cell.sampler, config, cell.nfe // per_step, schedule), guidance
     except UserError as error:
         raise UserError(f"{cell}: {error}") from error
-
-
-class Judge:
-    """Reference and extractor of a suite: scores images."""
-
-    def __init__(self, benchmark: Benchmark, suite: str, device: torch.device):
-        self.options = benchmark.sizes["evaluation"]["metrics"]
-        path = plan.reference_path(benchmark, suite)
-        self.reference = Reference.load(path)
-        self.extractor = scale_extractor(benchmark, device)
-        if self.extractor.hash != self.reference.extractor_hash:
-            raise UserError(f"{path}: made with another extractor; rebuild it")
-        self.knows_classes = at_home(benchmark, plan.data_of(benchmark, suite))
-        self.inputs = {"reference": self.reference.hash, "extractor": self.extractor.hash}
-
-    def score(self, images: Tensor, classes: Tensor | None = None) -> dict[str, float]:
-        """Metrics of uint8 images (N, C, H, W), and of how many show the class (N,) that was asked for."""
-        features = self.extractor(images)
-        metrics = score(images, features, self.reference, self.options)
-        if classes is None or not self.knows_classes:
-            return metrics
-        return metrics | {"caption_score": (features.logits.argmax(1) == classes).float().mean().item()}
 
 
 @cache
 def weights(run: Run, step: str) -> nn.Module:
     """The averaged weights of a snapshot; cached, since a job evaluates many cells of few snapshots."""
-    return load_model(run.weights(step), "unet")
+    return load_model(run.weights(step), network_name(run_record(run)["slice"]))
 
 
 @cache
@@ -131,11 +123,15 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
         "metrics": {},
         "counts": counts_at(trained_run["counts"], snapshots[cell.step])
         | {
-            "samples": benchmark.sizes["evaluation"]["samples"],
+            "samples": plan.evaluation_of(benchmark, cell.run.suite)["samples"],
             "reference": judge.reference.counts["train"],
         },
         "config": {"training": trained_run["digest"], "evaluation": slices.evaluation_digest(benchmark, cell)},
-        "inputs": {"weights": file_hash(cell.run.weights(cell.step)), **judge.inputs, **latent_space(benchmark, cell)},
+        "inputs": {
+            "weights": file_hash(cell.run.weights(cell.step)),
+            **judge.inputs,
+            **latent_space(benchmark, cell, device),
+        },
         "provenance": provenance.commit()
         | {
             "versions": provenance.versions(),
@@ -150,9 +146,12 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
     }
 
 
-def latent_space(benchmark: Benchmark, cell: Cell) -> dict[str, str]:
-    """Hash of the autoencoder that a cell's latents are decoded by."""
-    autoencoder = plan.autoencoder_run(benchmark, cell.run)
+def latent_space(benchmark: Benchmark, cell: Cell, device: torch.device) -> dict[str, str]:
+    """Hash of the autoencoder, or the pipeline, that a cell's latents are decoded by."""
+    pipeline, autoencoder = load_pipeline(benchmark, cell.run.suite, device), plan.autoencoder_run(benchmark, cell.run)
+    if pipeline is not None:
+        taught_by(cell.run, pipeline)
+        return {"pipeline": pipeline.hash}
     return {} if autoencoder is None else {"autoencoder": file_hash(autoencoder.weights())}
 
 
@@ -175,6 +174,8 @@ def save_grid(path: Path, images: Tensor) -> None:
     tiles = torch.cat([images[:count], images.new_full((count - n, c, h, w), 255)])
     grid = tiles.reshape(GRID_SIDE, GRID_SIDE, c, h, w).permute(0, 3, 1, 4, 2).reshape(GRID_SIDE * h, GRID_SIDE * w, c)
     picture = Image.fromarray(grid.squeeze(-1).numpy())
+    if h > TILE:
+        picture = picture.resize((GRID_SIDE * TILE * w // h, GRID_SIDE * TILE), Image.Resampling.BOX)
     write_atomically(path, lambda temporary: picture.save(temporary))
 
 

@@ -1,14 +1,14 @@
 """Generate the images of a cell: fixed blocks, every latent and label a function of (suite, seed, block) alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from atbench.data import to_uint8
-from atbench.data.captions import empty
 from atbench.data.conditions import CAPTION, condition
+from atbench.errors import UserError
 from atbench.noise import gaussian, uniform
 from atbench.sampling import CountingDenoiser, Sampler
 
@@ -26,6 +26,9 @@ class Generator:
     device: torch.device
     guidance: float | None = None  # weight towards the caption; a guided student takes it as an input
     decode: Callable[[Tensor], Tensor] = lambda x: x  # from the latent space
+    prompts: Sequence[str] = ()  # what to draw, one image each, with
+    embed: Callable[[list[str]], Tensor] | None = None  # texts -> embeddings (N, L, D)
+    block: int = BLOCK  # images per pass
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -34,49 +37,60 @@ class Generator:
         return config["in_channels"], config["image_size"], config["image_size"]
 
     def __call__(self, count: int) -> tuple[Tensor, Tensor | None, int]:
-        """``count`` uint8 images (count, C, H, W), the classes asked for (count,) or None, and the measured NFE.
+        """``count`` uint8 images (count, C, H, W), what was asked for (count,) or None, and the measured NFE.
 
-        The last block is generated whole and cut, so image i is the same whatever ``count``, method or process.
+        Asked for are classes, or numbers of prompts. The last block is generated whole and cut, so image i is the same
+        whatever ``count``, method or process. Raises UserError for more images than there are prompts.
         """
-        blocks = -(-count // BLOCK)
-        counting = CountingDenoiser(None, samples=blocks * BLOCK)
+        if self.prompts and count > len(self.prompts):
+            raise UserError(f"{count} images, but there are {len(self.prompts)} prompts (judged_by.prompts)")
+        blocks = -(-count // self.block)
+        counting = CountingDenoiser(None, samples=blocks * self.block)
         images, asked = [], []
         with torch.inference_mode():
             for block in range(blocks):
-                classes = self.classes(block)
-                denoise = self.denoiser(counting, classes, block)
-                x_T = gaussian((BLOCK, *self.shape), *self.names, "latent", block).to(self.device)
+                wanted = self.asked(block)
+                denoise = self.denoiser(counting, wanted, block)
+                x_T = gaussian((self.block, *self.shape), *self.names, "latent", block).to(self.device)
                 images.append(to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu())
-                asked.append(classes)
-        classes = None if asked[0] is None else torch.cat(asked)[:count]
-        return torch.cat(images)[:count], classes, counting.nfe
+                asked.append(wanted)
+        whole = None if asked[0] is None else torch.cat(asked)[:count]
+        return torch.cat(images)[:count], whole, counting.nfe
 
     def step_noise(self, block: int) -> Callable[[int], Tensor]:
         """Noise of the k-th sampling step of a block."""
-        shape = (BLOCK, *self.shape)
+        shape = (self.block, *self.shape)
         return lambda k: gaussian(shape, *self.names, "step", block, k).to(self.device)
 
-    def classes(self, block: int) -> Tensor | None:
-        """Classes (BLOCK,) of a conditional model's images, i.i.d. uniform as in the protocol."""
+    def asked(self, block: int) -> Tensor | None:
+        """Classes (block,) of a conditional model's images, i.i.d. uniform as in the protocol; or prompts in order."""
+        if self.prompts:
+            return torch.arange(block * self.block, (block + 1) * self.block) % len(self.prompts)
         count = self.model.num_classes if self.model.vocabulary is None else CLASSES
-        return None if count is None else (uniform((BLOCK,), *self.names, "label", block) * count).long()
+        return None if count is None else (uniform((self.block,), *self.names, "label", block) * count).long()
 
     def denoiser(
-        self, counting: CountingDenoiser, classes: Tensor | None, block: int
+        self, counting: CountingDenoiser, asked: Tensor | None, block: int
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The denoiser of a block, counted by ``counting``, with its classes, captions and guidance."""
-        kind = classes is not None if self.model.vocabulary is None else CAPTION
-        labels = condition(kind, classes, (*self.names, "label", block))
+        labels = self.labels(asked, block)
         labels = None if labels is None else labels.to(self.device)
         if self.guidance is None or self.model.guided:
             given = [] if labels is None else [labels]
             if self.model.guided:
-                given.append(torch.full((BLOCK,), self.guidance, device=self.device))
+                given.append(torch.full((self.block,), self.guidance, device=self.device))
             counting.denoise = lambda x, t: self.model(x, t, *given)
             return counting
-        both = torch.cat([labels, empty(len(labels)).to(labels)])
+        both = torch.cat([labels, self.model.empty(len(labels)).to(labels)])
         counting.denoise = lambda x, t: self.model(x, t, both)
         return lambda x, t: guided(counting(torch.cat([x, x]), torch.cat([t, t])), self.guidance)
+
+    def labels(self, asked: Tensor | None, block: int) -> Tensor | None:
+        """What the network is told of a block: embeddings of its prompts, classes, or captions of these."""
+        if self.prompts:
+            return self.embed([self.prompts[row] for row in asked.tolist()])
+        kind = asked is not None if self.model.vocabulary is None else CAPTION
+        return condition(kind, asked, (*self.names, "label", block))
 
 
 def guided(both: Tensor, weight: float) -> Tensor:

@@ -1,13 +1,16 @@
 """The latent space of a suite: encode what it trains on, decode what it samples."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from atbench.cells import Run
 from atbench.data import ImageSet, to_float
+from atbench.data.text_images import PairBatches, TextImages
+from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import load_model
+from atbench.noise import gaussian
 from atbench.tasks.run_record import trained
 
 BLOCK = 256  # images per pass
@@ -28,8 +31,48 @@ def encoded(images: ImageSet, autoencoder: nn.Module) -> ImageSet:
 
 
 @torch.no_grad()
-def reconstructed(images: Tensor, autoencoder: nn.Module) -> Tensor:
+def reconstructed(images: Tensor, autoencoder: nn.Module, block: int = BLOCK) -> Tensor:
     """Float images (N, C, H, W) after encoding and decoding uint8 ones: what the latent space can show at best."""
     device = next(autoencoder.parameters()).device
-    blocks = images.split(BLOCK)
-    return torch.cat([autoencoder.decode(autoencoder.encode(to_float(block).to(device))).cpu() for block in blocks])
+    blocks = images.split(block)
+    return torch.cat([autoencoder.decode(autoencoder.encode(to_float(part).to(device))).cpu() for part in blocks])
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Image-text pairs as a pipeline's latents and text embeddings, encoded when they are asked for."""
+
+    pairs: TextImages
+    pipeline: Pipeline
+
+    @property
+    def name(self) -> str:
+        return self.pairs.name
+
+    @property
+    def hash(self) -> str:
+        return self.pairs.hash
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one latent."""
+        return self.pipeline.latent_shape(self.pairs.resolution)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+
+class EncodedBatches:
+    """Batches of encoded pairs, a function of their index; errors as for `PairBatches`."""
+
+    def __init__(self, images: EncodedPairs, batch_size: int, seed_names: tuple[str | int, ...]):
+        self.images, self.names = images, tuple(seed_names)
+        self.batches = PairBatches(images.pairs, batch_size, seed_names)
+
+    def batch(self, index: int) -> tuple[Tensor, Tensor]:
+        """Samples of the latents' posterior (B, c, h, w) and text embeddings (B, L, D), on the pipeline's device."""
+        pixels, captions = self.batches.batch(index)
+        pipeline = self.images.pipeline
+        x = to_float(pixels).to(next(pipeline.parameters()).device)
+        noise = gaussian((len(x), *self.images.shape), *self.names, "posterior", index).to(x)
+        return pipeline.encode(x, noise), pipeline.embed(captions)

@@ -1,12 +1,9 @@
 """Build what every cell is compared with: the features of the real images, and the rows that bracket all scores."""
 
-import os
-
 from atbench import plan, provenance
 from atbench.config import Benchmark
 from atbench.data import load
 from atbench.device import choose, cpu_seconds, describe
-from atbench.errors import UserError
 from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.extractors import load_extractor
@@ -14,9 +11,8 @@ from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.records import write_json
 from atbench.seeds import seed_of
+from atbench.tasks.pretrained import EXTRACTOR_VARIABLE, path_in
 from atbench.tasks.run_record import trained
-
-EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # path of a pretrained extractor's weights
 
 
 def reference(benchmark: Benchmark, suite: str) -> None:
@@ -25,10 +21,12 @@ def reference(benchmark: Benchmark, suite: str) -> None:
     """
     startup = cpu_seconds()
     device = choose(benchmark.sizes["threads"])
-    data, evaluation = plan.data_of(benchmark, suite), benchmark.sizes["evaluation"]
+    data, evaluation = plan.judged_by(benchmark, suite), plan.evaluation_of(benchmark, suite)
     extractor = scale_extractor(benchmark, device)
     train, heldout = load(data, "train"), load(data, "held-out")
-    built = build_reference(train.images, heldout.images, extractor, data["name"])
+    # Only among the images that a model was trained on can it have copied one.
+    at_training = data == plan.data_of(benchmark, suite)
+    built = build_reference(train.images, heldout.images, extractor, data["name"], keep_images=at_training)
     rows = reference_rows(
         built,
         extractor,
@@ -70,9 +68,7 @@ def scale_extractor(benchmark: Benchmark, device) -> Extractor:
     if run is not None:
         trained(run)
         return load_extractor(name, run.weights(), device)
-    if EXTRACTOR_VARIABLE not in os.environ:
-        raise UserError(f"extractor {name}: set {EXTRACTOR_VARIABLE} to the file of its weights")
-    return load_extractor(name, os.environ[EXTRACTOR_VARIABLE], device)
+    return load_extractor(name, path_in(EXTRACTOR_VARIABLE, f"extractor {name}: the file of its weights"), device)
 
 
 def extractor_record(extractor: Extractor, reference: Reference, labels) -> dict:

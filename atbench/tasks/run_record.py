@@ -4,11 +4,11 @@ import torch
 
 from atbench import plan, provenance, slices
 from atbench.cells import Run
-from atbench.data import ImageSet
 from atbench.device import describe
 from atbench.errors import UserError
 from atbench.records import digest, read_json
 from atbench.training.loop import Trainer
+from atbench.training.objectives import OBJECTIVES
 
 
 def counts_at(counts: dict, batches: int) -> dict:
@@ -25,11 +25,19 @@ def trained(run: Run) -> dict:
     return record
 
 
-def run_record(config: dict, images: ImageSet, trainer: Trainer, seconds: dict, device: torch.device) -> dict:
+def network_name(config: dict) -> str:
+    """The network of a training slice: the released one that it starts from, or what its objective trains."""
+    return config.get("pretrained", OBJECTIVES[config["objective"]].network)
+
+
+def run_record(config: dict, images, trainer: Trainer, seconds: dict, device: torch.device) -> dict:
+    """``images`` is what the run trained on, an ImageSet or EncodedPairs."""
+    pipeline = getattr(images, "pipeline", None)
     return {
         "digest": digest(config),
         "slice": config,
         "data": {"name": images.name, "hash": images.hash, "images": len(images)},
+        **({"inputs": {"pipeline": pipeline.hash}} if pipeline else {}),
         "counts": trainer.counts,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "seconds": seconds,

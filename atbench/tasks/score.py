@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from atbench import provenance
+from atbench import plan, provenance
 from atbench.cells import NAME, ROOT
 from atbench.config import Benchmark
 from atbench.data.samples_file import read_samples
 from atbench.device import choose, describe
 from atbench.errors import UserError
 from atbench.records import write_json
-from atbench.tasks.evaluate import Judge
+from atbench.tasks.judge import Judge
 
 
 def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
@@ -22,7 +22,7 @@ def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
     if not re.fullmatch(NAME, name):
         raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
     images = read_samples(samples)
-    wanted = benchmark.sizes["evaluation"]["samples"]
+    wanted = plan.evaluation_of(benchmark, suite)["samples"]
     if len(images) < wanted:
         raise UserError(
             f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"

@@ -9,17 +9,18 @@ from tqdm import tqdm
 
 from atbench import plan, slices
 from atbench.cells import FINAL, Run
-from atbench.data import ImageSet, captions, load
+from atbench.data import ImageSet, captions, check_keys, load, text_images
 from atbench.data.batches import Batches
 from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
+from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import build, save_weights
 from atbench.records import digest, write_atomically, write_json
 from atbench.seeds import seed_of
-from atbench.tasks.latents import encoded, load_autoencoder
-from atbench.tasks.run_record import run_record
+from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
+from atbench.tasks.pretrained import load_pipeline, taught_by
+from atbench.tasks.run_record import network_name, run_record
 from atbench.training.loop import Trainer, TrainingFailure
-from atbench.training.objectives import OBJECTIVES
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
 
@@ -34,14 +35,18 @@ def train(run: Run) -> None:
     benchmark = plan.of_run(run)
     config = slices.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
-    images = training_images(config, plan.autoencoder_run(benchmark, run), device)
+    pipeline = load_pipeline(benchmark, run.suite, device)
+    images = training_images(config, pipeline or plan.autoencoder_run(benchmark, run), device)
     trainer = new_trainer(config, images, device)
     startup = cpu_seconds()  # after the optimizer exists: making the first one imports half of torch's compiler
-    start_from_parent(trainer, config, plan.parents(benchmark, run))
+    parents = plan.parents(benchmark, run)
+    for parent in parents.values() if pipeline else ():
+        taught_by(parent, pipeline)
+    start_from_parent(trainer, config, parents)
     scratch = Scratch(run, digest(config))
     scratch.restore(trainer)
     run.path.joinpath("failure.json").unlink(missing_ok=True)
-    batches = Batches(images, config["batch_size"], (*config["seed_names"], "batches"), config["flip"])
+    batches = batches_of(images, config)
     print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
     try:
         for step, end in config["snapshots"].items():
@@ -62,26 +67,47 @@ def train(run: Run) -> None:
     write_json(run.path / "config.json", run_record(config, images, trainer, seconds, device))
 
 
-def training_images(config: dict, autoencoder: Run | None, device: torch.device) -> ImageSet:
-    """The training split, as latents where the suite works in the latent space of an ``autoencoder``."""
+def training_images(config: dict, space: Run | Pipeline | None, device: torch.device) -> ImageSet | EncodedPairs:
+    """The training split, as latents where the suite works in the latent ``space`` of an autoencoder's run or pipeline.
+
+    A pipeline goes with pairs of images and texts.
+    """
+    if isinstance(space, Pipeline):
+        if config["data"]["name"] != text_images.NAME:
+            raise UserError(f"data.name: {config['data']['name']!r}: a pretrained network needs {text_images.NAME!r}")
+        check_keys(config["data"], text_images)
+        return EncodedPairs(text_images.TextImages(config["data"]), space)
     images = load(config["data"], "train")
-    if autoencoder is None:
-        return images
-    return encoded(images, load_autoencoder(autoencoder, device))
+    return images if space is None else encoded(images, load_autoencoder(space, device))
 
 
-def new_trainer(config: dict, images: ImageSet, device: torch.device) -> Trainer:
-    """A trainer with named initial weights. Raises UserError when network and images do not fit."""
-    arguments = dict(config["network"]) | condition_arguments(config["conditional"], images)
+def batches_of(images: ImageSet | EncodedPairs, config: dict) -> Batches | EncodedBatches:
+    """The batches of a run, by their index alone."""
+    names = (*config["seed_names"], "batches")
+    if isinstance(images, EncodedPairs):
+        if config["flip"]:
+            raise UserError(
+                "training.flip: true, allowed: false with image-text pairs, whose texts may say left or right"
+            )
+        return EncodedBatches(images, config["batch_size"], names)
+    return Batches(images, config["batch_size"], names, config["flip"])
+
+
+def new_trainer(config: dict, images: ImageSet | EncodedPairs, device: torch.device) -> Trainer:
+    """A trainer with named initial or released weights. Raises UserError when network and images do not fit."""
+    pipeline = images.pipeline if isinstance(images, EncodedPairs) else None
+    given = pipeline.arguments() if pipeline else condition_arguments(config["conditional"], images)
+    arguments = dict(config["network"]) | given
     if config["objective"] == "consistency" and "guidance" in config["distillation"]:
         arguments["guided"] = True
-    shape = tuple(images.images.shape[1:])
     wanted = (arguments.get("in_channels", arguments.get("channels")), *[arguments["image_size"]] * 2)
-    if shape != wanted:
-        raise UserError(f"data {images.name}: images of shape {shape}, but the model takes {wanted}")
+    if images.shape != wanted:
+        raise UserError(f"data {images.name}: images of shape {images.shape}, but the model takes {wanted}")
     torch.manual_seed(seed_of(*config["seed_names"], "init"))  # initialisation knows only the global generator
-    network = OBJECTIVES[config["objective"]].network
-    return Trainer(build(network, arguments), config | {"network": arguments}, device)
+    model = build(network_name(config), arguments)
+    if pipeline:
+        pipeline.fill(model)
+    return Trainer(model, config | {"network": arguments}, device)
 
 
 def condition_arguments(kind: bool | str, images: ImageSet) -> dict:
@@ -156,7 +182,7 @@ class Scratch:
 
     def keep(self, trainer: Trainer, step: str) -> None:
         """Set aside the averaged weights of a snapshot and the state to continue from."""
-        network = trainer.objective.network
+        network = network_name(trainer.config)
         save_weights(self.folder / f"{step}.safetensors", trainer.ema.module, network, trainer.config["network"])
         state = trainer.state() | {"digest": self.key, "log": self.log}
         write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))

@@ -1,6 +1,6 @@
 """The tuning search: rank the candidates of each method and say which value won."""
 
-from atbench import plan, slices
+from atbench import plan, search, slices
 from atbench.cells import ROOT, Run, parse_run
 from atbench.config import Benchmark
 from atbench.records import read_cell, write_json
@@ -11,18 +11,18 @@ def choose(benchmark: Benchmark, suite: str) -> None:
 
     A candidate's rank is averaged over the judged cells, so that no single NFE decides by its size.
     """
-    metric, search = benchmark.tuning["metric"], plan.search(benchmark, suite)
+    metric = benchmark.tuning["metric"]
     record = {"suite": suite, "metric": metric, "seed": benchmark.tuning["seed"], "methods": {}, "winners": {}}
-    for method, grid in search.items():
+    for method, grid in search.grids(benchmark, suite).items():
         (key, values), *_ = grid.items()
-        runs = [run for run in plan.tuning_runs(benchmark, suite) if run.method.rpartition("-c")[0] == method]
+        runs = [run for run in search.candidates(benchmark, suite) if run.method.rpartition("-c")[0] == method]
         scores = [measured(benchmark, run, metric) for run in runs]
         ranks = mean_ranks([list(score.values()) for score in scores])
         rows = [{key: v, "mean_rank": r, metric: s} for v, r, s in zip(values, ranks, scores)]
         record["methods"][method] = rows
         record["winners"][method] = {key: values[ranks.index(min(ranks))]}
     record["configs"] = {
-        run.method: slices.training_digest(benchmark, run) for run in plan.tuning_runs(benchmark, suite)
+        run.method: slices.training_digest(benchmark, run) for run in search.candidates(benchmark, suite)
     }
     write_json(f"{ROOT}/{benchmark.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")

@@ -1,10 +1,10 @@
 # Training, reference and evaluation. The shell lines stay short: a change in their text reruns every job of the rule.
 EXTRACTOR = plan.extractor_run(BENCHMARK)
-TUNED_SUITES = plan.searched_suites(BENCHMARK)
+TUNED_SUITES = search.suites(BENCHMARK)
 
 
 DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
-CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(plan.tuning_runs, BENCHMARK, suite)}
+CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(search.candidates, BENCHMARK, suite)}
 
 for run in (DECLARED | CANDIDATES).values():
     PATH, STEPS, GRID, NAME = train_and_evaluate(run)
@@ -171,7 +171,7 @@ for suite in TUNED_SUITES:
         name:
             f"tune_{suite}".replace("-", "_")
         input:
-            [str(cell) for run in plan.tuning_runs(BENCHMARK, suite) for cell in plan.cells(BENCHMARK, run)],
+            [str(cell) for run in search.candidates(BENCHMARK, suite) for cell in plan.cells(BENCHMARK, run)],
         output:
             f"{ROOT}/tuning/{suite}.json",
         log:

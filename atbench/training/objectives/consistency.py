@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from atbench.data.captions import empty
 from atbench.data.conditions import condition
 from atbench.diffusion.consistency import Network, make_consistency
 from atbench.noise import gaussian, uniform
@@ -20,7 +19,7 @@ from atbench.training.objectives.base import Objective
 class Given(NamedTuple):
     """What a network is conditioned on besides x and t."""
 
-    labels: Tensor | None  # (N,) classes or (N, L) caption tokens
+    labels: Tensor | None  # (N,) classes, (N, L) caption tokens or (N, L, D) caption embeddings
     guidance: Tensor | None  # (N,) weight of the guidance that a student folds in
 
 
@@ -135,6 +134,6 @@ def guided_network(model: nn.Module, given: Given) -> Network:
     towards = network_of(model, Given(given.labels, None))
     if given.guidance is None:
         return towards
-    away = network_of(model, Given(empty(len(given.labels)).to(given.labels), None))
+    away = network_of(model, Given(model.empty(len(given.labels)).to(given.labels), None))
     w = given.guidance.reshape(-1, 1, 1, 1)
     return lambda x, t: (1 + w) * towards(x, t) - w * away(x, t)

@@ -1,0 +1,90 @@
+"""MS-COCO 2014 validation images with a frozen list of prompts: what text-to-image models are judged by.
+
+The field has no single convention. Ours: `prompts` images drawn without replacement and one caption of each, by
+`prompt_seed`; real images resized on the short side with an antialiasing filter and cropped at the centre, as
+mosaicml/diffusion does. The list's hash stands in every record.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from atbench.data.folder import channels_first, fit, read_image
+from atbench.errors import UserError
+from atbench.noise import generator, uniform
+from atbench.records import read_json
+
+REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")
+OPTIONAL = ()
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """A frozen list of captions, and the files of the images that they describe and of all others."""
+
+    texts: tuple[str, ...]
+    files: tuple[str, ...]  # one per text
+    others: tuple[str, ...]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over texts and files, in order."""
+        return hashlib.sha256(repr((self.texts, self.files)).encode()).hexdigest()
+
+
+def read(data: dict, held_out: bool) -> tuple[Tensor, None, tuple[str, ...]]:
+    """Images uint8 (N, 3, resolution, resolution): those of the prompts, or with ``held_out`` all others.
+
+    Raises UserError naming a file that is missing or damaged, and as `frozen` does.
+    """
+    prompts = frozen(data)
+    files = [Path(data["path"], name) for name in (prompts.others if held_out else prompts.files)]
+    if not files:
+        raise UserError(f"data.prompts: {data['prompts']} leaves no image of {data['annotations']} to hold out")
+    side = data["resolution"]
+    images = torch.empty((len(files), 3, side, side), dtype=torch.uint8)  # filled in place: 24 GB at paper scale
+    for row, file in enumerate(files):
+        images[row] = channels_first(fit(read_image(file).convert("RGB"), side)[None])[0]
+    return images, None, ()
+
+
+def frozen(data: dict) -> Prompts:
+    """The list of a ``data:`` block. Raises UserError naming the annotation file and the key that is wrong."""
+    return _frozen(Path(data["annotations"]), data["prompts"], data["prompt_seed"])
+
+
+@cache
+def _frozen(file: Path, count: int, seed: int) -> Prompts:
+    names, captions = annotations(file)
+    if not 1 <= count <= len(names):
+        raise UserError(f"data.prompts: {count}, allowed: 1..{len(names)}, the captioned images of {file}")
+    images = sorted(names)  # by number: the order of the file decides nothing
+    order = torch.randperm(len(images), generator=generator("coco", seed, "images")).tolist()
+    which = uniform((len(images),), "coco", seed, "captions").tolist()
+    chosen = [images[row] for row in order[:count]]
+    texts = [captions[image][int(u * len(captions[image]))] for image, u in zip(chosen, which)]
+    others = [names[images[row]] for row in sorted(order[count:])]
+    return Prompts(tuple(texts), tuple(names[image] for image in chosen), tuple(others))
+
+
+def annotations(file: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
+    """File name and captions of every image, keyed by its number; captions in the order of their own numbers."""
+    content = read_json(file)
+    try:
+        names = {int(image["id"]): str(image["file_name"]) for image in content["images"]}
+        lines = sorted((int(a["image_id"]), int(a["id"]), str(a["caption"])) for a in content["annotations"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: not a COCO caption file: {error!r} among its images or annotations") from error
+    captions: dict[int, list[str]] = {image: [] for image in names}
+    for image, number, caption in lines:
+        if image not in names:
+            raise UserError(f"{file}: annotations: caption {number} is of image {image}, which images does not list")
+        captions[image].append(" ".join(caption.split()))
+    bare = [image for image, texts in captions.items() if not any(texts)]
+    if bare or not names:
+        raise UserError(f"{file}: annotations: no caption of image {bare[0] if bare else '(there are no images)'}")
+    return names, {image: [text for text in texts if text] for image, texts in captions.items()}

@@ -1,0 +1,47 @@
+"""Released weights: folders and files that environment variables name, since every machine keeps them elsewhere."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from atbench import plan
+from atbench.cells import Run
+from atbench.config import Benchmark
+from atbench.errors import UserError
+from atbench.models.stable_diffusion import Pipeline
+from atbench.tasks.run_record import trained
+
+PIPELINE_VARIABLE = "ATBENCH_STABLE_DIFFUSION"  # folder of the pipeline, in diffusers' format
+CLIP_VARIABLE = "ATBENCH_CLIP"  # folder of the CLIP model, in transformers' format
+EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # file of the extractor's weights
+
+
+def path_in(variable: str, what: str) -> Path:
+    """The path in an environment variable. Raises UserError saying ``what`` should lie there when it is not set."""
+    if variable not in os.environ:
+        raise UserError(f"{what}: set {variable} to where it lies")
+    return Path(os.environ[variable])
+
+
+def load_pipeline(benchmark: Benchmark, suite: str, device: torch.device) -> Pipeline | None:
+    """The pipeline that a suite starts from; None where it starts from runs of ours."""
+    network = plan.pretrained(benchmark, suite)
+    if network is None:
+        return None
+    return _pipeline(
+        path_in(PIPELINE_VARIABLE, f"suites.{suite}.init: {network}: a folder in diffusers' format"), device
+    )
+
+
+@cache
+def _pipeline(folder: Path, device: torch.device) -> Pipeline:
+    return Pipeline(folder).to(device)
+
+
+def taught_by(run: Run, pipeline: Pipeline) -> None:
+    """Refuse to go on from ``run`` with another pipeline than the one that it was trained with."""
+    recorded = trained(run)["inputs"]["pipeline"]
+    if recorded != pipeline.hash:
+        raise UserError(f"{run}: trained with pipeline {recorded}, but {pipeline.folder} is {pipeline.hash}")
