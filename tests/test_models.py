@@ -324,7 +324,28 @@ def test_power_average_has_the_asked_length(length):
 
 CLASSIFIER = {"width": 8, "num_classes": 3}
 AUTOENCODER = {"image_size": 8, "in_channels": 1, "channels": 8, "latent_channels": 2, "num_groups": 4}
-KINDS = {"unet": DIGITS, "digits-classifier": CLASSIFIER, "autoencoder": AUTOENCODER}
+STABLE_DIFFUSION = {
+    "image_size": 8,
+    "in_channels": 1,
+    "text_shape": [3, 8],
+    "unet": {
+        "in_channels": 1,
+        "out_channels": 1,
+        "cross_attention_dim": 8,
+        "block_out_channels": [8, 8],
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "attention_head_dim": 4,
+    },
+}
+KINDS = {
+    "unet": DIGITS,
+    "digits-classifier": CLASSIFIER,
+    "autoencoder": AUTOENCODER,
+    "stable-diffusion": STABLE_DIFFUSION,
+}
 
 
 @pytest.fixture(params=sorted(NETWORKS))
@@ -343,7 +364,9 @@ def test_weights_files_round_trip_bit_for_bit(saved):
     assert loaded.state_dict().keys() == model.state_dict().keys()
     assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in loaded.state_dict().items())
     x = images(3)
-    more = {"unet": [torch.tensor([0, 5, 999])], "autoencoder": [torch.ones(3, 2, 4, 4)]}.get(network, [])
+    t = torch.tensor([0, 5, 999])
+    more = {"unet": [t], "autoencoder": [torch.ones(3, 2, 4, 4)], "stable-diffusion": [t, torch.ones(3, 3, 8)]}
+    more = more.get(network, [])
     assert torch.equal(first_of(loaded(x, *more)), first_of(model.eval()(x, *more)))
 
 

@@ -271,6 +271,12 @@ def test_paper_scale_plans_its_whole_graph(finished):
         "train_finetune_at",
         "train_class_conditional_at",
     } <= planned.keys()
+    planned = jobs(finished.snakemake("-n", scale="paper", config=("suites=[latent-consistency]",)))
+    assert "train_latent_consistency_lcm_at" in planned and "reconstruction_latent_consistency" in planned
+    assert not {name for name in planned if name.startswith("train")} - {
+        f"train_latent_consistency_{method}"
+        for method in ("lcm", "lcm_ip", "lcm_at", "lcm_forward", "lcm_3x", "teacher")
+    }
 
 
 @pytest.mark.parametrize(
