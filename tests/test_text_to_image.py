@@ -25,6 +25,7 @@ from atbench.metrics import extractors
 from atbench.metrics.clip_score import ClipScore
 from atbench.metrics.features import Extractor
 from atbench.models.stable_diffusion import Pipeline, guidance_embedding
+from atbench.models.weights import build as build_network
 from atbench.noise import gaussian
 from atbench.report.build import build
 from atbench.sampling import make_sampler
@@ -111,6 +112,17 @@ def test_grid_sampler_and_embedding_are_those_of_diffusers():
     w = torch.tensor([0.0, 7.5, 14.9])
     wanted = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, w, 256)
     torch.testing.assert_close(guidance_embedding(w, 256), wanted)
+
+
+@pytest.mark.parametrize(("guided", "count"), [(False, 859_520_964), (True, 859_520_964 + 320 * 256)])
+def test_parameter_count_of_the_real_one(guided, count):
+    unet = {"in_channels": 4, "cross_attention_dim": 768, "attention_head_dim": 8}  # the rest are diffusers' defaults
+    with torch.device("meta"):
+        model = build_network(
+            "stable-diffusion",
+            {"image_size": 64, "in_channels": 4, "unet": unet} | {"text_shape": [77, 768], "guided": guided},
+        )
+    assert sum(parameter.numel() for parameter in model.parameters()) == count
 
 
 def test_prompts_are_frozen_by_their_seed(tiny):
