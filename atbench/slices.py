@@ -10,6 +10,10 @@ from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge, unknown
 from atbench.errors import UserError
 from atbench.records import digest
 
+# Data sets whose name alone says which images they are, checked on reading: where their files lie changes no result.
+PUBLIC = ("cifar10", "imagenet64")
+PLACE = ("path", "download")
+
 
 def training_slice(benchmark: Benchmark, run: Run) -> dict:
     """All that determines a run's weights. Raises UserError for an unknown suite, method or candidate."""
@@ -22,7 +26,7 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
         "objective": method["objective"],
         **{key: method[key] for key in ("delta_on", "target_gradient") if key in method},
         "network": size.get("model", benchmark.sizes["model"]),
-        "data": plan.data_of(benchmark, run.suite),
+        "data": _images(plan.data_of(benchmark, run.suite)),
         "conditional": suite["conditional"],
         "perturbation": _filled(method["perturbation"], constants, where),
         "learning_rate": _filled({"learning_rate": TUNED}, constants, where)["learning_rate"]
@@ -83,7 +87,7 @@ def mismatch_digest(benchmark: Benchmark, run: Run) -> str:
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:
     """The part of judging that a suite shares: data, counts, metric options and the extractor."""
     return {
-        "data": plan.judged_by(benchmark, suite),
+        "data": _images(plan.judged_by(benchmark, suite)),
         **plan.evaluation_of(benchmark, suite),
         "extractor": _extractor(benchmark),
     }
@@ -95,6 +99,11 @@ def training_digest(benchmark: Benchmark, run: Run) -> str:
 
 def evaluation_digest(benchmark: Benchmark, cell: Cell) -> str:
     return digest(evaluation_slice(benchmark, cell))
+
+
+def _images(data: dict) -> dict:
+    """What of a `data:` block decides its images."""
+    return {key: value for key, value in data.items() if data["name"] not in PUBLIC or key not in PLACE}
 
 
 def _reference(benchmark: Benchmark, run: Run) -> dict:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atbench.data import coco, digits, folder
+from atbench.data import cifar10, coco, digits, folder
 from atbench.errors import UserError
 
-# A source is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
-SOURCES = {"digits": digits, "image-folder": folder, "coco": coco}
+# A format is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
+FORMATS = {"cifar10": cifar10, "digits": digits, "image-folder": folder, "coco": coco}
 SPLITS = ("train", "held-out")
 
 
@@ -59,37 +59,40 @@ class ImageSet:
 def load(data: dict, split: str) -> ImageSet:
     """Load one split of the data set that a scale describes.
 
-    data: `{name: digits}`, `{name: image-folder, path, resolution, channels, held_out}` or `{name: coco, path,
-    annotations, prompts, prompt_seed, resolution}`;
-    split: "train" | "held-out".
+    data: `{name: digits}`, `{name: cifar10, path}`, `{name: coco, path, annotations, prompts, prompt_seed, resolution}`,
+    or a name of your own and the `format` of your files, as in
+    `{name: my-cats, format: image-folder, path, resolution, channels}`; split: "train" | "held-out".
     Raises UserError for an unknown name, key or split, and for anything wrong with the files.
     """
     if split not in SPLITS:
         raise UserError(f"data split {split!r} is unknown: choose one of {', '.join(SPLITS)}")
-    source = _source(data)
-    images, labels, class_names = source.read(data, held_out=split == "held-out")
+    images, labels, class_names = _format(data).read(data, held_out=split == "held-out")
     return ImageSet(data["name"], images, labels, class_names)
 
 
-def _source(data: dict):
+def _format(data: dict):
     """The module that reads `data`, once its keys are known to be the ones that this module understands."""
     name = data.get("name")
-    if name not in SOURCES:
-        raise UserError(f"data.name: {name!r} is unknown: choose one of {', '.join(SOURCES)}")
-    check_keys(data, SOURCES[name])
-    return SOURCES[name]
+    if "format" in data and name in FORMATS:
+        # Results carry the name: that of a format means this format's own images, so no other may wear it.
+        raise UserError(f"data.name: {name} stands for that very data set: with `format`, give the images another name")
+    key = "format" if "format" in data else "name"
+    if data.get(key) not in FORMATS:
+        raise UserError(f"data.{key}: {data.get(key)!r} is unknown: choose one of {', '.join(FORMATS)}")
+    check_keys(data, FORMATS[data[key]])
+    return FORMATS[data[key]]
 
 
-def check_keys(data: dict, source) -> None:
-    """Refuse a ``data:`` block whose keys are not those that the module ``source`` reads."""
-    name = data["name"]
-    known = {"name", *source.REQUIRED, *source.OPTIONAL}
-    for key in data:
-        if key not in known:
-            raise UserError(f"data.{key}: {name} has no such key; allowed: {', '.join(sorted(known))}")
-    for key in source.REQUIRED:
-        if key not in data:
-            raise UserError(f"data.{key}: missing, {name} needs {', '.join(source.REQUIRED)}")
+def check_keys(data: dict, module) -> None:
+    """Refuse a ``data:`` block whose keys are not those that the ``module`` of its format reads."""
+    form = data.get("format", data["name"])
+    known = {"name", "format", *module.REQUIRED, *module.OPTIONAL}
+    for option in data:
+        if option not in known:
+            raise UserError(f"data.{option}: {form} has no such key; allowed: {', '.join(sorted(known))}")
+    for option in module.REQUIRED:
+        if option not in data:
+            raise UserError(f"data.{option}: missing, {form} needs {', '.join(module.REQUIRED)}")
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ def mismatch(run: Run) -> None:
         raise UserError(f"experiments/mismatch.yaml: suites: {run.suite} is conditional, which these measures are not")
     begin, device = cpu_seconds(), choose(benchmark.sizes["threads"])
     objective = make_objective(record["slice"])
-    data = {split: load(record["slice"]["data"], split) for split in ("train", "held-out")}
+    data = {split: load(plan.data_of(benchmark, run.suite), split) for split in ("train", "held-out")}
     floats = {split: images.floats(torch.arange(len(images))).to(device) for split, images in data.items()}
     generators = {s: generator_of(Cell(run, FINAL, s, settings["nfe"]), device) for s in settings["samplers"]}
     model = next(iter(generators.values())).model

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from atbench import plan, slices
 from atbench.cells import FINAL, Run
+from atbench.config import Benchmark
 from atbench.data import ImageSet, captions, check_keys, load, text_images
 from atbench.data.batches import Batches
 from atbench.device import choose, cpu_seconds, describe
@@ -36,7 +37,7 @@ def train(run: Run) -> None:
     config = slices.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
     pipeline = load_pipeline(benchmark, run.suite, device)
-    images = training_images(config, pipeline or plan.autoencoder_run(benchmark, run), device)
+    images = training_images(benchmark, run, pipeline, device)
     trainer = new_trainer(config, images, device)
     startup = cpu_seconds()  # after the optimizer exists: making the first one imports half of torch's compiler
     parents = plan.parents(benchmark, run)
@@ -67,18 +68,21 @@ def train(run: Run) -> None:
     write_json(run.path / "config.json", run_record(config, images, trainer, seconds, device))
 
 
-def training_images(config: dict, space: Run | Pipeline | None, device: torch.device) -> ImageSet | EncodedPairs:
-    """The training split, as latents where the suite works in the latent ``space`` of an autoencoder's run or pipeline.
+def training_images(
+    benchmark: Benchmark, run: Run, pipeline: Pipeline | None, device: torch.device
+) -> ImageSet | EncodedPairs:
+    """The training split, as latents where the suite works in the latent space of an autoencoder.
 
-    A pipeline goes with pairs of images and texts.
+    A pipeline brings its own autoencoder and goes with pairs of images and texts.
     """
-    if isinstance(space, Pipeline):
-        if config["data"]["name"] != text_images.NAME:
-            raise UserError(f"data.name: {config['data']['name']!r}: a pretrained network needs {text_images.NAME!r}")
-        check_keys(config["data"], text_images)
-        return EncodedPairs(text_images.TextImages(config["data"]), space)
-    images = load(config["data"], "train")
-    return images if space is None else encoded(images, load_autoencoder(space, device))
+    data, autoencoder = plan.data_of(benchmark, run.suite), plan.autoencoder_run(benchmark, run)
+    if pipeline is not None:
+        if data["name"] != text_images.NAME:
+            raise UserError(f"data.name: {data['name']!r}: a pretrained network needs {text_images.NAME!r}")
+        check_keys(data, text_images)
+        return EncodedPairs(text_images.TextImages(data), pipeline)
+    images = load(data, "train")
+    return images if autoencoder is None else encoded(images, load_autoencoder(autoencoder, device))
 
 
 def batches_of(images: ImageSet | EncodedPairs, config: dict) -> Batches | EncodedBatches:
