@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atbench.data import cifar10, coco, digits, folder
+from atbench.data import cifar10, coco, digits, folder, imagenet64
 from atbench.errors import UserError
 
 # A format is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
-FORMATS = {"cifar10": cifar10, "digits": digits, "image-folder": folder, "coco": coco}
+FORMATS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}
 SPLITS = ("train", "held-out")
 
 
@@ -59,9 +59,9 @@ class ImageSet:
 def load(data: dict, split: str) -> ImageSet:
     """Load one split of the data set that a scale describes.
 
-    data: `{name: digits}`, `{name: cifar10, path}`, `{name: coco, path, annotations, prompts, prompt_seed, resolution}`,
-    or a name of your own and the `format` of your files, as in
-    `{name: my-cats, format: image-folder, path, resolution, channels}`; split: "train" | "held-out".
+    data: `{name: digits}`, `{name: cifar10, path}` and so on for the names in FORMATS, or a name of your own and the
+    `format` of your files, as in `{name: my-cats, format: image-folder, path, resolution, channels}`;
+    split: "train" | "held-out".
     Raises UserError for an unknown name, key or split, and for anything wrong with the files.
     """
     if split not in SPLITS:

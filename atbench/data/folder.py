@@ -46,9 +46,32 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, 
     chosen = _split(root, paths, share, held_out)
     if class_names:
         _check_classes(root, _split(root, paths, share, held_out=False), class_names)
-    images = np.stack([fit(read_image(path).convert(mode), resolution) for path in chosen])
-    labels = torch.tensor([class_names.index(p.parent.name) for p in chosen]) if class_names else None
-    return channels_first(images), labels, class_names
+    images = _read_images(chosen, mode, resolution)
+    return images, _labels(chosen, class_names) if class_names else None, class_names
+
+
+def read_labelled(
+    root: Path, paths: list[Path], class_names: tuple[str, ...], channels: int, resolution: int
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """What `read` returns, for all images that `find_images` found in class folders, none held out."""
+    mode = MODE_OF_CHANNELS[channels]
+    _check_channels(root, common_mode(paths), mode)
+    return _read_images(paths, mode, resolution), _labels(paths, class_names), class_names
+
+
+def _read_images(paths: list[Path], mode: str, resolution: int) -> Tensor:
+    """uint8 (N, C, resolution, resolution), each image decoded to its place: a large set stands in memory once."""
+    channels = {mode: channels for channels, mode in MODE_OF_CHANNELS.items()}[mode]
+    images = np.empty((len(paths), channels, resolution, resolution), dtype=np.uint8)
+    for row, path in zip(images, paths):
+        row[:] = fit(read_image(path).convert(mode), resolution).transpose(2, 0, 1)
+    return torch.from_numpy(images)
+
+
+def _labels(paths: list[Path], class_names: tuple[str, ...]) -> Tensor:
+    """int64 (N,): the rank of each file's class folder."""
+    ranks = {name: rank for rank, name in enumerate(class_names)}
+    return torch.tensor([ranks[path.parent.name] for path in paths])
 
 
 def _settings(data: dict) -> tuple[Path, int, str, float]:
