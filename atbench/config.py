@@ -1,6 +1,7 @@
 """Reading the experiment files: merge, validate against the schemas, refuse what is unknown.
 
-Four kinds of file own different keys (methods, samplers, suites, scales), so no merge order can matter. A scale may
+Four kinds of file own different keys (methods, samplers, suites, scales), so no merge order can matter; what the
+results are to show (claims, questions of reviewers) stands beside them. A scale may
 `extends:` another: mappings merge, lists replace. A constant may be written `{value: ..., source: ..., why: ...}`;
 `plain` reduces it to its value. No torch here: the Snakefile imports this module.
 """
@@ -13,7 +14,8 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from atbench.errors import UserError
+from atbench import evidence
+from atbench.errors import UserError, unknown
 from atbench.metric_names import DISTANCE_NAMES, METRICS
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
@@ -33,6 +35,8 @@ class Benchmark:
     sizes: dict  # the scale file
     tuning: dict
     mismatch: dict
+    claims: dict  # claims.yaml: what is under test, and names that are planned only
+    questions: list[dict]  # reviews.yaml: what was asked, and what answers it
 
     def suite(self, name: str) -> dict:
         """The suite's declaration with its sizes at this scale under ``size``."""
@@ -43,11 +47,6 @@ class Benchmark:
         return self.suites[name] | {"size": self.sizes["suites"][name]}
 
 
-def unknown(kind: str, name: object, allowed: object) -> UserError:
-    """The error for a name that no file declares."""
-    return UserError(f"unknown {kind} {name!r}; known: {', '.join(sorted(map(str, allowed)))}")
-
-
 @cache
 def load(scale: str) -> Benchmark:
     """Read and check every experiment file for ``scale``. Raises UserError naming the file and the key."""
@@ -56,9 +55,12 @@ def load(scale: str) -> Benchmark:
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
     sizes = _validated(plain(scale_values(scale)), scale_file(scale), "scale")
-    others = [_checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch")]
-    benchmark = Benchmark(scale, methods, samplers, suites, sizes, *others)
+    tuning, mismatch, claims, reviews = (
+        _checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch", "claims", "reviews")
+    )
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, claims, reviews["questions"])
     _check_names(benchmark)
+    evidence.check(claims, benchmark.questions, methods, samplers, suites)
     return benchmark
 
 

@@ -3,3 +3,8 @@
 
 class UserError(Exception):
     """Something the user can mend: the message is one line and names the file, the key and what is allowed."""
+
+
+def unknown(kind: str, name: object, allowed: object) -> UserError:
+    """The error for a name that no file declares."""
+    return UserError(f"unknown {kind} {name!r}; known: {', '.join(sorted(map(str, allowed)))}")

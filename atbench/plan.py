@@ -5,8 +5,8 @@ from pathlib import Path
 
 from atbench import budget, search
 from atbench.cells import FINAL, ROOT, Cell, Run, step_name
-from atbench.config import PRETRAINED, TUNE_PREFIX, Benchmark, load, merge, unknown
-from atbench.errors import UserError
+from atbench.config import PRETRAINED, TUNE_PREFIX, Benchmark, load, merge
+from atbench.errors import UserError, unknown
 
 CONSISTENCY = "consistency"  # the objective of consistency models, and the kind of their sampler
 INHERITED = "inherited"  # the objective of the run under `init`

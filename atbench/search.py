@@ -4,7 +4,8 @@ A candidate is a run of the suite ``tune-<suite>`` whose method is named ``<meth
 """
 
 from atbench.cells import Run
-from atbench.config import TUNE_PREFIX, Benchmark, unknown
+from atbench.config import TUNE_PREFIX, Benchmark
+from atbench.errors import unknown
 
 
 def suites(benchmark: Benchmark) -> list[str]:

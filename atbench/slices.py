@@ -6,8 +6,8 @@ change anywhere upstream shows. No torch here: the Snakefile imports this module
 
 from atbench import plan, search
 from atbench.cells import Cell, Run
-from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge, unknown
-from atbench.errors import UserError
+from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge
+from atbench.errors import UserError, unknown
 from atbench.records import digest
 
 # Data sets whose name alone says which images they are, checked on reading: where their files lie changes no result.

@@ -23,6 +23,8 @@ NAMES = {  # schema -> one file that it governs, and a key below which keys are 
     "suite": ("suites/scratch.yaml", ()),
     "scale": ("scales/ci.yaml", ()),
     "tuning": ("tuning.yaml", ()),
+    "claims": ("claims.yaml", ()),
+    "reviews": ("reviews.yaml", ()),
 }
 CI = load("ci")
 ADM, IP, AT, LONG = (Run("ci", "scratch", method, 0) for method in ("adm", "ip", "at", "adm-3x"))
@@ -84,6 +86,10 @@ NESTED = [
     ("scales/ci.yaml", ("suites", "scratch", "iterations"), 10),
     ("scales/ci.yaml", ("tuned", "scratch", "at", "adv_lr"), 0.1),
     ("tuning.yaml", ("search", "scratch", "cells", "steps"), [5]),
+    ("claims.yaml", ("claims", "few-steps", "p_value"), 0.05),
+    ("claims.yaml", ("claims", "few-steps", "against", "seconds"), "adm"),
+    ("claims.yaml", ("claims", "few-steps", "nfe", "at_most"), 10),
+    ("claims.yaml", ("planned", "samplers"), ["euler"]),
 ]
 
 
@@ -124,6 +130,14 @@ VALUES = [
     ("suites/scratch.yaml", ("init",), "Scratch"),
     ("tuning.yaml", ("search", "scratch", "cells", "nfe"), []),
     ("tuning.yaml", ("search", "scratch", "methods", "adm", "learning_rate"), [0.1]),
+    ("claims.yaml", ("claims", "few-steps", "test"), "equal"),
+    ("claims.yaml", ("claims", "few-steps", "better"), "best"),
+    ("claims.yaml", ("claims", "few-steps", "against"), {}),
+    ("claims.yaml", ("claims", "few-steps", "margin"), {"relative": 0.05, "absolute": 0.1}),
+    ("claims.yaml", ("claims", "few-steps", "margin"), {"relative": 1.5}),
+    ("claims.yaml", ("claims", "few-steps", "nfe"), {"from": 50, "to": 5}),
+    ("reviews.yaml", ("questions",), [{"asked": "why?"}]),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["free"], "planned": "a suite"}]),
 ]
 
 
@@ -158,6 +172,15 @@ UNKNOWN_NAMES = [
     ("tuning.yaml", ("search", "scratch", "methods", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
     ("tuning.yaml", ("search", "scratch", "cells", "samplers"), ["ddmi"], "ddmi"),
     ("tuning.yaml", ("metric",), "df", "df"),
+    ("claims.yaml", ("claims", "few-steps", "suites"), ["scrach"], "scrach"),
+    ("claims.yaml", ("claims", "few-steps", "method"), "ta", "'ta'"),
+    ("claims.yaml", ("claims", "few-steps", "against"), {"batches": "amd"}, "amd"),
+    ("claims.yaml", ("claims", "few-steps", "samplers"), ["ddmi"], "ddmi"),
+    ("claims.yaml", ("claims", "few-steps", "metric"), "df", "claims.few-steps.metric"),
+    ("claims.yaml", ("planned", "methods"), ["adm"], "planned.methods: 'adm' is declared"),
+    ("claims.yaml", ("planned", "suites"), ["cost"], "unknown suite 'mismatch'"),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "metrics": ["sdif"]}], "sdif"),
     ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
 ]
 

@@ -22,6 +22,7 @@ NAMES_LAYER = (
     "budget",
     "plan",
     "search",
+    "evidence",
     "slices",
     "metric_names",
     "provenance",

@@ -16,7 +16,7 @@ from atbench import plan, provenance, slices
 from atbench.cells import Cell
 from atbench.config import load
 from atbench.errors import UserError
-from atbench.report import captions, paired, render, status, tables, tidy, timing
+from atbench.report import captions, paired, render, statistics, status, tables, tidy, timing
 from atbench.report.build import build
 from atbench.report.compare import compare, verdicts
 from atbench.report.outputs import outputs
@@ -238,7 +238,7 @@ def test_pairs_need_both_seeds(benchmark, root):
     row = paired.differences(benchmark, cells, SUITE).query("method == 'at' and baseline == 'adm'")
     row = row[(row.sampler == "ddim") & (row.nfe == 10)].iloc[0]
     assert row["n"] == 2 and row["mean"] == pytest.approx(-1.15)
-    mean, _, n, low, _ = paired.interval(pd.Series([2.0]))
+    mean, _, n, low, _ = statistics.interval(pd.Series([2.0]))
     assert (mean, n) == (2.0, 1) and math.isnan(low)
 
 

@@ -6,7 +6,19 @@ import matplotlib
 import pandas as pd
 
 from atbench.config import Benchmark
-from atbench.report import captions, curves, figures, mismatch, paired, render, samples, tables, tidy
+from atbench.report import (
+    captions,
+    curves,
+    figures,
+    mismatch,
+    paired,
+    render,
+    reviews,
+    samples,
+    tables,
+    tidy,
+    verdict_table,
+)
 from atbench.report.outputs import MEASURES, Artefact, chosen
 from atbench.report.style import RC
 
@@ -26,14 +38,18 @@ def build(
     """
     root = Path(root)
     frame = tidy.collect(benchmark, root, suites, seeds)
-    return [path for made in chosen(benchmark, suites, only) for path in _write(benchmark, frame, root, made)]
+    return [path for made in chosen(benchmark, suites, only) for path in _write(benchmark, frame, root, made, suites)]
 
 
-def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> list[Path]:
+def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact, suites: list[str]) -> list[Path]:
     stem = root / made.stem
     if made.kind == "cells":
         tidy.write_cells(frame, stem.with_suffix(".csv"))
         return [stem.with_suffix(".csv")]
+    if made.kind == "claims":
+        return render.write(verdict_table.table(benchmark, frame, suites), stem)
+    if made.kind == "reviews":
+        return [render.write_text(stem.with_suffix(".md"), reviews.page(benchmark, frame, suites))]
     if made.kind == "paired":
         return render.write(paired.table(benchmark, frame, root, made.suite), stem)
     if made.kind == "mismatch":

@@ -54,10 +54,10 @@ class Budget:
         return f"equal {' and '.join(same)}" if same else "unequal budgets"
 
 
-def budget(benchmark: Benchmark, run: Run) -> Budget:
-    """The declared budget of a run: a continued run counts from the beginning of the one it continues."""
+def budget(benchmark: Benchmark, run: Run, step: str = FINAL) -> Budget:
+    """The declared budget of a run up to a snapshot: a continued run counts from the beginning of the one before."""
     method = benchmark.methods[run.method]
-    batches = plan.snapshots(benchmark, run)[FINAL]
+    batches = plan.snapshots(benchmark, run)[step]
     parent = plan.parents(benchmark, run).get("continues")
     before = budget(benchmark, parent) if parent else Budget(0, 0, 0)
     # One optimizer step per inner step: "free" adversarial training updates the parameters in every round.

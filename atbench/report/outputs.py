@@ -20,7 +20,9 @@ class Artefact:
 
     stem: str
     suite: str  # empty for what spans suites
-    kind: str  # a metric, `paired`, `cells`, `convergence`, `quality-nfe`, `samples`, `mismatch` or a measure of it
+    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `mismatch` or a measure of it; across suites `cells`,
+    # `claims`, `reviews`.
+    kind: str
     suffixes: tuple[str, ...]
 
     @property
@@ -28,9 +30,16 @@ class Artefact:
         return [self.stem + suffix for suffix in self.suffixes]
 
 
+ACROSS = (
+    Artefact("tables/cells", "", "cells", (".csv",)),
+    Artefact("tables/claims", "", "claims", TABLE),
+    Artefact("tables/reviews", "", "reviews", (".md",)),
+)
+
+
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     """Every table and figure of ``suites``, in order. Raises UserError for an unknown suite."""
-    made = [Artefact("tables/cells", "", "cells", (".csv",))]
+    made = list(ACROSS)
     for suite in suites:
         declared = benchmark.suite(suite)
         if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
@@ -48,6 +57,11 @@ def mismatch_artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact
 def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
     """Paths, relative to a scale's root, that `report.build.build` writes."""
     return [path for artefact in artefacts(benchmark, suites) for path in artefact.paths]
+
+
+def outputs_of(benchmark: Benchmark, suite: str) -> list[str]:
+    """Those of `outputs` that belong to one suite alone."""
+    return [path for artefact in artefacts(benchmark, [suite]) if artefact.suite for path in artefact.paths]
 
 
 def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> list[Artefact]:

@@ -1,19 +1,17 @@
 """Differences between methods of one seed: sharing batches and latents makes them far less noisy."""
 
-import math
 from pathlib import Path
 
 import pandas as pd
-from scipy.special import stdtrit  # the t quantile; scipy.stats would take a second to import
 
 from atbench.config import Benchmark
 from atbench.plan import nfe_of
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table, signed
+from atbench.report.statistics import interval
 from atbench.report.style import ordered
 from atbench.report.tables import decimals, final_cells
 
-CONFIDENCE = 0.95
 LONG = ["sampler", "nfe", "method", "baseline", "budget", "mean", "std", "n", "low", "high"]
 
 
@@ -54,13 +52,6 @@ def differences(benchmark: Benchmark, cells: pd.DataFrame, suite: str) -> pd.Dat
             words = spent[method].against(spent[baseline])
             made.append((sampler, nfe, method, baseline, words, *interval(values)))
     return pd.DataFrame(made, columns=LONG)
-
-
-def interval(values: pd.Series) -> tuple[float, float, int, float, float]:
-    """mean, std, n and the bounds  mean -+ t_{n-1, 0.975} std / sqrt(n)  (NaN below two values)."""
-    n, mean, std = len(values), values.mean(), values.std()
-    half = stdtrit(n - 1, (1 + CONFIDENCE) / 2) * std / math.sqrt(n) if n > 1 else math.nan
-    return mean, std, n, mean - half, mean + half
 
 
 def _wide(benchmark: Benchmark, suite: str, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:

@@ -28,6 +28,7 @@ LATEX_ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "†": r"$^\dagger$",
     "—": "---",
     "~": r"\textasciitilde{}",
+    "<": "$<$",
 }
 
 
@@ -45,12 +46,13 @@ class Table:
     """A finished table.
 
     ``numbers`` is the long form for the CSV; ``text(markup)`` returns the printed entries under a two-level
-    row index.
+    row index. ``prose``: entries are phrases, set left and, in LaTeX, broken into lines.
     """
 
     numbers: pd.DataFrame
     text: Callable[[Markup], pd.DataFrame]
     caption: str
+    prose: bool = False
 
 
 def signed(value: float, decimals: int, markup: Markup) -> str:
@@ -67,34 +69,37 @@ def markdown(table: Table) -> str:
     # A block's name stands on its first row only, as in the printed table.
     first = text.columns[0]
     text[first] = text[first].where(~text[first].duplicated(), "")
-    align = ["left", "left"] + ["right"] * (len(text.columns) - 2)
+    align = ["left", "left"] + ["left" if table.prose else "right"] * (len(text.columns) - 2)
     body = text.to_markdown(index=False, disable_numparse=True, colalign=align)
     return f"{table.caption}\n\n{body}\n"
 
 
 def latex(table: Table, label: str) -> str:
-    """A table environment for \\usepackage{booktabs,multirow}."""
+    """A table for \\usepackage{booktabs,multirow}; for prose a longtable, which may break across pages."""
     text = table.text(LATEX)
     body = text.to_latex(
         escape=False,
         caption=latex_text(table.caption),
         label=f"tab:{label}",
-        column_format="ll" + "r" * len(text.columns),
-        position="tb",
+        column_format="p{3cm}" * (2 + len(text.columns)) if table.prose else "ll" + "r" * len(text.columns),
+        position=None if table.prose else "tb",
         index_names=False,
+        multirow=not table.prose,
+        longtable=table.prose,
     )
+    body = body.replace(f"\\caption[]{{{latex_text(table.caption)}}}", "\\caption[]{(continued)}")  # of a longtable
     # pandas separates blocks by \cline, also after the last one, and leaves the index without a head.
     rule = f"\\cline{{1-{2 + len(text.columns)}}}\n"
     body = body.replace(f"{rule}\\bottomrule", "\\bottomrule").replace(rule, "\\midrule\n")
-    return body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ", 1)
+    return body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ")
 
 
 def write(table: Table, stem: Path) -> list[Path]:
     """Write ``stem``.csv, .md and .tex; returns their paths."""
     texts = {".csv": csv(table), ".md": markdown(table), ".tex": latex(table, stem.name)}
-    return [_write_text(stem.with_name(stem.name + suffix), text) for suffix, text in texts.items()]
+    return [write_text(stem.with_name(stem.name + suffix), text) for suffix, text in texts.items()]
 
 
-def _write_text(path: Path, text: str) -> Path:
+def write_text(path: Path, text: str) -> Path:
     write_atomically(path, lambda temporary: temporary.write_text(text))
     return path

@@ -13,7 +13,7 @@ from atbench import plan, search, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, has_gpu
 from atbench.errors import UserError
 from atbench.records import digest
-from atbench.report.outputs import mismatch_artefacts, outputs
+from atbench.report.outputs import mismatch_artefacts, outputs, outputs_of
 
 
 def or_stop(function, *arguments, **options):
@@ -115,18 +115,18 @@ def artefacts_of(suites):
     return [f"{ROOT}/{path}" for path in or_stop(outputs, BENCHMARK, suites)]
 
 
-def own_artefacts(suite):
-    """The tables and figures of one suite, without the tidy file of all cells."""
-    return [path for path in artefacts_of([suite]) if not path.endswith("tables/cells.csv")]
+def of_suite(suite):
+    return [f"{ROOT}/{path}" for path in or_stop(outputs_of, BENCHMARK, suite)]
 
 
 def labelled(path):
     """A table or figure with its place in Snakemake's HTML report."""
     stem, kind = Path(path).stem, Path(path).suffix[1:]
+    caption = stem if stem in ("claims", "reviews") else Path(path).parent.name
     suite = max((name for name in SUITES if stem.startswith(name)), key=len, default="all suites")
     return report(
         path,
-        caption=f"../captions/{Path(path).parent.name}.rst",
+        caption=f"../captions/{caption}.rst",
         category=BENCHMARK.suites.get(suite, {"title": suite})["title"],
         labels={"artefact": stem, "format": kind},
     )
@@ -147,6 +147,7 @@ MISMATCH = {
 }
 if CACHED:
     REPORT += [path for paths in MISMATCH.values() for path in paths]
+PUBLISHED = sorted(map(str, Path("experiments/paper").glob("*.csv")))
 
 
 wildcard_constraints:

@@ -1,4 +1,4 @@
-# Tables and figures, a job per suite, and the tidy file of all cells. They read JSON only.
+# Tables and figures, a job per suite; across suites the tidy file of all cells and the verdicts. They read JSON only.
 SEED_OPTION = " ".join(["--seeds", *map(str, SEEDS)]) if SEEDS else ""
 WHERE = "--released" if CACHED else ""
 
@@ -9,7 +9,7 @@ for suite in SUITES:
         name:
             suite.replace("-", "_")
         input:
-            own_artefacts(suite),
+            of_suite(suite),
             existing(cells_of(suite)),
 
     rule:
@@ -19,7 +19,7 @@ for suite in SUITES:
             existing(cells_of(suite)),
             existing(reference_rows(suite)),
         output:
-            [labelled(path) for path in own_artefacts(suite)],
+            [labelled(path) for path in of_suite(suite)],
         log:
             f"{ROOT}/tables/{suite}.log",
         conda:
@@ -72,6 +72,30 @@ rule tidy:
         suites=SUITES,
         where=WHERE,
         seeds=SEED_OPTION,
+    shell:
+        "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
+        " --only {output} > {log} 2>&1"
+
+
+rule claims:
+    input:
+        EVERY_CELL,
+        PUBLISHED,
+    output:
+        labelled(f"{ROOT}/tables/claims.csv"),
+        labelled(f"{ROOT}/tables/claims.md"),
+        labelled(f"{ROOT}/tables/claims.tex"),
+        labelled(f"{ROOT}/tables/reviews.md"),
+    log:
+        f"{ROOT}/tables/claims.log",
+    conda:
+        "../../environment.yml"
+    params:
+        scale=SCALE,
+        suites=SUITES,
+        where=WHERE,
+        seeds=SEED_OPTION,
+        key=digest([BENCHMARK.claims, BENCHMARK.questions]),  # made again when the claims change
     shell:
         "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"

@@ -1,0 +1,129 @@
+"""The verdict table: a row per claim, suite and sampler; a column per budget; beside them what the paper states."""
+
+import math
+
+import pandas as pd
+
+from atbench.config import Benchmark
+from atbench.evidence import BUDGETS
+from atbench.report import captions
+from atbench.report.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, judge, paired_gain
+from atbench.report.published import published
+from atbench.report.render import MINUS, Markup, Table
+
+HEADS = {"batches": "Equal batches", "updates": "Equal updates", "cost": "Equal cost"}
+PAPER = ["paper", "paper_cells", "paper_source"]
+ROW = ["claim", "suite", "samplers"]  # what the budgets of one row share
+
+
+def table(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> Table:
+    """The verdict on every claim. ``frame`` comes from `tidy.collect` over ``suites``."""
+    numbers = judge(benchmark, frame, suites)
+    theirs = published(benchmark)
+    beside = [_published_gain(benchmark, row, theirs) for row in numbers.itertuples()]
+    numbers = numbers.assign(**{key: [found[place] for found in beside] for place, key in enumerate(PAPER)})
+    return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), _caption(benchmark, frame, numbers), True)
+
+
+def _published_gain(benchmark: Benchmark, row: tuple, theirs: pd.DataFrame) -> tuple[float, int, str]:
+    """The gain between the paper's own numbers, averaged over its cells as ours is over ours; it counts minibatches."""
+    claim = benchmark.claims["claims"][row.claim]
+    if row.budget != "batches" or claim.get("steps") == "curve":
+        return math.nan, 0, ""
+    fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == row.metric)]
+    fitting = fitting[fitting.sampler.isin(row.samplers.split())]
+    fitting = fitting[fitting.nfe.between(claim["nfe"].get("from", 1), claim["nfe"].get("to", math.inf))]
+    values = fitting.pivot(index=["sampler", "nfe"], columns="method", values="value")
+    if not {row.method, row.baseline} <= {*values.columns}:
+        return math.nan, 0, ""
+    values = values[[row.method, row.baseline]].dropna()
+    if values.empty:
+        return math.nan, 0, ""
+    gains = [paired_gain(row.claim, claim, ours, base) for ours, base in values.itertuples(index=False)]
+    used = fitting[fitting.method.isin([row.method, row.baseline])]
+    sources = ", ".join(dict.fromkeys(used.set_index(["sampler", "nfe"]).loc[values.index].source))
+    return as_written(claim, sum(gains) / len(gains)), len(gains), sources
+
+
+def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for key, group in numbers.groupby(ROW, sort=False):
+        claim = benchmark.claims["claims"][key[0]]
+        entries = {HEADS[row.budget]: _entry(benchmark, row, markup) for row in group.itertuples()}
+        stated = group[group.paper.notna()]
+        if len(stated):
+            first = stated.iloc[0]
+            source = markup.escape(f"{_amount(first.paper, first.unit)} ({first.paper_source})")
+            entries["Paper"] = source
+        index = markup.escape(claim["claim"]), markup.escape(_tested_on(benchmark, group.iloc[0]))
+        lines[index] = entries
+    index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
+    columns = [HEADS[budget] for budget in BUDGETS] + ["Paper"] * bool(numbers.paper.notna().any())
+    texts = [[line.get(column, markup.dash) for column in columns] for line in lines.values()]
+    return pd.DataFrame(texts, index=index, columns=columns)
+
+
+def _tested_on(benchmark: Benchmark, row: pd.Series) -> str:
+    """Suite, samplers and NFE in a few words; the metric where it is not the main distance."""
+    title = benchmark.suites[row.suite]["title"] if row.suite in benchmark.suites else f"suite {row.suite}"
+    names = row.samplers.split()
+    samplers = benchmark.samplers[names[0]]["label"] if len(names) == 1 else f"{len(names)} samplers"
+    nfes = row.nfe.split()
+    steps = f", NFE {nfes[0]}" + (f" to {nfes[-1]}" if len(nfes) > 1 else "") if nfes else ""
+    metric = "" if row.metric == "fd" else f"; {captions.METRIC_LABELS.get(row.metric, row.metric).split(' (')[0]}"
+    curve = ", training curve" if benchmark.claims["claims"][row.claim].get("steps") == "curve" else ""
+    return f"{title}: {samplers}{steps}{curve}{metric}"
+
+
+def _entry(benchmark: Benchmark, row: tuple, markup: Markup) -> str:
+    """``**supported** (5 seeds): +12 % [+4, +20]; p 0.004, d 2.1``, or what an open question would take."""
+    if row.verdict == NOTHING:
+        return markup.escape(f"{NOTHING}: {row.note}")
+    verdict = markup.bold.format(row.verdict) if row.verdict != OPEN else row.verdict
+    seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}"
+    return f"{verdict} ({seeds}): {markup.escape('; '.join(_facts(benchmark, row)))}"
+
+
+def _facts(benchmark: Benchmark, row: tuple) -> list[str]:
+    gain = _amount(row.gain, row.unit)
+    if row.seeds > 1:
+        gain += f" [{_amount(row.low, row.unit, '')}, {_amount(row.high, row.unit, '')}]"
+    facts = [f"{gain} with {benchmark.samplers[row.decisive]['label']}" if row.decisive else gain]
+    facts += [row.note] if row.note else []
+    if row.seeds >= MIN_SEEDS:
+        p = row.p_margin_corrected if row.verdict == REFUTED else row.p_corrected
+        facts.append(f"p {'< 0.001' if p < 0.001 else format(p, '.2g')}, d {row.effect:.1f}".replace("-", MINUS))
+    if row.verdict == OPEN and row.seeds > 1:
+        needed = "over 1000 seeds" if math.isinf(row.seeds_needed) else f"{row.seeds_needed:.0f} seeds"
+        facts.append(f"about {needed} would settle it")
+    if row.verdict == OPEN and row.seeds >= MIN_SEEDS:
+        facts.append(f"a gain of {_amount(row.detectable, row.unit).lstrip('+')} was detectable")
+    return facts
+
+
+def _amount(value: float, unit: str, per_cent: str = " %") -> str:
+    """A signed gain: a share in per cent, or a difference in the metric's unit."""
+    if unit == "absolute":
+        return f"{value:+.3f}".replace("-", MINUS)
+    if value < -10:
+        return f"< {MINUS}999{per_cent}"
+    return f"{100 * value:+.{0 if abs(value) >= 0.095 else 1}f}{per_cent}".replace("-", MINUS)
+
+
+def _caption(benchmark: Benchmark, frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
+    judged = int((numbers.seeds >= MIN_SEEDS).sum())
+    sizes = sorted(set(zip(numbers.unit, numbers.margin)), reverse=True)
+    margins = ", ".join(f"{100 * size:g} %" if unit == "relative" else f"{size:g}" for unit, size in sizes)
+    return (
+        f"Verdicts on the claims of experiments/claims.yaml at scale {benchmark.scale}. A gain is positive where the "
+        f"claimed method is better: per cent of the baseline's {captions.metric_label(benchmark, 'fd')} (from log "
+        f"ratios), or a plain difference of scores; mean over a seed's cells, then over seeds, with the two-sided 95 % "
+        f"t-interval in brackets (for itself, not corrected). Supported: p < 0.05 for a gain above zero in a paired "
+        f"t-test over seeds, Holm-corrected for the {judged} comparisons with {MIN_SEEDS} or more seeds. Not supported:"
+        f" likewise for a gain below the claim's margin ({margins}), and p is then of that test. A claim of no loss is "
+        f"supported above, not supported below, minus its margin. Inconclusive: neither, and always with fewer than "
+        f"{MIN_SEEDS} seeds. d: Hedges' paired effect size. Seeds that would settle it: at 80 % power, were mean and "
+        f"spread as seen; from two seeds hardly more than a guess. Seeds that lack a cell of a claim are left out. "
+        f"Of a claim on every sampler the sampler that decides is shown. Equal updates of ADM and ADM-AT are also"
+        f" equal cost in passes. {captions.gaps(frame)}"
+    )
