@@ -158,7 +158,7 @@ for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch[
         resources:
             gpu=GPU,
         params:
-            run=PATH,
+            run=lambda wildcards, output: Path(output[0]).parent.parent,
             key=partial(mismatch_key, suite=run.suite, method=run.method),
         shell:
             "python -m atbench mismatch {params.run} > {log} 2>&1"
