@@ -21,6 +21,7 @@ STEP = rf"(?:[0-9]{{7}}|{FINAL})"
 NUMBER = r"(?:0|[1-9][0-9]*)"  # one spelling each: an address names itself
 RUN = rf"(?:(?P<root>.*)/)?(?P<scale>{NAME})/(?P<suite>{NAME})/(?P<method>{NAME})/seed(?P<seed>{NUMBER})"
 RUN_PATTERN = re.compile(RUN)
+SNAPSHOT_PATTERN = re.compile(rf"{RUN}/(?P<step>{STEP})")
 CELL_PATTERN = re.compile(rf"{RUN}/(?P<step>{STEP})/(?P<sampler>{NAME}?)-nfe(?P<nfe>{NUMBER})\.json")
 
 
@@ -107,6 +108,20 @@ def parse_cell(path: str | Path) -> Cell:
         form = "results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"
         raise UserError(f"{path}: not the address of a cell ({form}, step = final or seven digits)")
     return Cell(_run(match), match["step"], match["sampler"], int(match["nfe"]))
+
+
+def parse_snapshot(path: str | Path) -> tuple[Run, str]:
+    """The run and the step that ``path`` names. Raises UserError with the expected form."""
+    match = SNAPSHOT_PATTERN.fullmatch(str(path).rstrip("/"))
+    if match is None:
+        form = "results/<scale>/<suite>/<method>/seed<S>/<step>"
+        raise UserError(f"{path}: not the address of a snapshot ({form}, step = final or seven digits)")
+    return _run(match), match["step"]
+
+
+def is_run(path: str) -> bool:
+    """Whether ``path`` has the form of a run's address."""
+    return RUN_PATTERN.fullmatch(path.rstrip("/")) is not None
 
 
 def is_cell(path: str) -> bool:

@@ -82,6 +82,26 @@ def export(options: argparse.Namespace) -> None:
     export(cells.parse_cell(options.cell), Path(options.file), options.count)
 
 
+def import_weights(options: argparse.Namespace) -> None:
+    """Turn guided-diffusion's .pt weights into a run, or into a weights file."""
+    from atbench.tasks.weights import import_file, import_run
+
+    files = [Path(file) for file in options.files]
+    if cells.is_run(options.target):
+        import_run(files, cells.parse_run(options.target))
+    elif len(files) > 1:
+        raise UserError(f"{options.target}: not the address of a run, so it takes one file")
+    else:
+        print(import_file(files[0], Path(options.target), load(options.scale), options.suite))
+
+
+def export_weights(options: argparse.Namespace) -> None:
+    """Write a run's weights as guided-diffusion's .pt."""
+    from atbench.tasks.weights import export
+
+    export(*cells.parse_snapshot(options.snapshot), Path(options.file), options.raw)
+
+
 def report(options: argparse.Namespace) -> None:
     """Write tables and figures."""
     from atbench.report.build import build
@@ -151,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
 
     def verb(function, *scopes) -> argparse.ArgumentParser:
         summary = function.__doc__.strip()
-        added = verbs.add_parser(function.__name__, help=summary, description=summary)
+        added = verbs.add_parser(function.__name__.replace("_", "-"), help=summary, description=summary)
         added.set_defaults(verb=function)
         if "scale" in scopes:
             added.add_argument("--scale", default=default("scale"), help="a file of experiments/scales")
@@ -175,6 +195,14 @@ def parser() -> argparse.ArgumentParser:
     exporting.add_argument("cell")
     exporting.add_argument("file", help="npz to write")
     exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    importing = verb(import_weights, "scale")
+    importing.add_argument("files", nargs="+", help="averaged and raw weights of a run, in any order")
+    importing.add_argument("target", help="address of a run of a suite with `init: imported`, or a folder")
+    importing.add_argument("--suite", default="scratch", help="for a folder: whose network it is (default: scratch)")
+    exporting = verb(export_weights)
+    exporting.add_argument("snapshot", help="results/<scale>/<suite>/<method>/seed<S>/<step>")
+    exporting.add_argument("file", help=".pt to write")
+    exporting.add_argument("--raw", action="store_true", help="the last step's raw weights, not their average")
     reporting = verb(report, "scale", "suites", "tree")
     reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
     reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")

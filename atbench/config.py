@@ -21,6 +21,8 @@ from atbench.metric_names import DISTANCE_NAMES, METRICS
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
 PRETRAINED = "pretrained"  # `init: pretrained/<network>`: released weights, trained to predict noise
+IMPORTED = "imported"  # the `init` of a suite whose weights come from files, and its scale's block about them
+ROLES = ("ema", "raw")  # of a checkpoint's files: the moving average, the weights themselves
 TUNE_PREFIX = "tune-"  # suite tune-<suite> holds the candidates of the tuning search
 
 
@@ -44,7 +46,10 @@ class Benchmark:
             raise unknown("suite", name, self.suites)
         if name not in self.sizes["suites"]:
             raise UserError(f"{scale_file(self.scale)}: suites: has no block for the suite {name!r}")
-        return self.suites[name] | {"size": self.sizes["suites"][name]}
+        declared, size = self.suites[name], self.sizes["suites"][name]
+        if declared["init"] == IMPORTED:  # a suite of files has the methods that there are files for
+            declared = declared | {"methods": [method for method in declared["methods"] if method in size[IMPORTED]]}
+        return declared | {"size": size}
 
 
 @cache
@@ -164,11 +169,28 @@ def _check_names(benchmark: Benchmark) -> None:
         for name in names:
             if name not in known:
                 raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
+    for suite, size in benchmark.sizes["suites"].items():
+        _check_imported(scale, suite, benchmark.suites[suite], size)
     extractor = benchmark.sizes["extractor"]
     if extractor not in DISTANCE_NAMES:
         raise UserError(f"{scale}: extractor: {unknown('extractor', extractor, DISTANCE_NAMES)}")
     if benchmark.tuning["metric"] not in METRICS:
         raise UserError(f"experiments/tuning.yaml: metric: {unknown('metric', benchmark.tuning['metric'], METRICS)}")
+
+
+def _check_imported(scale: str, suite: str, declared: dict, size: dict) -> None:
+    """Files belong to a suite that imports, under the names of its methods, and are one seed."""
+    key = f"{scale}: suites.{suite}"
+    if (declared["init"] == IMPORTED) != (IMPORTED in size):
+        raise UserError(f"{key}.imported: belongs to suites with `init: imported` and to all of them")
+    for method in size.get(IMPORTED, {}):
+        if method not in declared["methods"]:
+            raise UserError(f"{key}.imported: {unknown('method of the suite', method, declared['methods'])}")
+    surplus = [name for name in ("batches", "snapshots", "training") if name in size and IMPORTED in size]
+    if surplus:
+        raise UserError(f"{key}.{surplus[0]}: has no meaning for checkpoints: nothing is trained")
+    if IMPORTED in size and size["seeds"] != [0]:
+        raise UserError(f"{key}.seeds: {size['seeds']}: a checkpoint is one seed: [0]")
 
 
 def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, list[str]]]:
@@ -182,6 +204,7 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
     for suite, size in benchmark.sizes["suites"].items():
         yield from _uses_of_init(scale, f"suites.{suite}.init", size.get("init", "scratch"))
         yield scale, f"suites.{suite}.sampling", "samplers", list(size.get("sampling", {}))
+        yield scale, f"suites.{suite}.imported", "methods", list(size.get(IMPORTED, {}))
     yield scale, "tuned", "suites", list(benchmark.sizes["tuned"])
     for suite, constants in benchmark.sizes["tuned"].items():
         yield scale, f"tuned.{suite}", "methods", list(constants)
@@ -206,7 +229,7 @@ def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, l
 
 
 def _uses_of_init(file: str, key: str, init: str) -> Iterator[tuple[str, str, str, list[str]]]:
-    if init != "scratch" and not init.startswith(f"{PRETRAINED}/"):
+    if init not in ("scratch", IMPORTED) and not init.startswith(f"{PRETRAINED}/"):
         suite, method = init.split("/")
         yield file, key, "suites", [suite]
         yield file, key, "methods", [method]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atbench import budget, search
 from atbench.cells import FINAL, ROOT, Cell, Run, step_name
-from atbench.config import PRETRAINED, TUNE_PREFIX, Benchmark, load, merge
+from atbench.config import IMPORTED, PRETRAINED, ROLES, TUNE_PREFIX, Benchmark, load, merge
 from atbench.errors import UserError, unknown
 
 CONSISTENCY = "consistency"  # the objective of consistency models, and the kind of their sampler
@@ -26,6 +26,9 @@ def runs(benchmark: Benchmark, suite: str, seeds: list[int] | None = None) -> li
 def snapshots(benchmark: Benchmark, run: Run) -> dict[str, int]:
     """Step name -> batches trained so far, in order; the last one is ``final``."""
     suite, method, _ = resolved(benchmark, run)
+    imported = checkpoint(benchmark, run)
+    if imported:
+        return {FINAL: imported["batches"]}
     size, start = suite["size"], 0
     total = budget.batches(benchmark, size, method)
     if "continues" in method:
@@ -127,9 +130,33 @@ def parents(benchmark: Benchmark, run: Run) -> dict[str, Run]:
     if "continues" in method:
         return {"continues": replace(run, method=method["continues"])}
     init = init_of(suite)
-    if init == "scratch" or init.startswith(f"{PRETRAINED}/"):
+    if init in ("scratch", IMPORTED) or init.startswith(f"{PRETRAINED}/"):
         return {}
-    return {"init": Run(run.scale, *init.split("/"), run.seed, run.root)}
+    parent = Run(run.scale, *init.split("/"), run.seed, run.root)
+    # One checkpoint is one seed, from which runs of every seed may start.
+    imported = benchmark.suite(parent.suite)["init"] == IMPORTED
+    return {"init": replace(parent, seed=0) if imported else parent}
+
+
+def checkpoint(benchmark: Benchmark, run: Run) -> dict | None:
+    """What the scale declares about the files that an imported run comes from; None for a run that is trained.
+
+    Raises UserError when the suite imports and the scale has no file for this run.
+    """
+    suite, _, _ = resolved(benchmark, run)
+    if suite["init"] != IMPORTED:
+        return None
+    declared = suite["size"][IMPORTED]
+    if search.is_candidate(run) or run.method not in declared or run.seed:
+        found = ", ".join(f"{run.suite}/{method}/seed0" for method in declared)
+        raise UserError(f"scale {benchmark.scale}: no checkpoint of {run.suite}/{run.method}/seed{run.seed}: {found}")
+    return declared[run.method]
+
+
+def checkpoint_files(benchmark: Benchmark, run: Run) -> list[str]:
+    """Paths of the files that an imported run comes from; none for a run that is trained."""
+    declared = checkpoint(benchmark, run) or {}
+    return [declared[role]["path"] for role in ROLES if role in declared]
 
 
 def pretrained(benchmark: Benchmark, suite: str) -> str | None:
@@ -206,5 +233,5 @@ def resolved(benchmark: Benchmark, run: Run) -> tuple[dict, dict, dict]:
 
 
 def init_of(suite: dict) -> str:
-    """``scratch``, suite/method of the run to start from or pretrained/network; a scale may name another start."""
+    """``scratch``, ``imported``, pretrained/network or suite/method to start from; a scale's own goes first."""
     return suite["size"].get("init", suite["init"])

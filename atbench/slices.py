@@ -6,7 +6,7 @@ change anywhere upstream shows. No torch here: the Snakefile imports this module
 
 from atbench import plan, search
 from atbench.cells import Cell, Run
-from atbench.config import TUNE_PREFIX, TUNED, Benchmark, merge
+from atbench.config import ROLES, TUNE_PREFIX, TUNED, Benchmark, merge
 from atbench.errors import UserError, unknown
 from atbench.records import digest
 
@@ -19,6 +19,8 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
     """All that determines a run's weights. Raises UserError for an unknown suite, method or candidate."""
     suite, method, overrides = plan.resolved(benchmark, run)
     size = suite["size"]
+    if plan.checkpoint(benchmark, run):
+        return _imported_slice(benchmark, run)
     name = run.suite.removeprefix(TUNE_PREFIX)
     training = merge(benchmark.sizes["training"], size.get("training", {}))
     constants, where = _tuned(benchmark, run) | overrides, f"tuned.{name}.{search.base_method(run)}"
@@ -37,6 +39,19 @@ def training_slice(benchmark: Benchmark, run: Run) -> dict:
         "seed_names": [name, run.seed],
         **{link: _reference(benchmark, parent) for link, parent in plan.parents(benchmark, run).items()},
         **_latent_space(benchmark, run),
+    }
+
+
+def _imported_slice(benchmark: Benchmark, run: Run) -> dict:
+    """All that determines the weights of an imported run: its files, by hash, and the network they are for."""
+    suite, method, _ = plan.resolved(benchmark, run)
+    declared = plan.checkpoint(benchmark, run)
+    return {
+        "objective": method["objective"],
+        "network": suite["size"].get("model", benchmark.sizes["model"]),
+        "conditional": suite["conditional"],
+        "snapshots": plan.snapshots(benchmark, run),
+        "imported": {role: declared[role]["sha256"] for role in ROLES if role in declared},
     }
 
 

@@ -156,6 +156,8 @@ def test_missing_key_is_refused_by_file_and_key(experiments, key):
     assert "suites/scratch.yaml" in message and key in message
 
 
+CHECKPOINT = {"batches": 1, "ema": {"path": "ema.pt", "sha256": 64 * "0"}}
+IMPORTED = {"seeds": [0], "imported": {"adm": CHECKPOINT}}
 UNKNOWN_NAMES = [
     ("suites/scratch.yaml", ("methods",), ["adm", "amd"], "amd"),
     ("suites/scratch.yaml", ("samplers",), ["ddmi"], "ddmi"),
@@ -182,6 +184,12 @@ UNKNOWN_NAMES = [
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "metrics": ["sdif"]}], "sdif"),
     ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
+    ("scales/ci.yaml", ("suites", "imported"), {"seeds": [0], "imported": {"amd": CHECKPOINT}}, "amd"),
+    ("scales/ci.yaml", ("suites", "imported"), {"seeds": [0], "imported": {"adm-3x": CHECKPOINT}}, "adm-3x"),
+    ("scales/ci.yaml", ("suites", "imported"), IMPORTED | {"seeds": [0, 1]}, "one seed"),
+    ("scales/ci.yaml", ("suites", "imported"), IMPORTED | {"batches": 1}, "imported.batches"),
+    ("scales/ci.yaml", ("suites", "imported"), {"seeds": [0], "batches": 1, "snapshots": 1}, "suites.imported"),
+    ("scales/ci.yaml", ("suites", "scratch", "imported"), {"adm": CHECKPOINT}, "suites.scratch"),
 ]
 
 

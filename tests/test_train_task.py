@@ -16,6 +16,7 @@ from atbench import plan, slices
 from atbench.cells import Cell, Run
 from atbench.config import load
 from atbench.errors import UserError
+from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
 from atbench.records import digest, file_hash, read_cell, read_json
 from atbench.tasks import evaluate as evaluating
@@ -138,7 +139,7 @@ def test_log_has_the_last_batch_and_only_finite_numbers(workplace):
 
 
 def test_state_continues_the_averaged_weights(workplace):
-    state = training.load_state(ADM.state)
+    state = read_torch(ADM.state, "state")
     averaged = load_model(ADM.weights(), "unet").state_dict()
     assert state["digest"] == slices.training_digest(load("ci"), ADM)
     assert all(torch.equal(averaged[name], tensor) for name, tensor in state["ema"].items())
@@ -184,7 +185,7 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, monkeypatch):
 def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
     interrupted(ADM, 15)
     state_file = ADM.path / "resume/state.pt"
-    state = training.load_state(state_file)
+    state = read_torch(state_file, "state")
     state["digest"] = "0" * 16
     torch.save(state, state_file)
     seen = []
@@ -212,7 +213,7 @@ def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
     assert files(ADM) == ["failure.json", "resume/0000010.safetensors", "resume/state.pt"]
     failure = read_json(ADM.path / "failure.json")
     assert failure["method"] == "adm" and failure["values"]["batches"] == "12" and failure["values"]["loss"] == "nan"
-    state = training.load_state(ADM.path / "resume/state.pt")
+    state = read_torch(ADM.path / "resume/state.pt", "state")
     assert state["counts"]["batches"] == 10
     assert all(tensor.isfinite().all() for tensor in state["model"].values())
     training.train(ADM)

@@ -15,6 +15,7 @@ from atbench.models.stable_diffusion import StableDiffusion
 from atbench.models.unet import UNet
 from atbench.records import write_atomically
 
+SHOWN = 4  # differences in an error message
 HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments
 NETWORKS = {
     "unet": UNet,
@@ -40,6 +41,21 @@ def save_weights(path: Path, model: nn.Module, network: str, config: dict) -> No
     # One key only: safetensors writes several in a random order, and files are compared by their hash.
     header = {HEADER: json.dumps({"network": network, "config": config}, sort_keys=True)}
     write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+
+
+def differences(expected: dict, found: dict, optional: str | None = None) -> str:
+    """In one line, the first names and shapes by which ``found`` tensors differ from ``expected``; empty when none do.
+
+    Names that start with ``optional`` may be missing.
+    """
+    faults = [
+        f"{name} is missing" if name not in found else f"{name} is {tuple(found[name].shape)} for {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if (found[name].shape != tensor.shape if name in found else not (optional and name.startswith(optional)))
+    ]
+    faults += [f"{name} {tuple(tensor.shape)} is unknown" for name, tensor in found.items() if name not in expected]
+    more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return "; ".join(faults[:SHOWN]) + more
 
 
 def load_model(path: Path | str, network: str) -> nn.Module:

@@ -111,7 +111,7 @@ def foreign_rows(root: Path, rows: dict) -> dict[str, dict]:
 def conditions(benchmark: Benchmark, frame: pd.DataFrame, rows: dict, suite: str) -> str:
     """Scale, image counts, distance, seeds, budgets, commits and gaps of the cells in ``frame``."""
     init = plan.init_of(benchmark.suite(suite))
-    start = "" if init == "scratch" else f" on top of {init}"
+    start = f" on top of {init}" if "/" in init else ""
     spent = "; ".join(f"{_label(benchmark, m)} {b}" for m, b in budgets(benchmark, suite).items())
     return (
         f"Scale {benchmark.scale}; {plan.evaluation_of(benchmark, suite)['samples']:,} samples per cell against "

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -14,6 +13,7 @@ from atbench.data import ImageSet, captions, check_keys, load, text_images
 from atbench.data.batches import Batches
 from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
+from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import build, save_weights
 from atbench.records import digest, write_atomically, write_json
@@ -34,6 +34,8 @@ def train(run: Run) -> None:
     configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``.
     """
     benchmark = plan.of_run(run)
+    if plan.checkpoint(benchmark, run):
+        raise UserError(f"{run}: comes from a file, with `atbench import-weights`; there is nothing to train")
     config = slices.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
     pipeline = load_pipeline(benchmark, run.suite, device)
@@ -130,23 +132,13 @@ def condition_arguments(kind: bool | str, images: ImageSet) -> dict:
 def start_from_parent(trainer: Trainer, config: dict, parents: dict[str, Run]) -> None:
     """Load the state that a run ``continues``, or the weights that it has as ``init``."""
     for link, parent in parents.items():
-        state = load_state(parent.state)
+        state = read_torch(parent.state, "training state")
         if state.get("digest") != config[link]["digest"]:
             raise UserError(f"{parent.state}: made by another configuration than the present one; rerun its training")
         if link == "continues":
             trainer.load(state)
         else:
             trainer.start_from(state, config["objective"] == state["objective_name"])
-
-
-def load_state(path: Path) -> dict:
-    """Read a training state without executing anything in it. Raises UserError naming the file."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except Exception as error:  # torch reports a damaged archive by half a dozen types
-        raise UserError(f"{path}: not a readable training state ({' '.join(str(error).split())[:120]})") from error
 
 
 def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict]) -> None:
@@ -173,7 +165,7 @@ class Scratch:
         """Continue an interrupted run of the same configuration; throw away anything else."""
         state_file = self.folder / "state.pt"
         if state_file.exists():
-            state = load_state(state_file)
+            state = read_torch(state_file, "training state")
             if state.get("digest") == self.key:
                 trainer.load(state)
                 self.log = state["log"]

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from atbench.errors import UserError
 from atbench.models.ema import averaged
+from atbench.models.weights import differences
 from atbench.seeds import seed_of
 from atbench.training.draw import Draw
 from atbench.training.norms import rms
@@ -105,9 +106,9 @@ class Trainer:
         Under another objective the weights move far away at once: the average then begins with the first update.
         """
         for module, weights in ((self.model, state["model"]), (self.ema.module, state["ema"])):
-            missing, unknown = module.load_state_dict(weights, strict=False)
-            if unknown or not all(name.startswith(STUDENT_ONLY) for name in missing):
-                raise UserError(f"the weights to start from are of another network: {[*unknown, *missing][:3]}")
+            if fault := differences(module.state_dict(), weights, optional=STUDENT_ONLY):
+                raise UserError(f"the weights to start from are of another network: {fault}")
+            module.load_state_dict(weights, strict=False)
         self.ema.n_averaged.fill_(state["ema_updates"] if same_objective else 0)
         self.objective.prepare(self.model, self.ema.module)
 

@@ -10,30 +10,53 @@ for run in (DECLARED | CANDIDATES).values():
     PATH, STEPS, GRID, NAME = train_and_evaluate(run)
     REFERENCE = str(plan.reference_path(BENCHMARK, run.suite))
 
-    rule:
-        name:
-            f"train_{NAME}"
-        input:
-            partial(parent_files, suite=run.suite, method=run.method),
-        output:
-            weights_of(PATH, STEPS),
-            f"{PATH}/final/state.pt",
-            f"{PATH}/final/train.jsonl",
-            f"{PATH}/config.json",
-        log:
-            f"{PATH}/train.log",
-        benchmark:
-            f"{PATH}/train.tsv"
-        conda:
-            "../../environment.yml"
-        threads: BENCHMARK.sizes["threads"]
-        resources:
-            gpu=GPU,
-        params:
-            run=PATH,
-            key=partial(training_key, suite=run.suite, method=run.method),
-        shell:
-            "python -m atbench train {params.run} > {log} 2>&1"
+    if plan.checkpoint(BENCHMARK, run):
+
+        rule:
+            name:
+                f"import_{NAME}"
+            input:
+                plan.checkpoint_files(BENCHMARK, run),
+            output:
+                weights_of(PATH, STEPS),
+                f"{PATH}/final/state.pt",
+                f"{PATH}/config.json",
+            log:
+                f"{PATH}/import.log",
+            conda:
+                "../../environment.yml"
+            params:
+                run=PATH,
+                key=partial(training_key, suite=run.suite, method=run.method),
+            shell:
+                "python -m atbench import-weights {input} {params.run} > {log} 2>&1"
+
+    else:
+
+        rule:
+            name:
+                f"train_{NAME}"
+            input:
+                partial(parent_files, suite=run.suite, method=run.method),
+            output:
+                weights_of(PATH, STEPS),
+                f"{PATH}/final/state.pt",
+                f"{PATH}/final/train.jsonl",
+                f"{PATH}/config.json",
+            log:
+                f"{PATH}/train.log",
+            benchmark:
+                f"{PATH}/train.tsv"
+            conda:
+                "../../environment.yml"
+            threads: BENCHMARK.sizes["threads"]
+            resources:
+                gpu=GPU,
+            params:
+                run=PATH,
+                key=partial(training_key, suite=run.suite, method=run.method),
+            shell:
+                "python -m atbench train {params.run} > {log} 2>&1"
 
     if GRID:
 

@@ -1,0 +1,70 @@
+"""Checkpoints of guided-diffusion and its descendants: a ``.pt`` file with the state dictionary of one U-Net.
+
+ADM, ADM-IP and ADM-AT write one for the raw weights and one for each moving average
+(openai/guided-diffusion:guided_diffusion/train_util.py). Our U-Net bears the same names, so nothing is renamed.
+"""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from atbench.errors import UserError
+from atbench.models.weights import build, differences
+from atbench.records import write_atomically
+
+LABELS = "label_emb.weight"  # (classes, width), of class-conditional networks only
+
+
+def read_torch(path: Path, kind: str) -> dict:
+    """The dictionary of a file that torch saved, read without executing anything in it.
+
+    Raises UserError naming the file, and the ``kind`` of file it should be, for one that is missing or damaged or would
+    need more than tensors and plain containers.
+    """
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # torch reports a damaged archive by half a dozen types
+        raise UserError(f"{path}: not a readable {kind} ({' '.join(str(error).split())[:120]})") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path}: not a readable {kind} (holds a {type(found).__name__})")
+    return found
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Name -> float32 tensor of a checkpoint. Raises UserError naming the file and the first entry that is amiss."""
+    tensors = read_torch(path, "checkpoint")
+    for name, value in tensors.items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.dtype != torch.float32:
+            kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
+            raise UserError(f"{path}: not the weights of a network: {name!r} is {kind}, expected torch.float32")
+        if not value.isfinite().all():
+            raise UserError(f"{path}: {name} holds NaN or infinite values")
+    return tensors
+
+
+def write_checkpoint(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write what `read_checkpoint` and guided-diffusion read; the file appears whole or not at all."""
+    if path.suffix != ".pt":
+        raise UserError(f"{path}: checkpoints are written as .pt")
+    write_atomically(path, lambda temporary: torch.save(dict(tensors), temporary))
+
+
+def fitting_network(path: Path, tensors: dict[str, Tensor], network: dict, conditional: bool) -> dict:
+    """Constructor arguments of the U-Net that ``tensors`` belong to: ``network``, and as many classes as the file has.
+
+    Raises UserError listing the first names and shapes by which the file differs. What leaves no trace in them must be
+    right in ``network``: channels per head, the order of attention, dropout, the number of groups.
+    """
+    arguments = dict(network)
+    if conditional and LABELS in tensors:
+        arguments.setdefault("num_classes", len(tensors[LABELS]))
+    elif conditional:
+        raise UserError(f"{path}: {LABELS} is missing: not a class-conditional network")
+    with torch.device("meta"):
+        expected = build("unet", arguments).state_dict()
+    if fault := differences(expected, tensors):
+        raise UserError(f"{path}: another architecture: {fault}")
+    return arguments

@@ -1,0 +1,100 @@
+"""Weights from and for other code: a checkpoint becomes a finished run, a snapshot becomes a checkpoint."""
+
+from pathlib import Path
+
+from torch import save
+
+from atbench import plan, provenance, slices
+from atbench.cells import FINAL, Run
+from atbench.config import Benchmark
+from atbench.device import cpu_seconds
+from atbench.errors import UserError
+from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint
+from atbench.models.weights import build, load_model, save_weights
+from atbench.records import digest, file_hash, write_atomically, write_json
+from atbench.tasks.run_record import trained
+
+
+def import_run(files: list[Path], run: Run) -> None:
+    """Write everything that a finished ``run`` has, its weights taken from the checkpoints that the scale declares.
+
+    Which file is the moving average and which the raw weights, their hashes tell. Where one is not declared, the other
+    stands in: averaging then starts from the raw weights, or training from the average.
+    Raises UserError for a file that is not declared, is missing, or is of another architecture.
+    """
+    benchmark = plan.of_run(run)
+    declared = plan.checkpoint(benchmark, run)
+    if declared is None:
+        raise UserError(f"{run}: its suite trains; a run to import belongs to a suite with `init: imported`")
+    config = slices.training_slice(benchmark, run)
+    roles = roles_of(files, config["imported"], run)
+    tensors = {role: read_checkpoint(path) for role, path in roles.items()}
+    network = config["network"]
+    for role, path in roles.items():
+        network = fitting_network(path, tensors[role], network, config["conditional"])
+    ema, raw = tensors.get("ema", tensors.get("raw")), tensors.get("raw", tensors.get("ema"))
+    write_weights(run.weights(), network, ema)
+    # Declared, not measured: the code that trained these weights has counted them.
+    inner_steps = benchmark.methods[run.method]["perturbation"].get("inner_steps", 1)
+    counts = {"batches": declared["batches"], "updates": declared["batches"] * inner_steps}
+    state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": config["objective"]}
+    write_atomically(run.state, lambda temporary: save(state | {"digest": digest(config)}, temporary))
+    write_json(run.path / "config.json", import_record(config, roles, counts, ema))
+
+
+def import_record(config: dict, roles: dict[str, Path], counts: dict, tensors: dict) -> dict:
+    """The ``config.json`` of an imported run."""
+    return {
+        "digest": digest(config),
+        "slice": config,
+        "files": {role: path.name for role, path in roles.items()},
+        "counts": counts,
+        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+        "seconds": {"startup": 0.0, "training": 0.0, "import": round(cpu_seconds(), 3)},
+        "provenance": provenance.commit()
+        | {"versions": provenance.versions(), "sources": {"training": provenance.source_hash("training")}},
+    }
+
+
+def roles_of(files: list[Path], declared: dict[str, str], run: Run) -> dict[str, Path]:
+    """Role ("ema", "raw") -> file, by hash. Raises UserError for a stranger among the files and for a role without."""
+    roles = {}
+    for path in files:
+        found = file_hash(path)
+        role = next((role for role, wanted in declared.items() if wanted == found), None)
+        if role is None:
+            wanted = ", ".join(f"{role} {value}" for role, value in declared.items())
+            raise UserError(f"{path}: SHA-256 {found} is not declared for {run}: {wanted}")
+        roles[role] = path
+    missing = [role for role in declared if role not in roles]
+    if missing:
+        raise UserError(f"{run}: give the file of its {' and '.join(missing)} weights too")
+    return roles
+
+
+def import_file(path: Path, folder: Path, benchmark: Benchmark, suite: str) -> Path:
+    """Write one checkpoint as ``folder``/weights.safetensors, with the network of a suite; returns that path."""
+    declared = benchmark.suite(suite)
+    network = declared["size"].get("model", benchmark.sizes["model"])
+    tensors = read_checkpoint(path)
+    target = folder / "weights.safetensors"
+    write_weights(target, fitting_network(path, tensors, network, declared["conditional"] is True), tensors)
+    return target
+
+
+def write_weights(path: Path, network: dict, tensors: dict) -> None:
+    model = build("unet", network)
+    model.load_state_dict(tensors)
+    save_weights(path, model, "unet", network)
+
+
+def export(run: Run, step: str, path: Path, raw: bool) -> None:
+    """Write a snapshot's averaged weights, or at the last step its raw ones, as a checkpoint.
+
+    Raises UserError for a run that is missing or stale, and for raw weights of an earlier step, which are not kept.
+    """
+    trained(run)
+    if raw and step != FINAL:
+        raise UserError(f"{run}/{step}: raw weights are kept at the last step only ({FINAL})")
+    averaged = None if raw else load_model(run.weights(step), "unet").state_dict()
+    write_checkpoint(path, averaged or read_torch(run.state, "training state")["model"])
