@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 
-.PHONY: reproduce test lint figures cell release tune
+.PHONY: reproduce test smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -23,6 +23,9 @@ reproduce: .venv/ready  ## environment, then every table and figure at SCALE
 
 test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
 	python -m pytest
+
+smoke-paper: .venv/ready  ## the paper's CIFAR-10 network on small files of the real format: minutes on a CPU
+	python -m pytest -q -s tests/smoke_paper.py
 
 lint: .venv/ready  ## formatting and lint of Python and Snakemake files
 	ruff check .

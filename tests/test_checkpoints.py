@@ -17,7 +17,7 @@ from atbench.models.checkpoints import fitting_network, read_checkpoint, read_to
 from atbench.models.weights import build, load_model
 from atbench.records import file_hash, read_cell, read_json
 from atbench.tasks import train as training
-from atbench.tasks.evaluate import evaluate
+from atbench.tasks.evaluate import evaluate, generator_of
 from atbench.tasks.reference import reference
 
 ADM, TUNED = Run("ci", "imported", "adm", 0), Run("ci", "finetune", "at", 3)
@@ -161,6 +161,19 @@ def test_a_class_conditional_file_brings_its_number_of_classes():
     state = weights(0, num_classes=7)
     assert fitting_network("x", state, NETWORK, True) == NETWORK | {"num_classes": 7}
     assert "label_emb.weight is missing" in refusal(fitting_network, "x", weights(0), NETWORK, True)
+
+
+def test_a_class_conditional_checkpoint_is_a_run_too(experiments):
+    torch.save(weights(0, num_classes=10), "labelled.pt")
+    file, run = experiments / "scales/ci.yaml", Run("ci", "imported-class-conditional", "adm", 0)
+    content = yaml.safe_load(file.read_text())
+    entry = {"batches": 5, "ema": {"path": "labelled.pt", "sha256": file_hash("labelled.pt")}}
+    content["suites"][run.suite] = {"seeds": [0], "imported": {"adm": entry}}
+    file.write_text(yaml.safe_dump(content))
+    config.load.cache_clear()
+    atbench("import-weights", "labelled.pt", run)
+    _, classes, nfe = generator_of(Cell(run, "final", "ddim", 3), torch.device("cpu"))(9)
+    assert classes.shape == (9,) and nfe == 3
 
 
 class Malicious:
