@@ -123,7 +123,7 @@ def test_fine_tuning_starts_from_both_files(experiments):
     atbench("import-weights", *FILES.values(), ADM)
     trainer = training.new_trainer(
         slices.training_slice(plan.of_run(TUNED), TUNED),
-        training.training_images(plan.of_run(TUNED), TUNED, torch.device("cpu")),
+        training.training_images(plan.of_run(TUNED), TUNED, None, torch.device("cpu")),
         torch.device("cpu"),
     )
     parents = plan.parents(plan.of_run(TUNED), TUNED)
