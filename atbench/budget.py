@@ -2,6 +2,7 @@
 
 from atbench.config import Benchmark
 
+PASSES_PER_UPDATE = 3  # forward passes: one forward, and a backward pass that counts as two
 TEACHER_CALLS = {"vp": 1, "ve": 2}  # network evaluations of one solver step: DDIM, Heun
 
 
@@ -15,18 +16,24 @@ def batches(benchmark: Benchmark, size: dict, method: dict) -> int:
     return size["batches"] * budget
 
 
+def updates_per_batch(method: dict) -> int:
+    """Optimizer steps that a method takes on a batch: free adversarial training one in every round, PGD in the last."""
+    perturbation = method["perturbation"]
+    return perturbation.get("inner_steps", 1) if perturbation.get("free", True) else 1
+
+
 def passes_per_batch(method: dict, distillation: dict | None) -> int:
     """Cost of a training batch in forward passes of the network; a backward pass counts as two.
 
-    The student's 3 for each of K inner updates, 2 for one that only moves delta; and in distillation the teacher's step
-    and the target: once a batch where delta moves the student's input alone, once an inner update where the target
-    follows it (protocol section 8).
+    The student's 3 for each update, 2 for a round that only moves delta; and in distillation the teacher's step and the
+    target: once a batch where delta moves the student's input alone, once a round where the target follows it (protocol
+    section 8).
     """
-    updates = method["perturbation"].get("inner_steps", 1)
-    student = 3 * updates if method["perturbation"].get("free", True) else 2 * (updates - 1) + 3
+    rounds, updates = method["perturbation"].get("inner_steps", 1), updates_per_batch(method)
+    student = PASSES_PER_UPDATE * updates + (PASSES_PER_UPDATE - 1) * (rounds - updates)
     if distillation is None:
         return student
     teacher = TEACHER_CALLS[distillation["grid"]["parametrisation"]] * (2 if "guidance" in distillation else 1) + 1
     if method.get("delta_on") == "solution":  # the target there and back, but for the last delta
-        return student + teacher + 3 * (updates - 1) + 1
-    return student + teacher * (updates if method["perturbation"].get("follow") else 1)
+        return student + teacher + 3 * (rounds - 1) + 1
+    return student + teacher * (rounds if method["perturbation"].get("follow") else 1)

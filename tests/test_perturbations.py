@@ -5,7 +5,7 @@ import torch
 from tiny import CPU, run_batches, settings, trainer_of
 
 from atbench import plan, slices
-from atbench.budget import passes_per_batch
+from atbench.budget import passes_per_batch, updates_per_batch
 from atbench.cells import Run
 from atbench.config import load
 from atbench.data import load as load_images
@@ -139,6 +139,7 @@ def test_every_ablation_trains(suite, method):
     assert (log["delta_rms"] > 0) == (not method.startswith("adm") and method != "cm")
     family = passes_per_batch(CI.methods[method], config.get("distillation"))
     assert trainer.counts["forward_passes"] == family
+    assert trainer.counts["updates"] == updates_per_batch(CI.methods[method])
 
 
 def test_ablations_differ_in_perturbation_gradient_and_learning_rate_alone():

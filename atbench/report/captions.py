@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from atbench import plan, slices
-from atbench.budget import passes_per_batch
+from atbench.budget import PASSES_PER_UPDATE, passes_per_batch, updates_per_batch
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.metric_names import distance_name
@@ -35,21 +35,26 @@ class Budget:
     """What a run was trained with: ``batches`` of images seen, ``updates`` of the parameters, and ``passes``.
 
     A pass is a forward pass of the network for a batch; a backward pass counts as two, teacher and target count too.
-    Only distillation needs that third count: elsewhere it is three passes an update.
+    It is shown where it does not follow from the updates: in distillation, and where rounds only move delta.
     """
 
     batches: int
     updates: int
-    passes: int | None = None
+    passes: int
+
+    @property
+    def follows_from_updates(self) -> bool:
+        return self.passes == PASSES_PER_UPDATE * self.updates
 
     def __str__(self) -> str:
         text = f"{self.batches:,} batches / {self.updates:,} updates"
-        return text if self.passes is None else f"{text} / {self.passes:,} passes"
+        return text if self.follows_from_updates else f"{text} / {self.passes:,} passes"
 
     def against(self, other: "Budget") -> str:
         """In words, what two runs have in common."""
         same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
-        if self.passes and other.passes and abs(self.passes - other.passes) <= 0.01 * other.passes:
+        follow = self.follows_from_updates and other.follows_from_updates  # then equal updates say it
+        if not follow and abs(self.passes - other.passes) <= 0.01 * other.passes:
             same.append("passes")
         return f"equal {' and '.join(same)}" if same else "unequal budgets"
 
@@ -60,13 +65,10 @@ def budget(benchmark: Benchmark, run: Run, step: str = FINAL) -> Budget:
     batches = plan.snapshots(benchmark, run)[step]
     parent = plan.parents(benchmark, run).get("continues")
     before = budget(benchmark, parent) if parent else Budget(0, 0, 0)
-    # One optimizer step per inner step: "free" adversarial training updates the parameters in every round.
-    updates = (batches - before.batches) * method["perturbation"].get("inner_steps", 1)
+    own = batches - before.batches
     distillation = slices.training_slice(benchmark, run).get("distillation")
-    if distillation is None or batches == 0:
-        return Budget(batches, before.updates + updates)
-    passes = (batches - before.batches) * passes_per_batch(method, distillation)
-    return Budget(batches, before.updates + updates, before.passes + passes)
+    passes = before.passes + own * passes_per_batch(method, distillation)
+    return Budget(batches, before.updates + own * updates_per_batch(method), passes)
 
 
 def budgets(benchmark: Benchmark, suite: str) -> dict[str, Budget]:

@@ -11,7 +11,6 @@ from atbench.metric_names import METRICS
 from atbench.report.captions import Budget, budget
 
 Point = tuple[str, str, str, int]  # method, step, sampler, nfe: a cell of any seed
-PASSES_PER_UPDATE = 3  # one forward, and a backward that counts as two: see `captions.Budget`
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ def _cells(benchmark: Benchmark, claim: dict, run: Run, sampler: str) -> list[Ce
 
 def spent(of: Budget, kind: str) -> int:
     """Batches, updates, or cost in forward passes."""
-    passes = PASSES_PER_UPDATE * of.updates if of.passes is None else of.passes
-    return {"batches": of.batches, "updates": of.updates, "cost": passes}[kind]
+    return {"batches": of.batches, "updates": of.updates, "cost": of.passes}[kind]
 
 
 def _check_budget(benchmark: Benchmark, key: str, kind: str, run: Run, other: Run) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import save
 
 from atbench import plan, provenance, slices
+from atbench.budget import updates_per_batch
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.device import cpu_seconds
@@ -35,8 +36,8 @@ def import_run(files: list[Path], run: Run) -> None:
     ema, raw = tensors.get("ema", tensors.get("raw")), tensors.get("raw", tensors.get("ema"))
     write_weights(run.weights(), network, ema)
     # Declared, not measured: the code that trained these weights has counted them.
-    inner_steps = benchmark.methods[run.method]["perturbation"].get("inner_steps", 1)
-    counts = {"batches": declared["batches"], "updates": declared["batches"] * inner_steps}
+    updates = declared["batches"] * updates_per_batch(benchmark.methods[run.method])
+    counts = {"batches": declared["batches"], "updates": updates}
     state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": config["objective"]}
     write_atomically(run.state, lambda temporary: save(state | {"digest": digest(config)}, temporary))
     write_json(run.path / "config.json", import_record(config, roles, counts, ema))
