@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from tiny import NETWORKS
 from torch import nn
 
 from atbench import budget, plan, slices
@@ -27,17 +28,7 @@ VP = {"parametrisation": "vp", "t_start": 960, "stride": 40}
 VE = {"parametrisation": "ve", "levels": 18}
 GRIDS = pytest.mark.parametrize("grid", [VP, VE], ids=["vp", "ve"])
 STD = 0.6  # of the Gaussian data
-NETWORK = {
-    "image_size": 8,
-    "in_channels": 1,
-    "channels": 8,
-    "channel_mult": [1, 2],
-    "num_res_blocks": 1,
-    "attention_resolutions": [4],
-    "channels_per_head": 8,
-    "num_groups": 4,
-    "dropout": 0.1,
-}
+NETWORK = NETWORKS["unet"]
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": False, "relative": True}
 PLACEMENTS = {
     "plain": {"perturbation": {"kind": "none"}},

@@ -9,6 +9,7 @@ from atbench.diffusion.process import Process
 from atbench.diffusion.steps import ddim_step
 from atbench.mismatch.trajectory import Denoiser
 from atbench.noise import gaussian
+from atbench.training.norms import rms
 
 
 @torch.no_grad()
@@ -38,7 +39,7 @@ def _row(denoise: Denoiser, images: Tensor, eps: Tensor, process: Process, s: in
     moved = _x0_hat(denoise, reached, t, process) - _x0_hat(denoise, true, t, process)
     return {
         "t": t,
-        "error": error.flatten(1).square().mean(1).sqrt().mean().item(),
+        "error": rms(error).mean().item(),
         "recovered": 1 - (moved.norm() / (error.norm() / alpha.flatten())).item(),
     }
 

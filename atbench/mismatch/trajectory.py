@@ -12,6 +12,7 @@ from atbench.metrics.frechet import frechet
 from atbench.metrics.reference import feature_statistics
 from atbench.noise import gaussian, uniform
 from atbench.sampling import Sampler
+from atbench.training.norms import rms
 
 Denoiser = Callable[[Tensor, Tensor], Tensor]  # (x (N, C, H, W), t (N,)) -> (N, C or 2C, H, W), eps first
 
@@ -71,11 +72,6 @@ def _row(t, states, predictions, denoise, images, process, draws, names) -> dict
         "t": t,
         "distance": frechet(feature_statistics(states.flatten(1)), reference) / unit,
         "floor": frechet(feature_statistics(fair.flatten(1)), reference) / unit,
-        "eps_sampled": rms_mean(predictions),
-        "eps_true": rms_mean(denoise(fair, torch.full((len(fair),), float(t)))[:, : fair.shape[1]].cpu()),
+        "eps_sampled": rms(predictions).mean().item(),
+        "eps_true": rms(denoise(fair, torch.full((len(fair),), float(t)))[:, : fair.shape[1]].cpu()).mean().item(),
     }
-
-
-def rms_mean(eps: Tensor) -> float:
-    """Mean over samples of the root mean square over each one's dimensions."""
-    return eps.flatten(1).square().mean(1).sqrt().mean().item()

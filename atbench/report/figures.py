@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from atbench.cells import FINAL
@@ -19,6 +20,7 @@ PANEL = 2.2  # inches, height of one row of panels
 # Dates and program versions would make two equal figures differ.
 METADATA = {".pdf": {"CreationDate": None, "ModDate": None}, ".png": {"Software": None}}
 NO_RESULTS = "no results yet"
+ONE_TWO_FIVE = (1, 2, 5)  # multiples of powers of ten that carry a tick
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -67,7 +69,7 @@ def quality_nfe(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: st
         draw_floor(axes, rows)
         axes.set_title(benchmark.samplers[sampler]["label"])
         axes.set_xlabel("NFE (network evaluations)", fontsize=7)
-        nfe_axis(axes, nfe_of(benchmark, suite, sampler))
+        log_axis(axes.xaxis, nfe_of(benchmark, suite, sampler))
     for axes in list(panels.flat)[len(samplers) :]:
         axes.set_visible(False)
     fit_distance(panels[0, 0], cells.fd, rows)
@@ -108,22 +110,18 @@ def fit_distance(axes: Axes, values: pd.Series, rows: dict) -> None:
     low, high = min(shown), max(shown)
     if low > 0:
         margin = (high / low) ** 0.06 if high > low else 1.1
-        axes.set(yscale="log", ylim=(low / margin, high * margin))
         # 1-2-5 ticks leave a narrow range without any; there, evenly spaced values serve better.
-        wide = high / low >= 8
-        axes.yaxis.set_major_locator(
-            ticker.LogLocator(subs=(1, 2, 5)) if wide else ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
-        )
-        axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-        axes.yaxis.set_minor_locator(ticker.NullLocator())
+        narrow = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
+        log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE) if high / low >= 8 else narrow)
+        axes.set(ylim=(low / margin, high * margin))
 
 
-def nfe_axis(axes: Axes, values: list[int]) -> None:
-    """A logarithmic x axis with a tick at each of ``values`` and nowhere else."""
-    axes.set(xscale="log")
-    axes.xaxis.set_major_locator(ticker.FixedLocator(values))
-    axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-    axes.xaxis.set_minor_locator(ticker.NullLocator())
+def log_axis(axis: Axis, ticks: ticker.Locator | list[float]) -> None:
+    """A logarithmic axis with plain numbers at ``ticks`` and nowhere else."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_locator(ticker.FixedLocator(ticks) if isinstance(ticks, list) else ticks)
+    axis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    axis.set_minor_locator(ticker.NullLocator())
 
 
 def legend(figure: Figure, columns: int = 6) -> None:

@@ -13,15 +13,23 @@ from atbench.cells import FINAL
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import read_json
-from atbench.report.figures import PANEL, WIDTH, empty, legend, nfe_axis
+from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
 from atbench.report.render import Markup, Table
 from atbench.report.style import REFERENCE, ordered, style
+from atbench.report.tables import value_text
 from atbench.report.tidy import run_folder
 
+DIGITS = 3  # of the table's ratios
 AXES = {  # measure -> (column, label of the y axis)
     "exposure": ("distance", "Frechet distance of x_t, share of variance"),
     "eps-norm": ("eps_ratio", "|eps_hat| on sampled / on true x_t"),
     "recovery": ("recovered", "share of the error taken back"),
+}
+TITLES = {
+    "exposure": "where sampling goes and training was",
+    "eps-norm": "what the network says there",
+    "recovery": "the sampler's own error, one step later",
+    "robust-loss": "the loss around noisy images",
 }
 
 
@@ -32,7 +40,7 @@ def collect(benchmark: Benchmark, root: Path, suite: str, seeds: list[int] | Non
     """
     rows = []
     for run in plan.runs(benchmark, suite, seeds):
-        path = run_folder(root, run) / FINAL / "mismatch.json"
+        path = run_folder(root, run) / FINAL / plan.mismatch_path(run).name
         if not path.exists():
             continue
         record = read_json(path)
@@ -65,14 +73,6 @@ def figure(benchmark: Benchmark, frame: pd.DataFrame, suite: str, measure: str) 
     return drawn
 
 
-TITLES = {
-    "exposure": "where sampling goes and training was",
-    "eps-norm": "what the network says there",
-    "recovery": "the sampler's own error, one step later",
-    "robust-loss": "the loss around noisy images",
-}
-
-
 def _over_time(benchmark: Benchmark, frame: pd.DataFrame, suite: str, measure: str) -> Figure:
     column, label = AXES[measure]
     part = frame[frame.part == ("recovery" if measure == "recovery" else "exposure")]
@@ -84,7 +84,7 @@ def _over_time(benchmark: Benchmark, frame: pd.DataFrame, suite: str, measure: s
         if measure == "exposure":
             floor = chosen.groupby("t").floor.mean()
             axes.plot(floor.index, floor, color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label="true states")
-            log_ticks(axes)
+            log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
         axes.set_xlabel("timestep t (noise grows to the right)")
         axes.set_title(
             "" if sampler is None else f"{benchmark.samplers[sampler]['label']}, {benchmark.mismatch['nfe']} NFE"
@@ -104,8 +104,8 @@ def _robust(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> Figure:
             chosen = part[part.t == t]
             _lines(axes, benchmark, suite, chosen.assign(ratio=chosen[kind] / chosen.clean), "radius", "ratio")
             axes.axhline(1, color=REFERENCE.colour, lw=0.6)
-            nfe_axis(axes, sorted(part.radius.unique()))
-            log_ticks(axes)
+            log_axis(axes.xaxis, sorted(part.radius.unique()))
+            log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
             axes.tick_params(axis="x", rotation=45)
         line[0].set_ylabel(f"loss / clean loss\n{kind}")
     for axes, t in zip(panels[0], levels):
@@ -113,14 +113,6 @@ def _robust(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> Figure:
     for axes in panels[-1]:
         axes.set_xlabel("radius (RMS)")
     return figure
-
-
-def log_ticks(axes: Axes) -> None:
-    """A logarithmic y axis with plain numbers."""
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-    axes.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _lines(axes: Axes, benchmark: Benchmark, suite: str, rows: pd.DataFrame, x: str, y: str) -> None:
@@ -139,12 +131,13 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> Table:
 
     def text(markup: Markup) -> pd.DataFrame:
         names = list(dict.fromkeys(summary.measure))
-        index = [("", benchmark.methods[m]["label"]) for m in ordered(benchmark.suite(suite)["methods"])]
+        labels = [benchmark.methods[method]["label"] for method in ordered(benchmark.suite(suite)["methods"])]
+        index = pd.MultiIndex.from_product([[benchmark.suite(suite)["title"]], labels], names=["Suite", "Method"])
         rows = []
         for method in ordered(benchmark.suite(suite)["methods"]):
             own = summary[summary.method == method].set_index("measure")
             rows.append([_entry(own, name, markup) for name in names])
-        return pd.DataFrame(rows, index=pd.MultiIndex.from_tuples(index, names=["", "Method"]), columns=names)
+        return pd.DataFrame(rows, index=index, columns=names)
 
     seeds = int(summary.seeds.max()) if len(summary) else 0
     caption = (
@@ -176,6 +169,4 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
 def _entry(rows: pd.DataFrame, name: str, markup: Markup) -> str:
     if name not in rows.index:
         return markup.dash
-    mean, std = rows.loc[name, ["mean", "std"]]
-    spread = "" if pd.isna(std) else f" {markup.plus_minus} {std:.3f}"
-    return f"{mean:.3f}".replace("-", markup.minus) + spread
+    return value_text(*rows.loc[name, ["mean", "std"]], DIGITS, markup)

@@ -27,16 +27,14 @@ def mismatch(run: Run) -> None:
     record, names = trained(run), ("mismatch", *slices.judging_slice(benchmark, run)["seed_names"])
     if record["slice"]["conditional"]:
         raise UserError(f"experiments/mismatch.yaml: suites: {run.suite} is conditional, which these measures are not")
+    samples = plan.evaluation_of(benchmark, run.suite)["samples"]
     begin, device = cpu_seconds(), choose(benchmark.sizes["threads"])
     objective = make_objective(record["slice"])
     data = {split: load(plan.data_of(benchmark, run.suite), split) for split in ("train", "held-out")}
     floats = {split: images.floats(torch.arange(len(images))).to(device) for split, images in data.items()}
     generators = {s: generator_of(Cell(run, FINAL, s, settings["nfe"]), device) for s in settings["samplers"]}
     model = next(iter(generators.values())).model
-    trajectories = {
-        sampler: trajectory(generator, benchmark.sizes["evaluation"]["samples"])
-        for sampler, generator in generators.items()
-    }
+    trajectories = {sampler: trajectory(generator, samples) for sampler, generator in generators.items()}
     with torch.no_grad():
         rows = {
             sampler: exposure(seen, model, floats["train"], objective.process, settings["draws"], names)
@@ -48,7 +46,7 @@ def mismatch(run: Run) -> None:
         "exposure": rows,
         "recovery": recovery(model, floats["held-out"], objective.process, times, names),
         "robust_loss": robust_loss(model, floats["held-out"], objective.process, settings, names),
-        "settings": settings | {"samples": benchmark.sizes["evaluation"]["samples"]},
+        "settings": settings | {"samples": samples},
         "config": {"training": record["digest"], "mismatch": slices.mismatch_digest(benchmark, run)},
         "inputs": {"weights": file_hash(run.weights())},
         "provenance": provenance.commit()
