@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from atbench import cells
+from atbench import cells, device
 from atbench.config import EXPERIMENTS, load, read_yaml, validate
 from atbench.errors import UserError
 
@@ -25,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """Train one run."""
+    share_out()
     from atbench.tasks.train import train
 
     train(cells.parse_run(options.run))
@@ -49,9 +50,18 @@ def evaluate(options: argparse.Namespace) -> None:
     wanted = [cells.parse_cell(path) for path in options.cells]
     if len({cell.run.scale for cell in wanted}) > 1:
         raise UserError("cells: they belong to several scales; evaluate one scale at a time")
+    share_out()
     from atbench.tasks.evaluate import evaluate
 
     evaluate(wanted)
+
+
+def share_out() -> None:
+    """Start this command again as several processes under torchrun, where ATBENCH_PROCESSES asks for them."""
+    asked = device.processes()
+    if asked > 1 and "WORLD_SIZE" not in os.environ:
+        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={asked}", "-m", "atbench"]
+        os.execv(sys.executable, [sys.executable, *torchrun, *sys.argv[1:]])
 
 
 def mismatch(options: argparse.Namespace) -> None:

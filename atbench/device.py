@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 DEVICE_VARIABLE = "ATBENCH_DEVICE"
+PROCESSES_VARIABLE = "ATBENCH_PROCESSES"  # that share a job of training or evaluation; torchrun starts them
 CHOICES = ("auto", "cuda", "mps", "cpu")
 # Environment of jobs: by default glibc hands every large block back to the system at once, and page faults become a
 # tenth of a training batch (tests/benchmarks/allocator.py).
@@ -48,11 +49,20 @@ def choose(threads: int) -> torch.device:
 
     torch.set_num_threads(threads)
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if wanted() == "auto":
-        return torch.device(next(name for name, there in present.items() if there))
-    if not present[wanted()]:
-        raise UserError(f"{DEVICE_VARIABLE}: {wanted()} is not available on this machine")
-    return torch.device(wanted())
+    chosen = next(name for name, there in present.items() if there) if wanted() == "auto" else wanted()
+    if not present[chosen]:
+        raise UserError(f"{DEVICE_VARIABLE}: {chosen} is not available on this machine")
+    if chosen == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", 0)))  # torchrun's: a GPU for each process
+    return torch.device(chosen)
+
+
+def processes() -> int:
+    """How many processes are asked to share a job. Raises UserError for anything but a positive whole number."""
+    asked = os.environ.get(PROCESSES_VARIABLE, "1")
+    if not (asked.isdecimal() and int(asked)):
+        raise UserError(f"{PROCESSES_VARIABLE}: {asked!r} is no number of processes")
+    return int(asked)
 
 
 def describe(device: torch.device) -> str:

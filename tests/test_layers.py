@@ -29,8 +29,9 @@ NAMES_LAYER = (
     "device",
 )
 LAYERS = dict.fromkeys(NAMES_LAYER, 0)
-LAYERS |= {"noise": 1, "data": 2, "diffusion": 2, "models": 3, "sampling": 4, "metrics": 4, "training": 5}
-LAYERS |= {"mismatch": 6, "report": 6, "tasks": 7, "cli": 8, "__main__": 9}
+LAYERS |= {"noise": 1, "processes": 1, "data": 2, "diffusion": 2, "models": 3}
+LAYERS |= {"sampling": 4, "metrics": 4, "training": 5, "mismatch": 6, "report": 6}
+LAYERS |= {"tasks": 7, "cli": 8, "__main__": 9}
 STRANGERS = {  # pairs that the order of the layers alone would allow
     "data": {"diffusion"},
     "diffusion": {"data"},

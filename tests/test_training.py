@@ -174,8 +174,8 @@ def test_projection_holds_a_step_that_is_longer_than_the_radius():
     moved = perturbation.move(None, torch.zeros_like(gradient), gradient, ())
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), 0.1), rtol=1e-6, atol=0)
     torch.testing.assert_close(moved, 0.1 * gradient / rms(gradient))
-    assert perturbation.at_radius(None, moved) == 1
-    assert perturbation.at_radius(None, 0.99 * moved) == 0
+    assert perturbation.at_radius(None, moved).tolist() == [1, 1, 1, 1]
+    assert perturbation.at_radius(None, 0.99 * moved).tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])

@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from atbench import plan, provenance, slices
+from atbench import plan, processes, provenance, slices
 from atbench.cells import Cell, Run
 from atbench.config import Benchmark
 from atbench.data.samples_file import write_samples
@@ -39,6 +39,7 @@ def evaluate(cells: list[Cell]) -> None:
     for cell in cells:
         sampler_of(benchmark, cell)  # refuses what cannot be sampled
     device = choose(benchmark.sizes["threads"])
+    processes.join(device)
     judges = {suite: Judge(benchmark, suite, device) for suite in {cell.run.suite for cell in cells}}
     records = {cell: new_record(benchmark, cell, judges[cell.run.suite], device) for cell in cells}
     for cell, record in tqdm(records.items(), desc="cells", disable=None):
@@ -47,6 +48,8 @@ def evaluate(cells: list[Cell]) -> None:
             continue
         begin = cpu_seconds()
         images, asked, nfe = generator_of(cell, device)(record["counts"]["samples"])
+        if not processes.first():
+            continue
         sampled = cpu_seconds()
         record["metrics"] = judges[cell.run.suite].score(images, asked)
         record["counts"] |= {"nfe": nfe}
@@ -137,6 +140,7 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
             "versions": provenance.versions(),
             "device": describe(device),
             "threads": torch.get_num_threads(),
+            "processes": processes.count(),
             "date": date,
             "sources": {
                 "training": trained_run["provenance"]["sources"]["training"],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from atbench import processes
 from atbench.data import to_uint8
 from atbench.data.conditions import CAPTION, condition
 from atbench.errors import UserError
@@ -44,18 +45,21 @@ class Generator:
         """
         if self.prompts and count > len(self.prompts):
             raise UserError(f"{count} images, but there are {len(self.prompts)} prompts (judged_by.prompts)")
-        blocks = -(-count // self.block)
-        counting = CountingDenoiser(None, samples=blocks * self.block)
-        images, asked = [], []
         with torch.inference_mode():
-            for block in range(blocks):
-                wanted = self.asked(block)
-                denoise = self.denoiser(counting, wanted, block)
-                x_T = gaussian((self.block, *self.shape), *self.names, "latent", block).to(self.device)
-                images.append(to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu())
-                asked.append(wanted)
+            made = processes.gather([self.one(block) for block in processes.share(range(-(-count // self.block)))])
+        images, asked, nfe = zip(*made)
+        if len(set(nfe)) > 1:
+            raise RuntimeError(f"the blocks of one cell took {sorted(set(nfe))} network evaluations per image")
         whole = None if asked[0] is None else torch.cat(asked)[:count]
-        return torch.cat(images)[:count], whole, counting.nfe
+        return torch.cat(images)[:count], whole, nfe[0]
+
+    def one(self, block: int) -> tuple[Tensor, Tensor | None, int]:
+        """A block's uint8 images, what was asked for, and the NFE."""
+        counting, asked = CountingDenoiser(None, samples=self.block), self.asked(block)
+        denoise = self.denoiser(counting, asked, block)
+        x_T = gaussian((self.block, *self.shape), *self.names, "latent", block).to(self.device)
+        images = to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu()
+        return images, asked, counting.nfe
 
     def step_noise(self, block: int) -> Callable[[int], Tensor]:
         """Noise of the k-th sampling step of a block."""

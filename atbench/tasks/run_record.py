@@ -2,7 +2,7 @@
 
 import torch
 
-from atbench import plan, provenance, slices
+from atbench import plan, processes, provenance, slices
 from atbench.cells import Run
 from atbench.device import describe
 from atbench.errors import UserError
@@ -46,6 +46,7 @@ def run_record(config: dict, images, trainer: Trainer, seconds: dict, device: to
             "versions": provenance.versions(),
             "device": describe(device),
             "threads": torch.get_num_threads(),
+            "processes": processes.count(),
             "sources": {"training": provenance.source_hash("training")},
         },
     }

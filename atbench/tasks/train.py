@@ -6,7 +6,7 @@ import shutil
 import torch
 from tqdm import tqdm
 
-from atbench import plan, slices
+from atbench import plan, processes, slices
 from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.data import ImageSet, captions, check_keys, load, text_images
@@ -38,6 +38,7 @@ def train(run: Run) -> None:
         raise UserError(f"{run}: comes from a file, with `atbench import-weights`; there is nothing to train")
     config = slices.training_slice(benchmark, run)
     device = choose(benchmark.sizes["threads"])
+    processes.join(device)
     pipeline = load_pipeline(benchmark, run.suite, device)
     images = training_images(benchmark, run, pipeline, device)
     trainer = new_trainer(config, images, device)
@@ -48,7 +49,8 @@ def train(run: Run) -> None:
     start_from_parent(trainer, config, parents)
     scratch = Scratch(run, digest(config))
     scratch.restore(trainer)
-    run.path.joinpath("failure.json").unlink(missing_ok=True)
+    if processes.first():
+        run.path.joinpath("failure.json").unlink(missing_ok=True)
     batches = batches_of(images, config)
     print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
     try:
@@ -58,16 +60,15 @@ def train(run: Run) -> None:
             train_until(trainer, batches, end, scratch.log)
             scratch.keep(trainer, step)
     except TrainingFailure as failure:
-        method = {
-            "method": run.method,
-            "reason": str(failure),
-            "values": {k: repr(v) for k, v in failure.values.items()},
-        }
-        write_json(run.path / "failure.json", method)
+        values = {k: repr(v) for k, v in failure.values.items()}
+        if processes.first():
+            write_json(run.path / "failure.json", {"method": run.method, "reason": str(failure), "values": values})
         raise UserError(f"{run}: method {run.method}: {failure}") from failure
-    scratch.publish(trainer, config["snapshots"])
-    seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
-    write_json(run.path / "config.json", run_record(config, images, trainer, seconds, device))
+    if processes.first():
+        scratch.publish(trainer, config["snapshots"])
+        seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
+        write_json(run.path / "config.json", run_record(config, images, trainer, seconds, device))
+    processes.wait()
 
 
 def training_images(
@@ -170,7 +171,9 @@ class Scratch:
                 trainer.load(state)
                 self.log = state["log"]
                 return
-        shutil.rmtree(self.folder, ignore_errors=True)
+        processes.wait()  # all have seen the same file
+        if processes.first():
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def holds(self, step: str) -> bool:
         """Whether a snapshot is set aside."""
@@ -178,6 +181,8 @@ class Scratch:
 
     def keep(self, trainer: Trainer, step: str) -> None:
         """Set aside the averaged weights of a snapshot and the state to continue from."""
+        if not processes.first():
+            return
         network = network_name(trainer.config)
         save_weights(self.folder / f"{step}.safetensors", trainer.ema.module, network, trainer.config["network"])
         state = trainer.state() | {"digest": self.key, "log": self.log}

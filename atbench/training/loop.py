@@ -1,10 +1,14 @@
 """The one training loop: the only place that knows objectives and perturbations both, and the only optimizer step."""
 
 import math
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from atbench import processes
 from atbench.errors import UserError
 from atbench.models.ema import averaged
 from atbench.models.weights import differences
@@ -15,6 +19,16 @@ from atbench.training.objectives import make_objective
 from atbench.training.perturb import make_perturbation
 
 STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
+
+
+@dataclass
+class Part:
+    """A micro-batch: what goes through the network at once."""
+
+    names: tuple  # behind its random draws
+    draw: Draw
+    delta: Tensor  # (n, C, H, W)
+    terms: dict[str, Tensor] | None = None  # (n,) each, of the latest inner update
 
 
 class Trainer:
@@ -31,6 +45,7 @@ class Trainer:
         self.config, self.device = config, device
         self.objective = make_objective(config)
         self.perturbation = make_perturbation(config["perturbation"])
+        self.network = DistributedDataParallel(self.model) if processes.count() > 1 else self.model  # what is called
         self.ema = averaged(self.model, config["ema"])
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=config["learning_rate"], weight_decay=config["weight_decay"], fused=True
@@ -44,49 +59,87 @@ class Trainer:
         In free adversarial training one backward pass serves both the parameters and delta; otherwise all but the last
         are of delta alone. Raises TrainingFailure for a loss or gradient that is not finite.
         """
-        index = self.counts["batches"]
-        names = (*self.config["seed_names"], "train", index)  # of every draw; the same for all methods
-        labels = None if labels is None else labels.to(self.device)
-        draw = self.objective.draw(x0.to(self.device), labels, names)
         perturbation = self.perturbation
-        delta = perturbation.start(draw, names)
+        parts = self._parts(x0, labels)
         for k in range(perturbation.inner_steps):
             last = k == perturbation.inner_steps - 1
-            delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
-            torch.manual_seed(seed_of(*names, "dropout", k))  # dropout knows only the global generator
-            terms = self.objective.losses(self.model, draw, delta, perturbation.follow)
             updating = last or perturbation.free
-            (draw.weights * terms["loss"]).mean().backward(inputs=None if updating else [delta])
+            for place, part in enumerate(parts):
+                part.delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
+                torch.manual_seed(seed_of(*part.names, "dropout", k))  # dropout knows only the global generator
+                with self._gradients_stay(not updating or place < len(parts) - 1):
+                    part.terms = self._losses(part)
+                    loss = (part.draw.weights * part.terms["loss"]).mean() / len(parts)
+                    loss.backward(inputs=None if updating else [part.delta])
             if updating:
-                log = self._update(terms)
-                self.objective.observe(draw, terms["loss"].detach())
+                log = self._update(parts)
             self.counts["gradient_evals"] += 1
             self.counts["forward_passes"] += 3 if updating else 2  # for delta alone, half of a backward pass
-            if not last:
-                delta = perturbation.move(draw, delta.detach(), delta.grad, names)
+            for part in () if last else parts:
+                part.delta = perturbation.move(part.draw, part.delta.detach(), part.delta.grad, part.names)
         self.counts["batches"] += 1
-        self.counts["forward_passes"] += self.objective.side_passes
-        return log | self._delta_log(draw, delta.detach())
+        self.counts["forward_passes"] += self.objective.side_passes // len(parts)
+        return log
 
-    def _update(self, terms: dict[str, Tensor]) -> dict[str, float]:
-        """One optimizer step, one step of the moving average; returns the means of the loss terms."""
+    def _parts(self, x0: Tensor, labels: Tensor | None) -> list["Part"]:
+        """This process's micro-batches, drawn; their number, not that of the processes, decides every random number."""
+        names = (*self.config["seed_names"], "train", self.counts["batches"])  # of every draw; the same for all methods
+        total = self.config.get("micro_batches", 1)
+        if len(x0) % total or total % processes.count():
+            raise UserError(
+                f"training.micro_batches: {total} must divide the batch of {len(x0)} "
+                f"and be a multiple of the number of processes, {processes.count()}"
+            )
+        self.objective.side_passes = 0
+        parts = []
+        for place in processes.share(range(total)):
+            own = names if total == 1 else (*names, "part", place)
+            images = x0.chunk(total)[place].to(self.device)
+            told = None if labels is None else labels.chunk(total)[place].to(self.device)
+            with self._precision():
+                draw = self.objective.draw(images, told, own)
+            parts.append(Part(own, draw, self.perturbation.start(draw, own)))
+        return parts
+
+    def _losses(self, part: "Part") -> dict[str, Tensor]:
+        with self._precision():
+            return self.objective.losses(self.network, part.draw, part.delta, self.perturbation.follow)
+
+    def _precision(self) -> AbstractContextManager:
+        """Matrix products and convolutions in bfloat16 where a scale asks for it; weights and losses are float32."""
+        half = self.config.get("precision") == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
+
+    def _gradients_stay(self, stay: bool) -> AbstractContextManager:
+        """Gradients are exchanged between processes once per update, with the last backward pass before it."""
+        return self.network.no_sync() if stay and processes.count() > 1 else nullcontext()
+
+    def _update(self, parts: list["Part"]) -> dict[str, float]:
+        """One optimizer step, one step of the moving average; returns the means of what the log shows."""
         norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None]).item()
-        log = {name: term.mean().item() for name, term in terms.items()} | {"grad_norm": norm}
+        seen = processes.gather([self._seen(part) for part in parts])
+        log = {name: torch.cat([part[name] for part in seen]).mean().item() for name in seen[0] if name != "t"}
+        log["grad_norm"] = norm
         if not all(map(math.isfinite, log.values())):
             raise TrainingFailure(self.counts | log)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update_parameters(self.model)
         self.objective.after_update(self.model)
+        self.objective.observe(*(torch.cat([part[name] for part in seen]) for name in ("t", "loss")))
         self.counts["updates"] += 1
         return log
 
-    def _delta_log(self, draw: Draw, delta: Tensor) -> dict[str, float]:
-        """Size of the last delta, and how often the ball held it: a radius that never acts must be seen."""
-        shown = {"delta_rms": rms(delta).mean().item()}
+    def _seen(self, part: "Part") -> dict[str, Tensor]:
+        """Per sample of a part: loss terms, timestep, size of delta and whether the ball held it.
+
+        A radius that never acts must be seen.
+        """
+        delta = part.delta.detach()
+        shown = {"t": part.draw.t, "delta_rms": rms(delta).flatten()}
         if hasattr(self.perturbation, "at_radius"):
-            shown["at_radius"] = self.perturbation.at_radius(draw, delta)
-        return shown
+            shown["at_radius"] = self.perturbation.at_radius(part.draw, delta)
+        return {name: value.detach().cpu() for name, value in (part.terms | shown).items()}
 
     def state(self) -> dict:
         """Everything that a bit-exact continuation needs."""

@@ -86,10 +86,10 @@ class AdversarialPerturbation:
         low, high = self.sigma_range
         return torch.where((draw.sigma >= low) & (draw.sigma < high), held, delta)
 
-    def at_radius(self, draw: Draw, delta: Tensor) -> float:
-        """Share of samples whose delta the projection holds at the radius."""
+    def at_radius(self, draw: Draw, delta: Tensor) -> Tensor:
+        """1 for each sample whose delta the projection holds at the radius, else 0: (N,)."""
         reached = make_norm(self.norm).size(delta) >= self.radius_rms * self._unit(draw) * (1 - 1e-6)
-        return reached.float().mean().item()
+        return reached.float().flatten()
 
     def _unit(self, draw: Draw) -> Tensor | int:
         return draw.sigma if self.relative else 1

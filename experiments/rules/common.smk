@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from atbench import cells as addresses
 from atbench import config as files
 from atbench import plan, search, slices
-from atbench.device import ALLOCATOR, DEVICE_VARIABLE, has_gpu
+from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
 from atbench.errors import UserError
 from atbench.records import digest
 from atbench.report.outputs import mismatch_artefacts, outputs, outputs_of
@@ -41,10 +41,12 @@ ROOT = f"{addresses.RELEASED if CACHED else addresses.ROOT}/{SCALE}"
 # A cell named on the command line is wanted alone; otherwise one job evaluates all cells of a run.
 ONE_CELL = config.get("grain") == "cell" or any(map(addresses.is_cell, sys.argv))
 
-# Jobs inherit the device and the allocator's settings through the environment: both stay out of the rules' parameters.
+# Jobs inherit device, processes and the allocator's settings through the environment: none is a parameter of a rule.
 os.environ.setdefault(DEVICE_VARIABLE, config.get("device", "auto"))
+os.environ.setdefault(PROCESSES_VARIABLE, str(config.get("processes", 1)))
 os.environ.update(ALLOCATOR | os.environ)
 GPU = int(has_gpu())
+THREADS = BENCHMARK.sizes["threads"] * or_stop(processes)  # of the jobs that several processes share
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 

@@ -49,7 +49,7 @@ for run in (DECLARED | CANDIDATES).values():
                 f"{PATH}/train.tsv"
             conda:
                 "../../environment.yml"
-            threads: BENCHMARK.sizes["threads"]
+            threads: THREADS
             resources:
                 gpu=GPU,
             params:
@@ -74,7 +74,7 @@ for run in (DECLARED | CANDIDATES).values():
                 f"{PATH}/evaluate.log",
             conda:
                 "../../environment.yml"
-            threads: BENCHMARK.sizes["threads"]
+            threads: THREADS
             resources:
                 gpu=GPU,
             params:
@@ -96,7 +96,7 @@ for run in (DECLARED | CANDIDATES).values():
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
             conda:
                 "../../environment.yml"
-            threads: BENCHMARK.sizes["threads"]
+            threads: THREADS
             resources:
                 gpu=GPU,
             params:

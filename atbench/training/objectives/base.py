@@ -11,7 +11,7 @@ class Objective:
     """Freezes a batch, gives one loss per sample; the rest are hooks that do nothing by themselves."""
 
     network: str  # name of the network that it trains (atbench.models.weights)
-    side_passes = 0  # forward passes of other networks in the last batch: teacher, target
+    side_passes = 0  # forward passes of other networks since the loop last set it to 0: teacher, target
 
     def __init__(self, config: dict):
         """Take what concerns it from a training slice."""
@@ -27,8 +27,8 @@ class Objective:
         """Per-sample terms (N,), ``loss`` among them; differentiable in delta."""
         raise NotImplementedError
 
-    def observe(self, draw: Draw, losses: Tensor) -> None:
-        """See the losses (N,) of an inner update."""
+    def observe(self, t: Tensor, losses: Tensor) -> None:
+        """See timesteps and losses (N,) of an update, on the CPU."""
 
     def after_update(self, model: nn.Module) -> None:
         """Act after an optimizer step."""

@@ -70,7 +70,6 @@ class Consistency(Objective):
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> ConsistencyDraw:
         """Draw levels, noise and guidance by name, and do the teacher's and the target's work."""
-        self.side_passes = 0
         level = (uniform((len(x0),), *names, "t") * (self.function.levels - 1)).long().to(x0.device)
         eps = gaussian(x0.shape, *names, "eps").to(x0)
         state = self.function.noised(x0, level, eps)

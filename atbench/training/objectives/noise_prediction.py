@@ -50,9 +50,9 @@ class NoisePrediction(Objective):
         vb = self.process.vb_term(draw.x0, draw.state + seen, draw.t, eps_hat.detach(), v)
         return {"loss": mse + vb, "mse": mse, "vb": vb}
 
-    def observe(self, draw: Draw, losses: Tensor) -> None:
-        """Let the timestep sampler learn from the losses of an inner update."""
-        self.timesteps.observe(draw.t, losses)
+    def observe(self, t: Tensor, losses: Tensor) -> None:
+        """Let the timestep sampler learn from the losses of an update."""
+        self.timesteps.observe(t, losses)
 
     def state(self) -> dict:
         return self.timesteps.state()
