@@ -182,6 +182,24 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, monkeypatch):
     assert same(weights_of(ADM, *steps), unbroken)
 
 
+def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
+    monkeypatch.setenv(training.TIME_LIMIT_VARIABLE, "1e-9")
+    monkeypatch.setattr(training, "LOG_EVERY", 5)
+    for batches in (5, 15):
+        with pytest.raises(UserError, match=f"time is up at batch {batches}; the same command continues"):
+            training.train(ADM)
+    training.train(ADM)
+    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+
+
+@pytest.mark.parametrize("asked", ["0", "-3", "an hour", "nan"])
+def test_a_wrong_time_limit_is_refused(empty, monkeypatch, asked):
+    monkeypatch.setenv(training.TIME_LIMIT_VARIABLE, asked)
+    with pytest.raises(UserError, match=f"{training.TIME_LIMIT_VARIABLE}: '{asked}' is no number of minutes"):
+        training.train(ADM)
+    assert files(ADM) == []
+
+
 def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
     interrupted(ADM, 15)
     state_file = ADM.path / "resume/state.pt"

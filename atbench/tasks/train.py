@@ -1,7 +1,10 @@
 """Train one run: from its address to its snapshots, its final state and its log."""
 
 import json
+import math
+import os
 import shutil
+import time
 
 import torch
 from tqdm import tqdm
@@ -24,6 +27,7 @@ from atbench.tasks.run_record import network_name, run_record
 from atbench.training.loop import Trainer, TrainingFailure
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
+TIME_LIMIT_VARIABLE = "ATBENCH_TIME_LIMIT"  # minutes that a training job may take at once, for queues that end jobs
 
 
 def train(run: Run) -> None:
@@ -31,8 +35,10 @@ def train(run: Run) -> None:
 
     Work in progress lives in ``<run>/resume/``, keyed by the configuration's digest: an interrupted job continues
     from its last snapshot, a changed configuration starts over. Raises UserError for bad input, a parent run of another
-    configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``.
+    configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``; and
+    when the time that ATBENCH_TIME_LIMIT allows is up.
     """
+    deadline = time.monotonic() + time_limit()
     benchmark = plan.of_run(run)
     if plan.checkpoint(benchmark, run):
         raise UserError(f"{run}: comes from a file, with `atbench import-weights`; there is nothing to train")
@@ -57,7 +63,9 @@ def train(run: Run) -> None:
         for step, end in config["snapshots"].items():
             if end <= trainer.counts["batches"] and scratch.holds(step):
                 continue  # an interrupted job had come this far
-            train_until(trainer, batches, end, scratch.log)
+            if not train_until(trainer, batches, end, scratch.log, deadline):
+                scratch.keep_state(trainer)
+                raise UserError(f"{run}: time is up at batch {trainer.counts['batches']}; the same command continues")
             scratch.keep(trainer, step)
     except TrainingFailure as failure:
         values = {k: repr(v) for k, v in failure.values.items()}
@@ -142,13 +150,32 @@ def start_from_parent(trainer: Trainer, config: dict, parents: dict[str, Run]) -
             trainer.start_from(state, config["objective"] == state["objective_name"])
 
 
-def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict]) -> None:
-    """Train up to ``end`` batches in all, appending a line to ``log`` every LOG_EVERY batches."""
+def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict], deadline: float) -> bool:
+    """Train up to ``end`` batches in all, appending a line to ``log`` every LOG_EVERY batches.
+
+    False when the ``deadline`` came first: some ``time.monotonic()``, or infinity.
+    """
     start = trainer.counts["batches"]
     for index in tqdm(range(start, end), desc="batches", disable=None):
+        looking = deadline < math.inf and index % LOG_EVERY == 0 and index > start
+        if looking and any(processes.gather([time.monotonic() > deadline])):
+            return False
         shown = trainer.train_batch(*batches.batch(index))
         if index % LOG_EVERY == 0 or index == end - 1:
             log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
+    return True
+
+
+def time_limit() -> float:
+    """Seconds that a training job may take at once: ATBENCH_TIME_LIMIT, in minutes; without it no limit."""
+    asked = os.environ.get(TIME_LIMIT_VARIABLE, "inf")
+    try:
+        minutes = float(asked)
+    except ValueError:
+        minutes = math.nan
+    if not minutes > 0:
+        raise UserError(f"{TIME_LIMIT_VARIABLE}: {asked!r} is no number of minutes")
+    return 60 * minutes
 
 
 class Scratch:
@@ -181,12 +208,16 @@ class Scratch:
 
     def keep(self, trainer: Trainer, step: str) -> None:
         """Set aside the averaged weights of a snapshot and the state to continue from."""
-        if not processes.first():
-            return
-        network = network_name(trainer.config)
-        save_weights(self.folder / f"{step}.safetensors", trainer.ema.module, network, trainer.config["network"])
-        state = trainer.state() | {"digest": self.key, "log": self.log}
-        write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))
+        if processes.first():
+            network = network_name(trainer.config)
+            save_weights(self.folder / f"{step}.safetensors", trainer.ema.module, network, trainer.config["network"])
+        self.keep_state(trainer)
+
+    def keep_state(self, trainer: Trainer) -> None:
+        """Set aside the state to continue from."""
+        if processes.first():
+            state = trainer.state() | {"digest": self.key, "log": self.log}
+            write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))
 
     def publish(self, trainer: Trainer, snapshots: dict[str, int]) -> None:
         """Copy everything to its place, then forget the scratch folder: a kill in between loses nothing."""
