@@ -1,7 +1,7 @@
-"""What the results are to show: names in claims.yaml and reviews.yaml are checked here, before anything runs. No torch.
+"""What the results are to show: names in claims, reviews and views of suites are checked here, before anything runs.
 
 A claim may be about an experiment that no file declares yet: its names then stand under `planned`, so that a slip of
-the pen is never taken for a plan, and a plan never outlives its experiment.
+the pen is never taken for a plan, and a plan never outlives its experiment. No torch here.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,13 @@ MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 
 def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, suites: dict) -> None:
     """Raises UserError naming the file and key of the first stray name, or of a plan that has come true."""
+    for suite, declared in suites.items():
+        for view, shown in declared.get("views", {}).items():
+            key = f"experiments/suites/{suite}.yaml: views.{view}.methods"
+            for name in set(shown["methods"]) - set(declared["methods"]):
+                raise UserError(f"{key}: {unknown('method of the suite', name, declared['methods'])}")
+            if shown["methods"][0] != declared["methods"][0]:  # whose learning rate all of them use
+                raise UserError(f"{key}: must begin with the suite's first, {declared['methods'][0]}")
     planned, claims = claims.get("planned", {}), claims["claims"]
     declared = {"suites": suites, "methods": methods, "samplers": samplers, "metrics": METRICS, "claims": claims}
     for kind, names in planned.items():

@@ -18,6 +18,7 @@ from atbench.report import (
     tables,
     tidy,
     verdict_table,
+    views,
 )
 from atbench.report.outputs import MEASURES, Artefact, chosen
 from atbench.report.style import RC
@@ -42,6 +43,8 @@ def build(
 
 
 def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact, suites: list[str]) -> list[Path]:
+    if made.view:
+        benchmark, frame = views.narrowed(benchmark, frame, made.suite, made.view)
     stem = root / made.stem
     if made.kind == "cells":
         tidy.write_cells(frame, stem.with_suffix(".csv"))
@@ -55,10 +58,16 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
     if made.kind == "mismatch":
         return render.write(mismatch.table(benchmark, _measured(benchmark, frame, root, made), made.suite), stem)
     if made.stem.startswith("tables/"):
-        return render.write(tables.table(benchmark, frame, root, made.suite, made.kind), stem)
+        return render.write(_table(benchmark, frame, root, made), stem)
     with matplotlib.rc_context(RC):
         figure = _figure(benchmark, frame, root, made)
         return [figures.save(figure, stem.with_suffix(suffix)) for suffix in made.suffixes]
+
+
+def _table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> render.Table:
+    if made.view:  # in the order that the view declares
+        return tables.table(benchmark, frame, root, made.suite, "fd", order=list)
+    return tables.table(benchmark, frame, root, made.suite, made.kind)
 
 
 def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> matplotlib.figure.Figure:
@@ -67,7 +76,7 @@ def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefac
     cells = tidy.on_grid(frame, made.suite)
     if made.kind == "samples":
         return samples.samples(benchmark, cells, root, made.suite)
-    draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe}[made.kind]
+    draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe, "view": views.figure}[made.kind]
     return draw(benchmark, cells, captions.reference_rows(benchmark, root, made.suite), made.suite)
 
 

@@ -32,7 +32,7 @@ def convergence(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: st
             _panel(axes, benchmark, chosen, suite, count)
             draw_floor(axes, rows)
         if chosen.fd.notna().any():
-            fit_distance(line[0], chosen.fd, rows)
+            fit_distance(line[0].yaxis, chosen.fd, rows)
         setting = f"{benchmark.samplers[sampler]['label']}, {chosen.nfe.iloc[0]} NFE"
         line[0].set_ylabel(f"{metric_label(benchmark, 'fd')}\n{setting}")
     _name_budgets(benchmark, panels, suite)

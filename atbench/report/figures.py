@@ -72,7 +72,7 @@ def quality_nfe(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: st
         log_axis(axes.xaxis, nfe_of(benchmark, suite, sampler))
     for axes in list(panels.flat)[len(samplers) :]:
         axes.set_visible(False)
-    fit_distance(panels[0, 0], cells.fd, rows)
+    fit_distance(panels[0, 0].yaxis, cells.fd, rows)
     for axes in panels[:, 0]:
         axes.set_ylabel(f"{metric_label(benchmark, 'fd')} (lower is better)")
     figure.suptitle(title(benchmark, cells, suite))
@@ -103,8 +103,8 @@ def draw_floor(axes: Axes, rows: dict) -> None:
         axes.axhline(rows["floor"]["fd"]["mean"], color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label=label)
 
 
-def fit_distance(axes: Axes, values: pd.Series, rows: dict) -> None:
-    """A logarithmic y axis for the distances ``values``, the floor included."""
+def fit_distance(axis: Axis, values: pd.Series, rows: dict) -> None:
+    """A logarithmic axis for the distances ``values``, the floor included."""
     floor = rows.get("floor", {}).get("fd", {}).get("mean")
     shown = [*values.dropna(), *([floor] if floor is not None else [])]
     low, high = min(shown), max(shown)
@@ -112,8 +112,8 @@ def fit_distance(axes: Axes, values: pd.Series, rows: dict) -> None:
         margin = (high / low) ** 0.06 if high > low else 1.1
         # 1-2-5 ticks leave a narrow range without any; there, evenly spaced values serve better.
         narrow = ticker.MaxNLocator(5, steps=[1, 2, 5, 10])
-        log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE) if high / low >= 8 else narrow)
-        axes.set(ylim=(low / margin, high * margin))
+        log_axis(axis, ticker.LogLocator(subs=ONE_TWO_FIVE) if high / low >= 8 else narrow)
+        axis.axes.set(**{f"{axis.axis_name}lim": (low / margin, high * margin)})
 
 
 def log_axis(axis: Axis, ticks: ticker.Locator | list[float]) -> None:

@@ -20,10 +20,11 @@ class Artefact:
 
     stem: str
     suite: str  # empty for what spans suites
-    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `mismatch` or a measure of it; across suites `cells`,
-    # `claims`, `reviews`.
+    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `view`, `mismatch` or a measure of it; across suites
+    # `cells`, `claims`, `reviews`.
     kind: str
     suffixes: tuple[str, ...]
+    view: str = ""  # of the suite, where the kind is `view`
 
     @property
     def paths(self) -> list[str]:
@@ -45,6 +46,7 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
         if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
             made += [_table(suite, kind) for kind in (*METRICS, *_own_metrics(benchmark, suite), "paired")]
             made += _figures_of(suite, _figures(declared))
+            made += [view for name in declared.get("views", {}) for view in _view(suite, name)]
     return made
 
 
@@ -85,7 +87,16 @@ def _own_metrics(benchmark: Benchmark, suite: str) -> list[str]:
 
 def _figures(declared: dict) -> list[str]:
     needs = {"convergence": "curves", "quality-nfe": "samplers", "samples": "grids"}
+    if "views" in declared:  # more methods than one figure can hold
+        del needs["quality-nfe"]
     return [kind for kind, key in needs.items() if key in declared]
+
+
+def _view(suite: str, view: str) -> list[Artefact]:
+    return [
+        Artefact(f"tables/{suite}-{view}", suite, "view", TABLE, view),
+        Artefact(f"figures/{suite}-{view}", suite, "view", FIGURE, view),
+    ]
 
 
 def _table(suite: str, kind: str) -> Artefact:

@@ -36,6 +36,14 @@ STYLES = {
     "teacher": Style("#009e73", "P", ":"),
 }
 SPARE = (Style("#009e73", "P", ":"), Style("#cc79a7", "X", ":"), Style("#f0e442", "*", ":"))
+# Of step counts, where a figure tells methods apart by place: from few to many.
+NFE_STYLES = (
+    Style("#d55e00", "o"),
+    Style("#0072b2", "s"),
+    Style("#009e73", "^"),
+    Style("#cc79a7", "D"),
+    Style("#000000", "v"),
+)
 REFERENCE = Style("#595959", "", "--")
 
 RC = {

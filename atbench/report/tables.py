@@ -1,6 +1,7 @@
 """A suite's table of a metric in the paper's layout: blocks of samplers, rows of methods, columns of NFE."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -33,8 +34,15 @@ def final_cells(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
     return cells[cells.step == FINAL]
 
 
-def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str, metric: str) -> Table:
-    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`."""
+def table(
+    benchmark: Benchmark,
+    frame: pd.DataFrame,
+    root: Path,
+    suite: str,
+    metric: str,
+    order: Callable[[list[str]], list[str]] = ordered,
+) -> Table:
+    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`; ``order`` is that of the methods."""
     cells = final_cells(frame, suite)
     rows = captions.reference_rows(benchmark, root, suite)
     numbers = summarise(cells, metric)
@@ -48,7 +56,7 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str, met
     )
     return Table(
         pd.concat([numbers, anchors]) if len(anchors) else numbers,
-        lambda markup: _wide(benchmark, suite, numbers, anchors, digits, markup),
+        lambda markup: _wide(benchmark, suite, numbers, anchors, digits, order, markup),
         caption,
     )
 
@@ -100,6 +108,7 @@ def _wide(
     numbers: pd.DataFrame,
     anchors: pd.DataFrame,
     digits: int,
+    order: Callable[[list[str]], list[str]],
     markup: Markup,
 ) -> pd.DataFrame:
     declared = benchmark.suite(suite)
@@ -107,7 +116,7 @@ def _wide(
     nfes, lines = plan.nfe_of(benchmark, suite), {}
     for sampler in plan.samplers_of(benchmark, suite):
         fitting = [m for m in declared["methods"] if plan.fits(benchmark, Run(benchmark.scale, suite, m, 0), sampler)]
-        for method in ordered(fitting):
+        for method in order(fitting):
             key = benchmark.samplers[sampler]["label"], benchmark.methods[method]["label"]
             cells = [entries.get((sampler, nfe, method)) for nfe in nfes]
             lines[tuple(map(markup.escape, key))] = [_entry(cell, digits, markup) for cell in cells]
