@@ -101,7 +101,27 @@ def test_published_numbers_are_checked(paper, text, named):
         published.published(BENCHMARK)
 
 
-def test_latex_of_phrases_breaks_across_pages(frame):
+def test_committed_numbers_stand_in_the_words_that_they_are_taken_from():
+    committed = published.published(BENCHMARK)
+    assert len(committed) == 6 and set(committed.metric) == {"fd"} and set(committed.nfe) == {20}
+    for row in committed.itertuples():
+        name = {"adm": "ADM", "ip": "ADM-IP", "at": "ADM-AT"}[row.method]
+        assert re.search(rf"\b{name} \(\w+, FID {row.value:.2f}\)", row.source), row
+        assert f"We use the {row.sampler.upper()} sampler with {row.nfe} NFEs" in row.source
+
+
+def test_committed_numbers_stand_beside_the_verdicts_once_with_their_source(frame):
+    table = verdict_table.table(BENCHMARK, frame, SUITES)
+    stated = table.numbers[table.numbers.paper.notna()].set_index(["claim", "suite", "samplers"]).paper
+    assert stated["few-steps", "scratch", "iddpm"] == pytest.approx(1 - 6.60 / 10.58)
+    assert stated["few-steps-conditional", "class-conditional", "iddpm ddim es dpm-solver"] == pytest.approx(
+        1 - 6.20 / 8.32
+    )
+    text = table.text(render.MARKDOWN).loc[(slice(None), "Trained from scratch: IDDPM, NFE 5 to 20"), "Paper"].item()
+    assert text.startswith("+38 % (arXiv 2502.17099, caption of Figure 4") and text.count("FID 10.58") == 1
+
+
+def test_latex_of_phrases_breaks_across_pages(frame, paper):
     text = render.latex(verdict_table.table(BENCHMARK, frame, SUITES), "claims")
     assert r"\begin{longtable}{p{3cm}p{3cm}p{3cm}p{3cm}p{3cm}}" in text and r"\caption[]{(continued)}" in text
     assert "multirow" not in text and text.count(r"\label{tab:claims}") == 1 and "Claim & Tested on &" in text
