@@ -50,6 +50,7 @@ rule figures:
 rule mismatch:
     input:
         [path for paths in MISMATCH.values() for path in paths],
+        SCALE_WIDE.get("mixture", []),
 
 
 # With cached=1 only the report rules exist: nothing missing can schedule a training job.

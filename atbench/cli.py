@@ -71,6 +71,13 @@ def mismatch(options: argparse.Namespace) -> None:
     mismatch(cells.parse_run(options.run))
 
 
+def mixture(options: argparse.Namespace) -> None:
+    """Check robust objectives in closed form, on a Gaussian mixture."""
+    from atbench.tasks.mixture import mixture
+
+    mixture(load(options.scale))
+
+
 def tune(options: argparse.Namespace) -> None:
     """Pick the winners of a finished tuning search."""
     from atbench.tasks.tune import choose
@@ -196,6 +203,7 @@ def parser() -> argparse.ArgumentParser:
     verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
     verb(mismatch).add_argument("run", help="address of a run")
+    verb(mixture, "scale")
     verb(tune, "scale").add_argument("suite")
     scoring = verb(score, "scale")
     scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")

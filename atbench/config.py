@@ -37,6 +37,7 @@ class Benchmark:
     sizes: dict  # the scale file
     tuning: dict
     mismatch: dict
+    mixture: dict  # the closed-form part of the mismatch measures
     claims: dict  # claims.yaml: what is under test, and names that are planned only
     questions: list[dict]  # reviews.yaml: what was asked, and what answers it
 
@@ -60,12 +61,13 @@ def load(scale: str) -> Benchmark:
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
     sizes = _validated(plain(scale_values(scale)), scale_file(scale), "scale")
-    tuning, mismatch, claims, reviews = (
-        _checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch", "claims", "reviews")
+    tuning, mismatch, mixture, claims, reviews = (
+        _checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch", "mixture", "claims", "reviews")
     )
-    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, claims, reviews["questions"])
+    questions = reviews["questions"]
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, mixture, claims, questions)
     _check_names(benchmark)
-    evidence.check(claims, benchmark.questions, methods, samplers, suites)
+    evidence.check(claims, questions, methods, samplers, suites)
     return benchmark
 
 

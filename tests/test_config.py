@@ -23,6 +23,7 @@ NAMES = {  # schema -> one file that it governs, and a key below which keys are 
     "suite": ("suites/scratch.yaml", ()),
     "scale": ("scales/ci.yaml", ()),
     "tuning": ("tuning.yaml", ()),
+    "mixture": ("mixture.yaml", ()),
     "claims": ("claims.yaml", ()),
     "reviews": ("reviews.yaml", ()),
 }

@@ -246,7 +246,9 @@ def test_distilled_suites_run_end_to_end(scratchpad):
 def test_mismatch_is_a_target_of_its_own(scratchpad):
     planned = jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",)))
     assert set(planned) == {f"mismatch_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
+        "mixture",
         "report_mismatch_scratch",
+        "report_mixture",
         "mismatch",
     }
     suite = scratchpad.folder / "experiments/suites/scratch.yaml"  # two methods are enough to see it run
@@ -256,11 +258,11 @@ def test_mismatch_is_a_target_of_its_own(scratchpad):
     measured = json.loads((root / "scratch/at/seed0/final/mismatch.json").read_text())
     assert {row["t"] for row in measured["robust_loss"]} == {50, 250, 500, 750, 950}
     assert "ADM-AT" in (root / "tables/scratch-mismatch.md").read_text()
-    assert (root / "figures/scratch-exposure.pdf").exists()
+    assert (root / "figures/scratch-exposure.pdf").exists() and (root / "figures/mixture.pdf").exists()
     assert jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",))) == {}
     scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
     drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
-    assert "report_mismatch_scratch" in jobs(drawn)
+    assert {"report_mismatch_scratch", "report_mixture"} <= set(jobs(drawn))
 
 
 def test_html_report(finished):

@@ -11,6 +11,7 @@ from atbench.report import (
     curves,
     figures,
     mismatch,
+    mixture,
     paired,
     render,
     reviews,
@@ -71,6 +72,8 @@ def _table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
 
 
 def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> matplotlib.figure.Figure:
+    if made.kind == "mixture":
+        return mixture.figure(benchmark, mixture.collect(benchmark, root))
     if made.kind in MEASURES:
         return mismatch.figure(benchmark, _measured(benchmark, frame, root, made), made.suite, made.kind)
     cells = tidy.on_grid(frame, made.suite)

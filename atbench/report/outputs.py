@@ -21,7 +21,7 @@ class Artefact:
     stem: str
     suite: str  # empty for what spans suites
     # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `view`, `mismatch` or a measure of it; across suites
-    # `cells`, `claims`, `reviews`.
+    # `cells`, `claims`, `reviews`, those of OF_SCALE.
     kind: str
     suffixes: tuple[str, ...]
     view: str = ""  # of the suite, where the kind is `view`
@@ -36,6 +36,8 @@ ACROSS = (
     Artefact("tables/claims", "", "claims", TABLE),
     Artefact("tables/reviews", "", "reviews", (".md",)),
 )
+# Of targets of their own, which no suite owns; each is drawn from the JSON of the scale that bears its kind's name.
+OF_SCALE = {"mixture": Artefact("figures/mixture", "", "mixture", FIGURE)}
 
 
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
@@ -70,7 +72,7 @@ def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> l
     """The artefacts that own the relative paths ``only`` (None: all). UserError for a path none owns."""
     if only is None:
         return artefacts(benchmark, suites)
-    known = artefacts(benchmark, suites) + mismatch_artefacts(benchmark, suites)
+    known = [*artefacts(benchmark, suites), *mismatch_artefacts(benchmark, suites), *OF_SCALE.values()]
     for path in only:
         if not any(path in artefact.paths for artefact in known):
             raise UserError(f"{path}: no table or figure of the suites {', '.join(suites)}")

@@ -1,14 +1,13 @@
 """Measure the mismatch between training and sampling of one run's last step: one JSON beside its cells."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import torch
 
-from atbench import plan, provenance, slices
+from atbench import plan, slices
 from atbench.cells import FINAL, Cell, Run
 from atbench.data import load
-from atbench.device import choose, cpu_seconds, describe
+from atbench.device import choose, cpu_seconds
 from atbench.errors import UserError
 from atbench.mismatch.recovery import recovery
 from atbench.mismatch.robust_loss import robust_loss
@@ -16,7 +15,7 @@ from atbench.mismatch.trajectory import Recorder, exposure
 from atbench.records import file_hash, write_json
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.generate import Generator
-from atbench.tasks.run_record import trained
+from atbench.tasks.run_record import measured, trained
 from atbench.training.objectives import make_objective
 
 
@@ -49,14 +48,7 @@ def mismatch(run: Run) -> None:
         "settings": settings | {"samples": samples},
         "config": {"training": record["digest"], "mismatch": slices.mismatch_digest(benchmark, run)},
         "inputs": {"weights": file_hash(run.weights())},
-        "provenance": provenance.commit()
-        | {
-            "versions": provenance.versions(),
-            "device": describe(device),
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sources": {"mismatch": provenance.source_hash("mismatch")},
-            "seconds": round(cpu_seconds() - begin, 3),
-        },
+        "provenance": measured("mismatch", device, begin),
     }
     write_json(plan.mismatch_path(run), content)
 

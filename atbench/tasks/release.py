@@ -10,7 +10,7 @@ from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
 from atbench.report import timing
 from atbench.report.captions import all_reference_rows
-from atbench.report.outputs import mismatch_artefacts, outputs
+from atbench.report.outputs import OF_SCALE, mismatch_artefacts, outputs
 from atbench.report.runs import collect_runs
 from atbench.report.tidy import collect
 
@@ -78,8 +78,14 @@ def mismatch_files(benchmark: Benchmark, suite: str) -> list[str]:
 
 
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
-    """Files beside those of single suites: the records of the runs they rest on, finished tuning searches."""
+    """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
     root = Path(ROOT, benchmark.scale)
     paths = sorted(root.glob("tuning/*.json"))
     paths += [run.path / "config.json" for run in plan.foundations(benchmark, suites)]
-    return [str(path.relative_to(root)) for path in paths]
+    return [str(path.relative_to(root)) for path in paths] + scale_files(root)
+
+
+def scale_files(root: Path) -> list[str]:
+    """What targets of their own have measured at the scale, with the tables and figures of it."""
+    done = {f"{kind}.json": made for kind, made in OF_SCALE.items() if (root / f"{kind}.json").exists()}
+    return [*done, *(path for made in done.values() for path in made.paths)]

@@ -1,10 +1,12 @@
 """The ``config.json`` of a run: what was trained, at what cost; evaluation checks it before it uses the weights."""
 
+from datetime import UTC, datetime
+
 import torch
 
 from atbench import plan, processes, provenance, slices
 from atbench.cells import Run
-from atbench.device import describe
+from atbench.device import cpu_seconds, describe
 from atbench.errors import UserError
 from atbench.records import digest, read_json
 from atbench.training.loop import Trainer
@@ -28,6 +30,18 @@ def trained(run: Run) -> dict:
 def network_name(config: dict) -> str:
     """The network of a training slice: the released one that it starts from, or what its objective trains."""
     return config.get("pretrained", OBJECTIVES[config["objective"]].network)
+
+
+def measured(part: str, device: torch.device, begin: float) -> dict:
+    """The ``provenance`` of a measurement by the sources of ``part`` that began at the CPU second ``begin``."""
+    return provenance.commit() | {
+        "versions": provenance.versions(),
+        "device": describe(device),
+        "threads": torch.get_num_threads(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "sources": {part: provenance.source_hash(part)},
+        "seconds": round(cpu_seconds() - begin, 3),
+    }
 
 
 def run_record(config: dict, images, trainer: Trainer, seconds: dict, device: torch.device) -> dict:

@@ -13,7 +13,7 @@ from atbench import plan, search, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
 from atbench.errors import UserError
 from atbench.records import digest
-from atbench.report.outputs import mismatch_artefacts, outputs, outputs_of
+from atbench.report.outputs import OF_SCALE, mismatch_artefacts, outputs, outputs_of
 
 
 def or_stop(function, *arguments, **options):
@@ -147,8 +147,14 @@ MISMATCH = {
     for suite in SUITES
     if suite in BENCHMARK.mismatch["suites"] and (not CACHED or measured(suite))
 }
+# Likewise what the scale as a whole is measured for: name of the measure, and of its JSON -> table or figure.
+SCALE_WIDE = {
+    kind: [f"{ROOT}/{path}" for path in made.paths]
+    for kind, made in OF_SCALE.items()
+    if not CACHED or Path(ROOT, f"{kind}.json").exists()
+}
 if CACHED:
-    REPORT += [path for paths in MISMATCH.values() for path in paths]
+    REPORT += [path for paths in (MISMATCH | SCALE_WIDE).values() for path in paths]
 PUBLISHED = sorted(map(str, Path("experiments/paper").glob("*.csv")))
 
 

@@ -187,6 +187,21 @@ for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch[
             "python -m atbench mismatch {params.run} > {log} 2>&1"
 
 
+# The same mismatch where it is known: in closed form, with no network and no run.
+rule mixture:
+    output:
+        f"{ROOT}/mixture.json",
+    log:
+        f"{ROOT}/mixture.log",
+    conda:
+        "../../environment.yml"
+    params:
+        scale=SCALE,
+        key=digest(BENCHMARK.mixture),
+    shell:
+        "python -m atbench mixture --scale {params.scale} > {log} 2>&1"
+
+
 # The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.
 for suite in TUNED_SUITES:
 

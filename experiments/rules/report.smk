@@ -58,6 +58,29 @@ for suite in MISMATCH:
             " --only {output} > {log} 2>&1"
 
 
+# What a scale as a whole is measured for.
+for kind in SCALE_WIDE:
+
+    rule:
+        name:
+            f"report_{kind}"
+        input:
+            f"{ROOT}/{kind}.json",
+        output:
+            [labelled(path) for path in SCALE_WIDE[kind]],
+        log:
+            f"{ROOT}/tables/{kind}.log",
+        conda:
+            "../../environment.yml"
+        params:
+            scale=SCALE,
+            suites=SUITES,
+            where=WHERE,
+        shell:
+            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites}"
+            " --only {output} > {log} 2>&1"
+
+
 rule tidy:
     input:
         EVERY_CELL,
