@@ -20,6 +20,7 @@ include: "experiments/rules/common.smk"
 localrules:
     all,
     cells,
+    cost,
     tables,
     figures,
     mismatch,
@@ -51,6 +52,11 @@ rule mismatch:
     input:
         [path for paths in MISMATCH.values() for path in paths],
         SCALE_WIDE.get("mixture", []),
+
+
+rule cost:
+    input:
+        SCALE_WIDE.get("cost", []),
 
 
 # With cached=1 only the report rules exist: nothing missing can schedule a training job.

@@ -71,6 +71,13 @@ def mismatch(options: argparse.Namespace) -> None:
     mismatch(cells.parse_run(options.run))
 
 
+def cost(options: argparse.Namespace) -> None:
+    """Measure what a training batch of each method costs."""
+    from atbench.tasks.cost import cost
+
+    cost(load(options.scale))
+
+
 def mixture(options: argparse.Namespace) -> None:
     """Check robust objectives in closed form, on a Gaussian mixture."""
     from atbench.tasks.mixture import mixture
@@ -203,6 +210,7 @@ def parser() -> argparse.ArgumentParser:
     verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
     verb(mismatch).add_argument("run", help="address of a run")
+    verb(cost, "scale")
     verb(mixture, "scale")
     verb(tune, "scale").add_argument("suite")
     scoring = verb(score, "scale")

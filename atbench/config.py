@@ -37,6 +37,7 @@ class Benchmark:
     sizes: dict  # the scale file
     tuning: dict
     mismatch: dict
+    cost: dict  # what the cost of training is measured on
     mixture: dict  # the closed-form part of the mismatch measures
     claims: dict  # claims.yaml: what is under test, and names that are planned only
     questions: list[dict]  # reviews.yaml: what was asked, and what answers it
@@ -60,12 +61,13 @@ def load(scale: str) -> Benchmark:
     samplers = _checked(EXPERIMENTS / "samplers.yaml", "samplers")
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
-    sizes = _validated(plain(scale_values(scale)), scale_file(scale), "scale")
-    tuning, mismatch, mixture, claims, reviews = (
-        _checked(EXPERIMENTS / f"{name}.yaml", name) for name in ("tuning", "mismatch", "mixture", "claims", "reviews")
+    sizes = validate(plain(scale_values(scale)), scale_file(scale), "scale")
+    tuning, mismatch, cost, mixture, claims, reviews = (
+        _checked(EXPERIMENTS / f"{name}.yaml", name)
+        for name in ("tuning", "mismatch", "cost", "mixture", "claims", "reviews")
     )
     questions = reviews["questions"]
-    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, mixture, claims, questions)
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, cost, mixture, claims, questions)
     _check_names(benchmark)
     evidence.check(claims, questions, methods, samplers, suites)
     return benchmark
@@ -84,7 +86,7 @@ def _methods(file: Path) -> dict:
             raise UserError(f"{_short(file)}: {name}.extends: {base!r} is no other method")
         return merge(whole(base, (*above, name)), entry)
 
-    return _validated({name: whole(name) for name in entries}, file, "methods")
+    return validate({name: whole(name) for name in entries}, file, "methods")
 
 
 def scale_file(scale: str) -> Path:
@@ -135,16 +137,12 @@ def plain(value: object) -> object:
     return [plain(item) for item in value] if isinstance(value, list) else value
 
 
-def validate(value: dict, file: Path | str, schema: str) -> dict:
-    """Check ``value`` against experiments/schema/<schema>.yaml. Raises UserError naming file and key."""
-    return _validated(value, file, schema)
-
-
 def _checked(file: Path, schema: str) -> dict:
-    return _validated(read_yaml(file), file, schema)
+    return validate(read_yaml(file), file, schema)
 
 
-def _validated(value: dict, file: Path | str, schema: str) -> dict:
+def validate(value: dict, file: Path | str, schema: str) -> dict:
+    """``value`` after a check against experiments/schema/<schema>.yaml. Raises UserError naming file and key."""
     validator = jsonschema.Draft202012Validator(_schema(schema))
     errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
     if errors:
@@ -218,6 +216,9 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
         searched = search["search"][suite]
         yield tuning, f"search.{suite}.methods", "methods", list(searched["methods"])
         yield tuning, f"search.{suite}.cells.samplers", "samplers", searched["cells"]["samplers"]
+    yield "experiments/cost.yaml", "methods", "suites", list(benchmark.cost["methods"])
+    for suite, names in benchmark.cost["methods"].items():
+        yield "experiments/cost.yaml", f"methods.{suite}", "methods", names
     for kind in ("suites", "samplers"):
         yield "experiments/mismatch.yaml", kind, kind, benchmark.mismatch[kind]
 

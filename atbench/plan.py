@@ -199,11 +199,6 @@ def mismatch_path(run: Run) -> Path:
     return run.path / FINAL / "mismatch.json"
 
 
-def mixture_path(benchmark: Benchmark) -> Path:
-    """The closed-form check of robust objectives on a Gaussian mixture."""
-    return Path(ROOT, benchmark.scale, "mixture.json")
-
-
 def is_latent(benchmark: Benchmark, suite: str) -> bool:
     """Whether a suite works in the latent space of an autoencoder."""
     return benchmark.suite(suite.removeprefix(TUNE_PREFIX)).get("space", "pixel") == "latent"

@@ -24,6 +24,7 @@ SOURCES = {
         "tasks/judge.py",
     ),
 }
+SOURCES["cost"] = (*SOURCES["training"], "tasks/cost.py")
 SOURCES["mixture"] = ("diffusion", "mismatch", "tasks/mixture.py")
 SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
 

@@ -24,6 +24,7 @@ NAMES = {  # schema -> one file that it governs, and a key below which keys are 
     "scale": ("scales/ci.yaml", ()),
     "tuning": ("tuning.yaml", ()),
     "mixture": ("mixture.yaml", ()),
+    "cost": ("cost.yaml", ()),
     "claims": ("claims.yaml", ()),
     "reviews": ("reviews.yaml", ()),
 }
@@ -175,6 +176,8 @@ UNKNOWN_NAMES = [
     ("tuning.yaml", ("search", "scratch", "methods", "amd"), {"learning_rate": [1, 2, 3, 4]}, "amd"),
     ("tuning.yaml", ("search", "scratch", "cells", "samplers"), ["ddmi"], "ddmi"),
     ("tuning.yaml", ("metric",), "df", "df"),
+    ("cost.yaml", ("methods", "scrach"), ["adm"], "scrach"),
+    ("cost.yaml", ("methods", "scratch"), ["adm", "ta"], "'ta'"),
     ("claims.yaml", ("claims", "few-steps", "suites"), ["scrach"], "scrach"),
     ("claims.yaml", ("claims", "few-steps", "method"), "ta", "'ta'"),
     ("claims.yaml", ("claims", "few-steps", "against"), {"batches": "amd"}, "amd"),

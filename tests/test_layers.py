@@ -24,6 +24,7 @@ NAMES_LAYER = (
     "search",
     "evidence",
     "slices",
+    "measures",
     "metric_names",
     "provenance",
     "device",

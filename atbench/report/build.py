@@ -8,6 +8,7 @@ import pandas as pd
 from atbench.config import Benchmark
 from atbench.report import (
     captions,
+    cost,
     curves,
     figures,
     mismatch,
@@ -50,6 +51,8 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
     if made.kind == "cells":
         tidy.write_cells(frame, stem.with_suffix(".csv"))
         return [stem.with_suffix(".csv")]
+    if made.kind == "cost":
+        return render.write(cost.table(benchmark, cost.collect(benchmark, root)), stem)
     if made.kind == "claims":
         return render.write(verdict_table.table(benchmark, frame, suites), stem)
     if made.kind == "reviews":

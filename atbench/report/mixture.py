@@ -7,10 +7,10 @@ from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from atbench import plan
+from atbench import measures
 from atbench.config import Benchmark
 from atbench.errors import UserError
-from atbench.records import digest, read_json
+from atbench.records import read_json
 from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
 from atbench.report.style import REFERENCE, Style
 
@@ -26,13 +26,13 @@ def collect(benchmark: Benchmark, root: Path) -> pd.DataFrame:
 
     Raises UserError for a file that cannot be read.
     """
-    path = Path(root) / plan.mixture_path(benchmark).name
+    path = Path(root) / measures.path_of(benchmark, "mixture").name
     if not path.exists():
         return pd.DataFrame()
     record = read_json(path)
     if not (isinstance(record.get("config"), dict) and isinstance(record.get("rows"), list)):
         raise UserError(f"{path}: the blocks config and rows are missing")
-    current = record["config"].get("mixture") == digest(benchmark.mixture)
+    current = record["config"].get("mixture") == measures.mixture_digest(benchmark)
     return pd.DataFrame(record["rows"] if current else [])
 
 

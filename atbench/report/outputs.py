@@ -37,7 +37,10 @@ ACROSS = (
     Artefact("tables/reviews", "", "reviews", (".md",)),
 )
 # Of targets of their own, which no suite owns; each is drawn from the JSON of the scale that bears its kind's name.
-OF_SCALE = {"mixture": Artefact("figures/mixture", "", "mixture", FIGURE)}
+OF_SCALE = {
+    "cost": Artefact("tables/cost", "", "cost", TABLE),
+    "mixture": Artefact("figures/mixture", "", "mixture", FIGURE),
+}
 
 
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:

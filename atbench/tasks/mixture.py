@@ -2,11 +2,11 @@
 
 import torch
 
-from atbench import plan
+from atbench import measures
 from atbench.config import Benchmark
 from atbench.device import cpu_seconds
 from atbench.mismatch.robust_fit import measure
-from atbench.records import digest, write_json
+from atbench.records import write_json
 from atbench.tasks.run_record import measured
 
 
@@ -17,7 +17,7 @@ def mixture(benchmark: Benchmark) -> None:
     content = {
         "rows": rows,
         "settings": settings,
-        "config": {"mixture": digest(settings)},
+        "config": {"mixture": measures.mixture_digest(benchmark)},
         "provenance": measured("mixture", torch.device("cpu"), begin),  # float64, which not every device knows
     }
-    write_json(plan.mixture_path(benchmark), content)
+    write_json(measures.path_of(benchmark, "mixture"), content)

@@ -9,7 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 from atbench import cells as addresses
 from atbench import config as files
-from atbench import plan, search, slices
+from atbench import measures, plan, search, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
 from atbench.errors import UserError
 from atbench.records import digest

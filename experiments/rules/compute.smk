@@ -197,9 +197,27 @@ rule mixture:
         "../../environment.yml"
     params:
         scale=SCALE,
-        key=digest(BENCHMARK.mixture),
+        key=measures.mixture_digest(BENCHMARK),
     shell:
         "python -m atbench mixture --scale {params.scale} > {log} 2>&1"
+
+
+# What training costs: alone on the machine, or its times are those of a busy one.
+rule measure_cost:
+    output:
+        f"{ROOT}/cost.json",
+    log:
+        f"{ROOT}/cost.log",
+    conda:
+        "../../environment.yml"
+    threads: workflow.cores
+    resources:
+        gpu=GPU,
+    params:
+        scale=SCALE,
+        key=lambda wildcards: measures.cost_digest(BENCHMARK),
+    shell:
+        "python -m atbench cost --scale {params.scale} > {log} 2>&1"
 
 
 # The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.

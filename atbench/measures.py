@@ -1,0 +1,40 @@
+"""What a scale as a whole is measured for: files, runs and digests. No torch: the Snakefile imports this module."""
+
+from pathlib import Path
+
+from atbench import plan, slices
+from atbench.cells import ROOT, Run
+from atbench.config import Benchmark
+from atbench.errors import UserError
+from atbench.records import digest
+
+COST_BASELINE = ("scratch", "adm")  # suite and method that the cost of all others is a ratio to
+
+
+def path_of(benchmark: Benchmark, kind: str) -> Path:
+    """The JSON of a measure, ``cost`` or ``mixture``."""
+    return Path(ROOT, benchmark.scale, f"{kind}.json")
+
+
+def cost_runs(benchmark: Benchmark) -> list[Run]:
+    """Runs whose training batches stand for what a method costs; the first of a suite is its plain one.
+
+    Suites that the scale lacks are left out, and those on released weights: they do not fit beside the others. Raises
+    UserError without the run that all ratios are to.
+    """
+    suites = [suite for suite in benchmark.cost["methods"] if suite in benchmark.sizes["suites"]]
+    here = [suite for suite in suites if not plan.pretrained(benchmark, suite)]
+    found = [Run(benchmark.scale, suite, method, 0) for suite in here for method in benchmark.cost["methods"][suite]]
+    if Run(benchmark.scale, *COST_BASELINE, 0) not in found:
+        raise UserError(f"experiments/cost.yaml: methods: {'/'.join(COST_BASELINE)} is missing, which ratios are to")
+    return found
+
+
+def cost_digest(benchmark: Benchmark) -> str:
+    """Of all that determines what is trained when the cost of training is measured."""
+    return digest([benchmark.cost, *(slices.training_digest(benchmark, run) for run in cost_runs(benchmark))])
+
+
+def mixture_digest(benchmark: Benchmark) -> str:
+    """Of all that determines the closed-form check of robust objectives on a Gaussian mixture."""
+    return digest(benchmark.mixture)
