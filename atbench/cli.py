@@ -153,6 +153,18 @@ def show(options: argparse.Namespace) -> None:
     print(show(options.cell))
 
 
+def plan(options: argparse.Namespace) -> None:
+    """Estimate hours, disk and jobs of a scale from a few measured steps on this machine."""
+    suites = suites_of(options)
+    if (
+        not device.ALLOCATOR.keys() <= os.environ.keys()
+    ):  # read at the start of a process: jobs have them from the workflow
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], device.ALLOCATOR | os.environ)
+    from atbench.tasks.forecast import estimate
+
+    print(estimate(load(options.scale), suites))
+
+
 def compare(options: argparse.Namespace) -> int:
     """Judge this reproduction against the released results."""
     from atbench.report.compare import compare
@@ -237,6 +249,8 @@ def parser() -> argparse.ArgumentParser:
     showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")
     showing.add_argument("--time", action="store_true", help="CPU time by kind and the share of start-up")
     verb(show).add_argument("cell", help="address of a cell")
+    planning = verb(plan, "suites")
+    planning.add_argument("scale", nargs="?", default=default("scale"), help="a file of experiments/scales")
     verb(compare, "scale", "suites")
     verb(release, "scale", "suites")
     return top

@@ -25,6 +25,7 @@ NAMES_LAYER = (
     "evidence",
     "slices",
     "measures",
+    "workload",
     "metric_names",
     "provenance",
     "device",
