@@ -1,9 +1,9 @@
 """Reading the experiment files: merge, validate against the schemas, refuse what is unknown.
 
 Four kinds of file own different keys (methods, samplers, suites, scales), so no merge order can matter; what the
-results are to show (claims, questions of reviewers) stands beside them. A scale may
-`extends:` another: mappings merge, lists replace. A constant may be written `{value: ..., source: ..., why: ...}`;
-`plain` reduces it to its value. No torch here: the Snakefile imports this module.
+results are to show (claims, questions of reviewers) stands beside them. A scale may `extends:` another: mappings merge,
+lists replace, null removes. A constant may be written `{value: ..., source: ..., why: ...}`. No torch here: the
+Snakefile imports this module.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,7 @@ import yaml
 from atbench import evidence
 from atbench.errors import UserError, unknown
 from atbench.metric_names import DISTANCE_NAMES, METRICS
+from atbench.overlay import merge, plain, without_nulls
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
@@ -94,7 +95,7 @@ def scale_file(scale: str) -> Path:
 
 
 def scale_values(scale: str) -> dict:
-    """A scale's content after `extends:`, with its `{value, source, why}` constants as written."""
+    """A scale's content after `extends:`, less what it sets to null; `{value, source, why}` constants as written."""
     file = scale_file(scale)
     if not file.is_file():
         raise unknown("scale", scale, [path.stem for path in file.parent.glob("*.yaml")])
@@ -103,9 +104,10 @@ def scale_values(scale: str) -> dict:
     if base is None:
         return values
     try:
-        return merge(scale_values(base), values)
+        below = scale_values(base)
     except UserError as error:
         raise UserError(f"{_short(file)}: extends: {error}") from error
+    return without_nulls(merge(below, values), below, _short(file))
 
 
 def read_yaml(path: Path) -> dict:
@@ -117,24 +119,6 @@ def read_yaml(path: Path) -> dict:
     if not isinstance(value, dict):
         raise UserError(f"{path}: holds no mapping")
     return value
-
-
-def merge(base: dict, over: dict) -> dict:
-    """``over`` on top of ``base``: mappings merge key by key, everything else (lists too) is replaced."""
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(base.get(key), dict)
-        merged[key] = merge(base[key], value) if both else value
-    return merged
-
-
-def plain(value: object) -> object:
-    """``value`` with every `{value: v, source: ..., why: ...}` replaced by v."""
-    if isinstance(value, dict):
-        if "value" in value and "source" in value:
-            return plain(value["value"])
-        return {key: plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _checked(file: Path, schema: str) -> dict:

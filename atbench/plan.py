@@ -5,8 +5,9 @@ from pathlib import Path
 
 from atbench import budget, search
 from atbench.cells import FINAL, ROOT, Cell, Run, step_name
-from atbench.config import IMPORTED, PRETRAINED, ROLES, TUNE_PREFIX, Benchmark, load, merge
+from atbench.config import IMPORTED, PRETRAINED, ROLES, TUNE_PREFIX, Benchmark, load
 from atbench.errors import UserError, unknown
+from atbench.overlay import merge
 
 CONSISTENCY = "consistency"  # the objective of consistency models, and the kind of their sampler
 INHERITED = "inherited"  # the objective of the run under `init`

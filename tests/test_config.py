@@ -11,8 +11,9 @@ import yaml
 
 from atbench import cells, cli, config, plan, search, slices
 from atbench.cells import FINAL, Cell, Run, parse_cell, parse_run, step_name
-from atbench.config import EXPERIMENTS, load, merge, plain, read_yaml, scale_values
+from atbench.config import EXPERIMENTS, load, read_yaml, scale_values
 from atbench.errors import UserError
+from atbench.overlay import merge, plain
 from atbench.records import digest
 
 SCALES = sorted(path.stem for path in (EXPERIMENTS / "scales").glob("*.yaml"))
@@ -263,6 +264,15 @@ def test_extends_merges_mappings_and_replaces_lists(experiments):
     assert mine == ci["suites"]["scratch"] | {"seeds": [7, 8]}
 
 
+def test_null_removes_what_the_extended_scale_has_and_nothing_else(experiments):
+    (experiments / "scales/mine.yaml").write_text("extends: ci\nsuites: {edm: null}\ntraining: {flip: null}\n")
+    assert "edm" not in scale_values("mine")["suites"] and "flip" not in scale_values("mine")["training"]
+    assert scale_values("mine")["suites"].keys() == scale_values("ci")["suites"].keys() - {"edm"}
+    (experiments / "scales/mine.yaml").write_text("extends: ci\nsuites: {edn: null}\n")
+    message = refusal(lambda: load("mine"))
+    assert "scales/mine.yaml" in message and "edn: null" in message
+
+
 def test_merge_leaves_its_arguments_alone():
     base, over = {"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "d": {"e": 2}}
     before = copy.deepcopy((base, over))
@@ -392,7 +402,7 @@ def test_ci_snapshots_golden():
 @pytest.mark.parametrize("scale", SCALES)
 def test_snapshots_ascend_and_end_with_the_budget(scale):
     benchmark = load(scale)
-    for suite in SUITES:
+    for suite in (suite for suite in SUITES if suite in benchmark.sizes["suites"]):
         for run in plan.runs(benchmark, suite):
             snapshots = plan.snapshots(benchmark, run)
             ends = list(snapshots.values())

@@ -26,6 +26,7 @@ NAMES_LAYER = (
     "slices",
     "measures",
     "workload",
+    "overlay",
     "metric_names",
     "provenance",
     "device",
