@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from atbench import cells, device
+from atbench import cells, restart
 from atbench.config import EXPERIMENTS, load, read_yaml, validate
 from atbench.errors import UserError
 
@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """Train one run."""
-    share_out()
+    restart.in_processes()
     from atbench.tasks.train import train
 
     train(cells.parse_run(options.run))
@@ -50,18 +50,10 @@ def evaluate(options: argparse.Namespace) -> None:
     wanted = [cells.parse_cell(path) for path in options.cells]
     if len({cell.run.scale for cell in wanted}) > 1:
         raise UserError("cells: they belong to several scales; evaluate one scale at a time")
-    share_out()
+    restart.in_processes()
     from atbench.tasks.evaluate import evaluate
 
     evaluate(wanted)
-
-
-def share_out() -> None:
-    """Start this command again as several processes under torchrun, where ATBENCH_PROCESSES asks for them."""
-    asked = device.processes()
-    if asked > 1 and "WORLD_SIZE" not in os.environ:
-        torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={asked}", "-m", "atbench"]
-        os.execv(sys.executable, [sys.executable, *torchrun, *sys.argv[1:]])
 
 
 def mismatch(options: argparse.Namespace) -> None:
@@ -156,10 +148,7 @@ def show(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Estimate hours, disk and jobs of a scale from a few measured steps on this machine."""
     suites = suites_of(options)
-    if (
-        not device.ALLOCATOR.keys() <= os.environ.keys()
-    ):  # read at the start of a process: jobs have them from the workflow
-        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], device.ALLOCATOR | os.environ)
+    restart.with_allocator()
     from atbench.tasks.forecast import estimate
 
     print(estimate(load(options.scale), suites))

@@ -30,6 +30,7 @@ NAMES_LAYER = (
     "metric_names",
     "provenance",
     "device",
+    "restart",
 )
 LAYERS = dict.fromkeys(NAMES_LAYER, 0)
 LAYERS |= {"noise": 1, "processes": 1, "data": 2, "diffusion": 2, "models": 3}

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from atbench import plan, slices, workload
 from atbench.cells import Cell, Run
@@ -16,6 +15,7 @@ from atbench.data import ImageSet, captions
 from atbench.device import cpu_seconds
 from atbench.noise import gaussian, uniform
 from atbench.records import digest
+from atbench.tasks.cost import held_bytes
 from atbench.tasks.evaluate import sampler_of, surroundings
 from atbench.tasks.generate import BLOCK, Generator
 from atbench.tasks.latents import EncodedPairs
@@ -67,7 +67,7 @@ def measure(benchmark: Benchmark, work: Workload, device: torch.device) -> Measu
     if cell:
         around = surroundings(benchmark, run, device) if pipeline else {}
         sampling = timed_sampling(benchmark, trainer, cell, around)
-    return Measured(training, sampling, size(trainer.ema.module.state_dict()), size(trainer.state()))
+    return Measured(training, sampling, held_bytes(trainer.ema.module.state_dict()), held_bytes(trainer.state()))
 
 
 def subject(benchmark: Benchmark, work: Workload) -> tuple[Run, dict, Cell | None]:
@@ -137,10 +137,9 @@ def timed(work: Callable[[int], None], wanted: int, units: int, device: torch.de
     """
     images = 1
     once = seconds(work, images, 1, device)[0]  # this call pays for what later ones find ready
-    while (
-        once < LONGEST and 2 * (once := seconds(work, images, 1, device)[0]) < LONGEST and 2 * filled(device) < FILLED
-    ):
-        if images == wanted:
+    while once < LONGEST:
+        once = seconds(work, images, 1, device)[0]
+        if images == wanted or 2 * once >= LONGEST or 2 * filled(device) >= FILLED:
             break
         images = min(2 * images, wanted)
     times = max(1, round(SHORTEST / once))
@@ -165,12 +164,3 @@ def filled(device: torch.device) -> float:
         return torch.cuda.max_memory_reserved(device) / torch.cuda.mem_get_info(device)[1]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kilobytes on Linux
     return peak / (os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-
-
-def size(state: object) -> int:
-    """Bytes of all tensors in nested dictionaries and lists."""
-    if isinstance(state, Tensor):
-        return state.numel() * state.element_size()
-    if isinstance(state, dict):
-        state = list(state.values())
-    return sum(map(size, state)) if isinstance(state, list | tuple) else 0
