@@ -172,3 +172,36 @@ def test_where_the_public_files_lie_is_no_part_of_a_result():
     run = plan.runs(paper, "scratch")[0]
     moved = replace(paper, sizes=paper.sizes | {"data": {"name": "imagenet64", "path": "/a"}})
     assert slices.training_slice(moved, run)["data"] == {"name": "imagenet64"}
+
+
+@pytest.fixture
+def kit(tmp_path):
+    """The development kit's list of classes, in an order of its own."""
+    numbers = [f"n{number:08}" for number in np.random.RandomState(0).permutation(1000) + 1_440_764]
+    file = tmp_path / "map_clsloc.txt"
+    file.write_text("".join(f"{number} {label} some_name\n" for label, number in enumerate(numbers, start=1)))
+    return file, numbers
+
+
+def test_labels_sort_by_wordnet_number_where_the_classes_are_listed(root, kit):
+    file, numbers = kit
+    plain, listed = load(own(root), "train"), load(own(root) | {"classes": str(file)}, "train")
+    assert torch.equal(plain.images, listed.images)
+    assert listed.class_names == tuple(sorted(numbers))
+    named = [listed.class_names[label] for label in listed.labels.tolist()]
+    assert named == [numbers[label] for label in plain.labels.tolist()]
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "twice", "form"])
+def test_a_wrong_list_of_classes_is_refused_by_name(root, kit, how):
+    file, numbers = kit
+    text = file.read_text()
+    file.unlink()
+    if how != "missing":
+        wrong = {"cut": text[:-20], "twice": text.replace(numbers[0], numbers[1]), "form": text.replace(" ", ",")}
+        file.write_text(wrong[how])
+    assert str(file) in refusal(load, own(root) | {"classes": str(file)}, "train")
+
+
+def test_class_folders_take_no_list_of_classes(folders, kit):
+    assert "data.classes" in refusal(load, own(folders) | {"classes": str(kit[0])}, "train")

@@ -5,9 +5,11 @@ another reduction of ImageNet in class folders, has a name of its own and ``form
 
 The labels are the files': 1..1000 in the npz batches count the classes in the order of the ILSVRC development kit,
 class folders sort by name (WordNet number). The public class-conditional checkpoints of guided-diffusion were trained
-with the sorted order (openai/guided-diffusion:guided_diffusion/image_datasets.py): fine-tune those on class folders.
+with the sorted order (openai/guided-diffusion:guided_diffusion/image_datasets.py): fine-tune those on class folders,
+or name the kit's list of classes, `classes: map_clsloc.txt`, by which labels of npz batches are sorted too.
 """
 
+import re
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,7 +23,7 @@ from atbench.data.place import place
 from atbench.errors import UserError
 
 REQUIRED = ()
-OPTIONAL = ("path",)
+OPTIONAL = ("path", "classes")
 
 NAME = "imagenet64"
 SIDE, CLASSES = 64, 1000
@@ -29,6 +31,7 @@ SHAPE = (3, SIDE, SIDE)  # of one image, planes first, as the files have it
 TRAIN, HELD_OUT = tuple(f"train_data_batch_{i}.npz" for i in range(1, 11)), ("val_data.npz",)
 COUNTS = {TRAIN: 1_281_167, HELD_OUT: 50_000}
 FOLDERS = ("train", "val")  # of class folders
+CLASS_LINE = re.compile(r"(n\d{8}) ([1-9]\d*) \S+")  # WordNet number, label, name
 CHUNK = 1 << 20  # bytes read at a time
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
@@ -43,13 +46,35 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     if all((root / name).is_dir() for name in FOLDERS):
         return _from_folders(data, root, held_out)
     names = HELD_OUT if held_out else TRAIN
+    numbers = wordnet_numbers(Path(data["classes"])) if "classes" in data else None  # before the images: minutes
     images, labels = read_batches([root / name for name in names], COUNTS[names] if data["name"] == NAME else None)
-    return images, labels, tuple(str(label) for label in range(1, CLASSES + 1))
+    if numbers is None:
+        return images, labels, tuple(str(label) for label in range(1, CLASSES + 1))
+    places = {number: place for place, number in enumerate(sorted(numbers))}
+    return images, torch.tensor([places[number] for number in numbers])[labels], tuple(sorted(numbers))
+
+
+def wordnet_numbers(path: Path) -> list[str]:
+    """The class of each label in the development kit's order, from its lines `n02119789 1 kit_fox`.
+
+    The file is PatrykChrabaszcz/Imagenet32_Scripts:map_clsloc.txt. Raises UserError naming the file for a line of
+    another form, and for anything but 1,000 different classes numbered from 1.
+    """
+    try:
+        found = dict(CLASS_LINE.fullmatch(line).group(2, 1) for line in path.read_text().splitlines())
+    except (OSError, UnicodeDecodeError, AttributeError) as error:
+        raise UserError(f"{path}: not a list of classes, lines as `n02119789 1 kit_fox` ({_line(error)})") from error
+    wanted = [str(label) for label in range(1, CLASSES + 1)]
+    if sorted(found) != sorted(wanted) or len(set(found.values())) != CLASSES:
+        raise UserError(f"{path}: expected {CLASSES} different classes, numbered from 1 to {CLASSES}")
+    return [found[label] for label in wanted]
 
 
 def _from_folders(data: dict, root: Path, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     if data["name"] == NAME:
         raise UserError(f"{root}: {NAME} means the npz batches: name these images yourself, with `format: {NAME}`")
+    if "classes" in data:
+        raise UserError(f"data.classes: the class folders of {root} are sorted by themselves")
     train, held = (folder.find_images(root / name) for name in FOLDERS)
     if train[1] != held[1] or not train[1]:
         raise UserError(f"{root}: {' and '.join(FOLDERS)} must hold the same class folders")
