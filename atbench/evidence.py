@@ -35,6 +35,10 @@ def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, su
         for name in names:
             if name not in known:
                 raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
+    for place, question in enumerate(questions):
+        asked = question.get("view")
+        if asked and asked["name"] not in (views := suites.get(asked["suite"], {}).get("views", {})):
+            raise UserError(f"{REVIEWS}: questions.{place}.view: {unknown('view', asked['name'], views)}")
     for name, claim in claims.items():
         first, last = claim["nfe"].get("from", 1), claim["nfe"].get("to", MOST_NFE)
         if first > last:
@@ -53,3 +57,5 @@ def _uses(claims: dict, questions: list[dict]) -> Iterator[tuple[str, str, str, 
     for place, question in enumerate(questions):
         for kind in ("claims", "metrics"):
             yield REVIEWS, f"questions.{place}.{kind}", kind, question.get(kind, [])
+        if "view" in question:
+            yield REVIEWS, f"questions.{place}.view.suite", "suites", [question["view"]["suite"]]

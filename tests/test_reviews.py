@@ -7,13 +7,15 @@ from posixpath import normpath
 import pandas as pd
 import pytest
 
-from atbench import config
+from atbench import config, measures
 from atbench.errors import UserError
+from atbench.records import write_json
 from atbench.report import published, render, reviews, tidy, verdict_table
 from atbench.report.outputs import outputs
 
 BENCHMARK = config.load("laptop")
 SUITES = ["scratch", "finetune"]
+NORMS, COST = "Which norm bounds the perturbation, l1, l2 or l-infinity?", BENCHMARK.questions[-1]["asked"]
 HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 
 
@@ -40,8 +42,8 @@ def rows(page):
     return {asked.strip(): (answer.strip(), shown.strip()) for asked, answer, shown in lines[1:]}
 
 
-def test_every_question_has_one_sentence_and_existing_files(frame):
-    page = reviews.page(BENCHMARK, frame, SUITES)
+def test_every_question_has_one_sentence_and_existing_files(frame, tmp_path):
+    page = reviews.page(BENCHMARK, frame, tmp_path, SUITES)
     found = rows(page)
     assert list(found) == [question["asked"] for question in BENCHMARK.questions]
     made = outputs(BENCHMARK, SUITES)
@@ -51,20 +53,43 @@ def test_every_question_has_one_sentence_and_existing_files(frame):
             assert normpath(f"tables/{link}") in made
 
 
-def test_answers_come_from_the_verdicts_and_the_cells(frame):
-    text = " ".join(answer for answer, _ in rows(reviews.page(BENCHMARK, frame, SUITES)).values())
+def test_answers_come_from_the_verdicts_and_the_cells(frame, tmp_path):
+    text = " ".join(answer for answer, _ in rows(reviews.page(BENCHMARK, frame, tmp_path, SUITES)).values())
     assert "From 2 seeds, few steps at equal batches: 8 inconclusive (mean gain positive in 8 of 8)" in text
     assert "many steps at equal updates: 2 inconclusive" in text
     assert "No results: suite ablations is not part of this report." in text
-    assert "Not yet: it takes at-l1, at-mid (l2) and at-linf of the suite ablations." in text
+    assert "No results: `snakemake --cores all cost` measures it." in text
     half, whole = len(frame) // 2, len(frame)
     assert f"Inception score, precision, recall stand in {half} of {whole} finished cells" in text
     assert "not recorded yet: sfid" in text and "Trained from scratch; Fine-tuned" in text
 
 
-def test_nothing_finished_is_said_so(frame):
+def test_a_view_is_answered_by_gains_over_its_first_method(frame, tmp_path):
+    suites = ["ablations"]
+    frame = pd.DataFrame([cell.axes for cell in tidy.declared_cells(BENCHMARK, suites)])
+    frame["fd"] = 2.0 + (frame.method == "at-l1") - (frame.method == "at-linf")
+    frame = frame.assign(status="done", off_grid=False, **dict.fromkeys(("is", "precision", "recall"), 0.5))
+    frame.loc[(frame.method == "at-mid") & (frame.seed == 0) & (frame.nfe == 20), "status"] = "missing"
+    answer, shown = rows(reviews.page(BENCHMARK, frame, tmp_path, suites))[NORMS]
+    assert "over 1 seed of" in answer and "AT, l1 -50.0 ± 0.0; AT, l-infinity +50.0 ± 0.0." in answer
+    assert "ablations-norm.png" in shown and "ablations-norm.md" in shown
+    gone = frame.assign(status="missing")
+    assert "no complete seed" in rows(reviews.page(BENCHMARK, gone, tmp_path, suites))[NORMS][0]
+
+
+def test_cost_is_answered_by_ratios_to_adm(frame, tmp_path):
+    row = {"batch_size": 64, "parameters": 9, "held_bytes": 60, "batch_bytes": 40, "updates": 1, "teacher_forward": 0}
+    row |= {"target_forward": 0, "student_forward": 1, "backward": 1, "passes": 3, "suite": "scratch"}
+    costly = row | {"method": "at", "seconds": [6.0, 9.0], "batch_bytes": 90, "updates": 3}
+    content = {"rows": [row | {"method": "adm", "seconds": [2.0, 3.0]}, costly], "settings": {}, "provenance": {}}
+    write_json(tmp_path / "cost.json", content | {"config": {"cost": measures.cost_digest(BENCHMARK)}})
+    answer, shown = rows(reviews.page(BENCHMARK, frame, tmp_path, SUITES))[COST]
+    assert answer == "A batch of ADM is 1; ADM-AT 3.00 x the time and 1.50 x the memory." and "cost.md" in shown
+
+
+def test_nothing_finished_is_said_so(frame, tmp_path):
     empty = frame.assign(status="missing", **dict.fromkeys(("fd", "is", "precision", "recall"), math.nan))
-    text = reviews.page(BENCHMARK, empty, SUITES)
+    text = reviews.page(BENCHMARK, empty, tmp_path, SUITES)
     assert "No results yet." in text and "suite scratch has no complete seed" in text and "0 of 0 finished" in text
 
 

@@ -56,7 +56,7 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
     if made.kind == "claims":
         return render.write(verdict_table.table(benchmark, frame, suites), stem)
     if made.kind == "reviews":
-        return [render.write_text(stem.with_suffix(".md"), reviews.page(benchmark, frame, suites))]
+        return [render.write_text(stem.with_suffix(".md"), reviews.page(benchmark, frame, root, suites))]
     if made.kind == "paired":
         return render.write(paired.table(benchmark, frame, root, made.suite), stem)
     if made.kind == "mismatch":

@@ -1,22 +1,24 @@
 """What the paper's reviewers asked: question, an answer in a sentence made from the results, the file that shows it."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
 
+from atbench import measures
 from atbench.config import Benchmark
 from atbench.metric_names import METRICS
-from atbench.report import captions
+from atbench.report import captions, cost, views
 from atbench.report.claims import NOTHING, VERDICTS, judge
-from atbench.report.outputs import artefacts
+from atbench.report.outputs import OF_SCALE, artefacts
 from atbench.report.render import MARKDOWN
 from atbench.report.tables import final_cells
 
 Answer = tuple[str, list[str]]  # a sentence, and paths below the scale's root
 
 
-def page(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> str:
-    """The page in Markdown, to lie in tables/. ``frame`` comes from `tidy.collect` over ``suites``."""
+def page(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suites: list[str]) -> str:
+    """The page in Markdown, to lie in tables/. ``frame`` comes from `tidy.collect` over ``root`` and ``suites``."""
     verdicts = judge(benchmark, frame, suites)
     rows = []
     for question in benchmark.questions:
@@ -26,8 +28,10 @@ def page(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> str:
             answer, files = _of_metrics(frame, suites, question["metrics"])
         elif "figure" in question:
             answer, files = _of_figure(benchmark, frame, suites, question["figure"])
+        elif "view" in question:
+            answer, files = _of_view(benchmark, frame, suites, **question["view"])
         else:
-            answer, files = f"Not yet: it takes {question['planned']}.", []
+            answer, files = _of_cost(benchmark, root)
         links = ", ".join(_link(path) for path in files) or MARKDOWN.dash
         rows.append({"Asked": MARKDOWN.escape(question["asked"]), "Answer": MARKDOWN.escape(answer), "Shown in": links})
     body = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
@@ -79,6 +83,47 @@ def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kin
         return "No results yet.", []
     named = "; ".join(benchmark.suites[made.suite]["title"] for made in drawn)
     return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in drawn]
+
+
+def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite: str, name: str) -> Answer:
+    """What each method of a view gains over its first."""
+    if suite not in suites:
+        return f"No results: suite {suite} is not part of this report.", []
+    methods = benchmark.suite(suite)["views"][name]["methods"]
+    found = views.gains(views.narrowed(benchmark, frame, suite, name)[1], methods)
+    found = found[found["count"] > 0]
+    if found.empty:
+        return f"No results: suite {suite} has no complete seed.", []
+    first, *others = (benchmark.methods[method]["label"] for method in (methods[0], *found.index))
+    parts = [
+        f"{label} {-100 * math.expm1(-row['mean']):+.1f}" + (f" ± {100 * row['std']:.1f}" if row["count"] > 1 else "")
+        for label, (_, row) in zip(others, found.iterrows())
+    ]
+    seeds = int(found["count"].min())
+    shown = [made.paths[-1] for made in artefacts(benchmark, suites) if made.suite == suite and made.view == name]
+    return (
+        f"Gain over {first} in per cent of its distance, mean{' ± std' if seeds > 1 else ''} over {seeds}"
+        f" seed{'s' if seeds > 1 else ''} of all samplers and step counts: {'; '.join(parts)}.",
+        [path for path in shown if path.endswith(".png")] + [f"tables/{suite}-{name}.md"],
+    )
+
+
+def _of_cost(benchmark: Benchmark, root: Path) -> Answer:
+    """Time and memory of a batch of every method beside ADM, from the same turns."""
+    record = cost.collect(benchmark, root)
+    if record is None:
+        return "No results: `snakemake --cores all cost` measures it.", []
+    rows = cost.numbers(record["rows"])
+    suite, baseline = measures.COST_BASELINE
+    rows = rows[(rows.suite == suite) & (rows.method != baseline)]
+    parts = [
+        f"{benchmark.methods[row.method]['label']} {row.ratio:.2f} x the time and {row.peak_ratio:.2f} x the memory"
+        for row in rows.itertuples()
+    ]
+    return (
+        f"A batch of {benchmark.methods[baseline]['label']} is 1; {'; '.join(parts)}.",
+        [path for path in OF_SCALE["cost"].paths if path.endswith(".md")],
+    )
 
 
 def _link(path: str) -> str:

@@ -5,6 +5,7 @@ A suite of many methods declares them under ``views:``, so that each question it
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -26,6 +27,19 @@ def narrowed(benchmark: Benchmark, frame: pd.DataFrame, suite: str, view: str) -
     own = declared | {"methods": shown["methods"], "title": f"{declared['title']}: {shown['title']}"}
     cells = frame[(frame.suite == suite) & frame.method.isin(shown["methods"])]
     return replace(benchmark, suites=benchmark.suites | {suite: own}), cells
+
+
+def gains(cells: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
+    """Per method but the first: mean, std and number of its gains over the first, a gain per seed.
+
+    A seed's gain is the mean over its final cells of -log(distance / the first's), so exp(-gain) is a ratio; seeds that
+    lack a cell are left out. ``cells`` come from `narrowed`.
+    """
+    final = cells[(cells.step == FINAL) & (cells.status == "done")]
+    wide = final.pivot_table(index=["seed", "sampler", "nfe"], columns="method", values="fd").reindex(columns=methods)
+    wide = wide.reindex(pd.MultiIndex.from_frame(cells[cells.step == FINAL][wide.index.names].drop_duplicates()))
+    ratios = -np.log(wide.div(wide[methods[0]], axis=0))[methods[1:]]
+    return ratios.groupby("seed").mean(skipna=False).agg(["mean", "std", "count"]).T
 
 
 def figure(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: str) -> Figure:
