@@ -70,7 +70,7 @@ def load(scale: str) -> Benchmark:
     questions = reviews["questions"]
     benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, cost, mixture, claims, questions)
     _check_names(benchmark)
-    evidence.check(claims, questions, methods, samplers, suites)
+    evidence.check(claims, questions, methods, samplers, suites, cost)
     return benchmark
 
 

@@ -15,8 +15,11 @@ BUDGETS = ("batches", "updates", "cost")  # in the order of the verdict table
 MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 
 
-def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, suites: dict) -> None:
-    """Raises UserError naming the file and key of the first stray name, or of a plan that has come true."""
+def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, suites: dict, cost: dict) -> None:
+    """Raises UserError naming the file and key of the first stray name, or of a plan that has come true.
+
+    All arguments are the contents of the experiment files of these names; ``cost`` is cost.yaml's.
+    """
     for suite, declared in suites.items():
         for view, shown in declared.get("views", {}).items():
             key = f"experiments/suites/{suite}.yaml: views.{view}.methods"
@@ -26,6 +29,8 @@ def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, su
                 raise UserError(f"{key}: must begin with the suite's first, {declared['methods'][0]}")
     planned, claims = claims.get("planned", {}), claims["claims"]
     declared = {"suites": suites, "methods": methods, "samplers": samplers, "metrics": METRICS, "claims": claims}
+    declared["views"] = [f"{suite}/{view}" for suite, shown in suites.items() for view in shown.get("views", {})]
+    declared["costs"] = [f"{suite}/{method}" for suite, names in cost["methods"].items() for method in names]
     for kind, names in planned.items():
         for name in names:
             if name in declared[kind]:
@@ -35,10 +40,6 @@ def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, su
         for name in names:
             if name not in known:
                 raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
-    for place, question in enumerate(questions):
-        asked = question.get("view")
-        if asked and asked["name"] not in (views := suites.get(asked["suite"], {}).get("views", {})):
-            raise UserError(f"{REVIEWS}: questions.{place}.view: {unknown('view', asked['name'], views)}")
     for name, claim in claims.items():
         first, last = claim["nfe"].get("from", 1), claim["nfe"].get("to", MOST_NFE)
         if first > last:
@@ -57,5 +58,5 @@ def _uses(claims: dict, questions: list[dict]) -> Iterator[tuple[str, str, str, 
     for place, question in enumerate(questions):
         for kind in ("claims", "metrics"):
             yield REVIEWS, f"questions.{place}.{kind}", kind, question.get(kind, [])
-        if "view" in question:
-            yield REVIEWS, f"questions.{place}.view.suite", "suites", [question["view"]["suite"]]
+        for kind in ("view", "cost"):
+            yield REVIEWS, f"questions.{place}.{kind}", f"{kind}s", [question[kind]] if kind in question else []

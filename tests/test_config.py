@@ -140,7 +140,8 @@ VALUES = [
     ("claims.yaml", ("claims", "few-steps", "margin"), {"relative": 1.5}),
     ("claims.yaml", ("claims", "few-steps", "nfe"), {"from": 50, "to": 5}),
     ("reviews.yaml", ("questions",), [{"asked": "why?"}]),
-    ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["free"], "measure": "cost"}]),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["free"], "view": "ablations/norm"}]),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "view": "norm"}]),
 ]
 
 
@@ -188,8 +189,8 @@ UNKNOWN_NAMES = [
     ("claims.yaml", ("planned", "suites"), ["cost"], "unknown suite 'mismatch'"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "metrics": ["sdif"]}], "sdif"),
-    ("reviews.yaml", ("questions",), [{"asked": "why?", "view": {"suite": "ablations", "name": "nrom"}}], "'nrom'"),
-    ("reviews.yaml", ("questions",), [{"asked": "why?", "view": {"suite": "ablation", "name": "norm"}}], "'ablation'"),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "view": "ablations/nrom"}], "questions.0.view: unknown view"),
+    ("reviews.yaml", ("questions",), [{"asked": "why?", "cost": "scratch/ta"}], "questions.0.cost: unknown cost"),
     ("scales/ci.yaml", ("extractor",), "inception-2051", "'inception-2051'"),
     ("scales/ci.yaml", ("suites", "imported"), {"seeds": [0], "imported": {"amd": CHECKPOINT}}, "amd"),
     ("scales/ci.yaml", ("suites", "imported"), {"seeds": [0], "imported": {"adm-3x": CHECKPOINT}}, "adm-3x"),

@@ -2,20 +2,21 @@
 
 import math
 import re
+from pathlib import Path
 from posixpath import normpath
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from atbench import config, measures
+from atbench import config
 from atbench.errors import UserError
-from atbench.records import write_json
-from atbench.report import published, render, reviews, tidy, verdict_table
+from atbench.report import published, render, reviews, tidy, verdict_table, views
 from atbench.report.outputs import outputs
 
 BENCHMARK = config.load("laptop")
 SUITES = ["scratch", "finetune"]
-NORMS, COST = "Which norm bounds the perturbation, l1, l2 or l-infinity?", BENCHMARK.questions[-1]["asked"]
 HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 
 
@@ -36,15 +37,18 @@ def paper(tmp_path, monkeypatch):
     return lambda text: (tmp_path / "paper/table.csv").write_text(text)
 
 
+def page(frame, root=Path("nothing-is-here"), suites=SUITES):
+    return reviews.page(BENCHMARK, frame, root, suites)
+
+
 def rows(page):
     """Question -> (answer, files)."""
     lines = [line.strip("| \n").split(" | ") for line in page.splitlines() if line.startswith("| ")]
     return {asked.strip(): (answer.strip(), shown.strip()) for asked, answer, shown in lines[1:]}
 
 
-def test_every_question_has_one_sentence_and_existing_files(frame, tmp_path):
-    page = reviews.page(BENCHMARK, frame, tmp_path, SUITES)
-    found = rows(page)
+def test_every_question_has_one_sentence_and_existing_files(frame):
+    found = rows(page(frame))
     assert list(found) == [question["asked"] for question in BENCHMARK.questions]
     made = outputs(BENCHMARK, SUITES)
     for answer, shown in found.values():
@@ -53,43 +57,75 @@ def test_every_question_has_one_sentence_and_existing_files(frame, tmp_path):
             assert normpath(f"tables/{link}") in made
 
 
-def test_answers_come_from_the_verdicts_and_the_cells(frame, tmp_path):
-    text = " ".join(answer for answer, _ in rows(reviews.page(BENCHMARK, frame, tmp_path, SUITES)).values())
+def test_answers_come_from_the_verdicts_and_the_cells(frame):
+    text = " ".join(answer for answer, _ in rows(page(frame)).values())
     assert "From 2 seeds, few steps at equal batches: 8 inconclusive (mean gain positive in 8 of 8)" in text
     assert "many steps at equal updates: 2 inconclusive" in text
-    assert "No results: suite ablations is not part of this report." in text
-    assert "No results: `snakemake --cores all cost` measures it." in text
+    more = '`snakemake --cores all --config scale=laptop "suites=[scratch,finetune,ablations]"`'
+    assert f"No results: suite ablations is not part of this report ({more})." in text
+    assert text.count(f"No results: {more} makes them.") == 2  # norms, sizes
+    assert "No results: `snakemake --cores all cost --config scale=laptop` measures it." in text
     half, whole = len(frame) // 2, len(frame)
     assert f"Inception score, precision, recall stand in {half} of {whole} finished cells" in text
     assert "not recorded yet: sfid" in text and "Trained from scratch; Fine-tuned" in text
 
 
-def test_a_view_is_answered_by_gains_over_its_first_method(frame, tmp_path):
-    suites = ["ablations"]
-    frame = pd.DataFrame([cell.axes for cell in tidy.declared_cells(BENCHMARK, suites)])
-    frame["fd"] = 2.0 + (frame.method == "at-l1") - (frame.method == "at-linf")
-    frame = frame.assign(status="done", off_grid=False, **dict.fromkeys(("is", "precision", "recall"), 0.5))
-    frame.loc[(frame.method == "at-mid") & (frame.seed == 0) & (frame.nfe == 20), "status"] = "missing"
-    answer, shown = rows(reviews.page(BENCHMARK, frame, tmp_path, suites))[NORMS]
-    assert "over 1 seed of" in answer and "AT, l1 -50.0 ± 0.0; AT, l-infinity +50.0 ± 0.0." in answer
-    assert "ablations-norm.png" in shown and "ablations-norm.md" in shown
-    gone = frame.assign(status="missing")
-    assert "no complete seed" in rows(reviews.page(BENCHMARK, gone, tmp_path, suites))[NORMS][0]
+GAINS = {"at-mid": 0.1, "at-l1": 0.3, "at-linf": -0.2}  # as log ratios
 
 
-def test_cost_is_answered_by_ratios_to_adm(frame, tmp_path):
-    row = {"batch_size": 64, "parameters": 9, "held_bytes": 60, "batch_bytes": 40, "updates": 1, "teacher_forward": 0}
-    row |= {"target_forward": 0, "student_forward": 1, "backward": 1, "passes": 3, "suite": "scratch"}
-    costly = row | {"method": "at", "seconds": [6.0, 9.0], "batch_bytes": 90, "updates": 3}
-    content = {"rows": [row | {"method": "adm", "seconds": [2.0, 3.0]}, costly], "settings": {}, "provenance": {}}
-    write_json(tmp_path / "cost.json", content | {"config": {"cost": measures.cost_digest(BENCHMARK)}})
-    answer, shown = rows(reviews.page(BENCHMARK, frame, tmp_path, SUITES))[COST]
-    assert answer == "A batch of ADM is 1; ADM-AT 3.00 x the time and 1.50 x the memory." and "cost.md" in shown
+def ablated(seeds):
+    """The ablations with known gains: those of the view `norm` spread by a tenth from seed to seed."""
+    frame = pd.DataFrame([c.axes for c in tidy.declared_cells(BENCHMARK, ["ablations"], list(range(seeds)))])
+    gain = frame.method.map(GAINS).fillna(0) * (1 + 0.1 * frame.seed)
+    return frame.assign(status="done", off_grid=False, fd=(1 + 1 / frame.nfe) * np.exp(-gain)).assign(
+        **dict.fromkeys(("is", "precision", "recall"), 0.5)
+    )
 
 
-def test_nothing_finished_is_said_so(frame, tmp_path):
+def test_a_view_is_answered_by_its_best_and_worst_method_over_paired_seeds():
+    frame = ablated(5)
+    lost = (frame.seed == 4) & (frame.method == "at-l1") & (frame.nfe == 5) & (frame.sampler == "ddim")
+    frame.loc[lost, ["status", "fd"]] = "missing", math.nan  # the whole seed is left out, for all methods
+    [question] = [q["asked"] for q in BENCHMARK.questions if q.get("view") == "ablations/norm"]
+    answer, shown = rows(page(frame, suites=["ablations"]))[question]
+    _, view = views.narrowed(BENCHMARK, frame, "ablations", "norm")
+    gains = views.gains(views.narrowed(BENCHMARK, frame, "ablations", "norm")[0], view, "ablations").set_index("method")
+    logs = stats.ttest_1samp([0.3 * (1 + 0.1 * seed) for seed in range(4)], 0).confidence_interval(0.95)
+    best = gains.loc["at-l1"]
+    assert (best.n, best["mean"]) == (4, pytest.approx(1 - math.exp(-0.3 * 1.15)))
+    assert (best.low, best.high) == pytest.approx((1 - math.exp(-logs.low), 1 - math.exp(-logs.high)))
+    label = {name: BENCHMARK.methods[name]["label"] for name in GAINS}
+    assert (
+        f"most, {label['at-l1']} +29 % [+25, +33] (equal batches); least, {label['at-linf']} {render.MINUS}26 %"
+        in answer
+    )
+    assert (
+        "From 4 seeds, paired gains over ADM" in answer and "mean over IDDPM and DDIM at 5 to 20 evaluations" in answer
+    )
+    assert "not corrected for picking among 3; fewer than 5 seeds settle nothing." in answer
+    assert shown == "[ablations-norm](ablations-norm.md), [ablations-norm](../figures/ablations-norm.png)"
+
+
+def test_one_seed_of_a_view_has_no_interval_and_five_need_no_caution():
+    one, five = (" ".join(a for a, _ in rows(page(ablated(n), suites=["ablations"])).values()) for n in (1, 5))
+    assert "From 1 seed, paired gains over" in one and re.search(r"most, [^(]* \+26 % \(equal", one)
+    assert "among 3." in five and "settle nothing" not in five
+
+
+def test_cost_is_answered_by_ratios_to_adm(frame, tmp_path, monkeypatch):
+    numbers = {"ratio": 2.951, "ratio_low": 2.9, "ratio_high": 3.1, "peak_ratio": 1.02, "ratio_update": 0.984}
+    shown = pd.DataFrame([{"suite": "scratch", "method": "at"} | numbers])
+    monkeypatch.setattr(reviews.cost, "table", lambda benchmark, record: render.Table(shown, None, ""))
+    answer, files = rows(page(frame))[BENCHMARK.questions[-1]["asked"]]
+    assert (
+        "takes 2.95 times as long as one of ADM (quartiles 2.90 to 3.10" in answer and "1.02 times its peak" in answer
+    )
+    assert "2.95 times as long at equal batches, 0.98 times at equal updates." in answer and files == "[cost](cost.md)"
+
+
+def test_nothing_finished_is_said_so(frame):
     empty = frame.assign(status="missing", **dict.fromkeys(("fd", "is", "precision", "recall"), math.nan))
-    text = reviews.page(BENCHMARK, empty, tmp_path, SUITES)
+    text = page(empty)
     assert "No results yet." in text and "suite scratch has no complete seed" in text and "0 of 0 finished" in text
 
 

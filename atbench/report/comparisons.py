@@ -18,7 +18,8 @@ class Comparison:
     """One verdict: a claim in a suite, on some samplers, at one budget.
 
     ``groups`` maps a name to pairs of points, the method's and the baseline's: one nameless group whose cells are
-    averaged, or a group per sampler where the claim needs every one of them. ``gap`` says why there are no pairs.
+    averaged, or a group per sampler where the claim needs every one of them. ``gap`` says why it cannot be judged;
+    without groups no command could change that.
     """
 
     claim: str
@@ -55,17 +56,19 @@ def _comparison(
 ) -> Comparison:
     claim = benchmark.claims["claims"][name]
     method, baseline = claim["method"], claim["against"][kind]
-    gap, groups = _gap(benchmark, claim, suite, (method, baseline), suites), {}
+    gap, groups = _gap(benchmark, claim, suite, (method, baseline)), {}
     if not gap:
         found = {s: _pairs(benchmark, name, suite, s, kind) for s in samplers}
         gap = "" if all(found.values()) else f"suite {suite} has no such cells at scale {benchmark.scale}"
         pooled = {"": [pair for pairs in found.values() for pair in pairs]}
         groups = {} if gap else found if claim["judged"] == "every" else pooled
+    if groups and suite not in suites:
+        gap = f"suite {suite} is not part of this report"
     return Comparison(name, suite, samplers, kind, method, baseline, groups, gap)
 
 
-def _gap(benchmark: Benchmark, claim: dict, suite: str, methods: tuple[str, ...], suites: list[str]) -> str:
-    """Why a claim cannot be tested in a suite, with the suite that would do it; empty when it can."""
+def _gap(benchmark: Benchmark, claim: dict, suite: str, methods: tuple[str, ...]) -> str:
+    """Why a claim cannot be tested in a suite; empty when it can."""
     if suite not in benchmark.suites:
         return f"suite {suite} is not declared yet"
     if suite not in benchmark.sizes["suites"]:
@@ -73,9 +76,7 @@ def _gap(benchmark: Benchmark, claim: dict, suite: str, methods: tuple[str, ...]
     if claim["metric"] not in METRICS:
         return f"metric {claim['metric']} of suite {suite} does not exist yet"
     absent = [m for m in methods if m not in benchmark.suites[suite]["methods"]]
-    if absent:
-        return f"suite {suite} does not train {absent[0]}"
-    return "" if suite in suites else f"suite {suite} is not part of this report"
+    return f"suite {suite} does not train {absent[0]}" if absent else ""
 
 
 def _pairs(benchmark: Benchmark, name: str, suite: str, sampler: str, kind: str) -> list[tuple[Point, Point]]:

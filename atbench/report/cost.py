@@ -38,12 +38,11 @@ def collect(benchmark: Benchmark, root: Path) -> dict | None:
 
 def table(benchmark: Benchmark, record: dict | None) -> Table:
     """One row per method: medians over turns; ratios are those of a turn's own batches, so they share its pace."""
-    found = numbers(record["rows"]) if record else pd.DataFrame(columns=["suite", "method"])
-    return Table(found, lambda markup: _text(benchmark, found, markup), _caption(benchmark, record))
+    numbers = _numbers(record["rows"]) if record else pd.DataFrame(columns=["suite", "method"])
+    return Table(numbers, lambda markup: _text(benchmark, numbers, markup), _caption(benchmark, record))
 
 
-def numbers(rows: list[dict]) -> pd.DataFrame:
-    """Of the rows of a record: `ratio` of times and `peak_ratio` of memory to ADM, quartiles, counts; one row each."""
+def _numbers(rows: list[dict]) -> pd.DataFrame:
     by_name = {(row["suite"], row["method"]): row for row in rows}
     plain = {row["suite"]: row for row in reversed(rows)}  # the first of a suite
     adm = by_name[measures.COST_BASELINE]

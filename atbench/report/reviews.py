@@ -1,51 +1,55 @@
 """What the paper's reviewers asked: question, an answer in a sentence made from the results, the file that shows it."""
 
-import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from atbench import measures
 from atbench.config import Benchmark
+from atbench.measures import COST_BASELINE
 from atbench.metric_names import METRICS
+from atbench.plan import nfe_of, samplers_of
 from atbench.report import captions, cost, views
-from atbench.report.claims import NOTHING, VERDICTS, judge
+from atbench.report.claims import MIN_SEEDS, NOTHING, VERDICTS, judge
 from atbench.report.outputs import OF_SCALE, artefacts
 from atbench.report.render import MARKDOWN
 from atbench.report.tables import final_cells
+from atbench.report.verdict_table import amount
 
 Answer = tuple[str, list[str]]  # a sentence, and paths below the scale's root
 
 
 def page(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suites: list[str]) -> str:
-    """The page in Markdown, to lie in tables/. ``frame`` comes from `tidy.collect` over ``root`` and ``suites``."""
+    """The page in Markdown, to lie in tables/. ``frame`` comes from `tidy.collect` below ``root`` over ``suites``."""
     verdicts = judge(benchmark, frame, suites)
     rows = []
     for question in benchmark.questions:
         if "claims" in question:
-            answer, files = _of_claims(verdicts[verdicts.claim.isin(question["claims"])], suites)
+            answer, files = _of_claims(benchmark, verdicts[verdicts.claim.isin(question["claims"])], suites)
         elif "metrics" in question:
             answer, files = _of_metrics(frame, suites, question["metrics"])
-        elif "figure" in question:
-            answer, files = _of_figure(benchmark, frame, suites, question["figure"])
         elif "view" in question:
-            answer, files = _of_view(benchmark, frame, suites, **question["view"])
+            answer, files = _of_view(benchmark, frame, suites, *question["view"].split("/"))
+        elif "cost" in question:
+            answer, files = _of_cost(benchmark, root, *question["cost"].split("/"))
         else:
-            answer, files = _of_cost(benchmark, root)
+            answer, files = _of_figure(benchmark, frame, suites, question["figure"])
         links = ", ".join(_link(path) for path in files) or MARKDOWN.dash
         rows.append({"Asked": MARKDOWN.escape(question["asked"]), "Answer": MARKDOWN.escape(answer), "Shown in": links})
     body = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
     return (
         f"What the paper's reviewers asked, and what the results at scale {benchmark.scale} answer. Each answer is made"
-        f" from the verdicts in [claims.md](claims.md) or counted from the cells. {captions.gaps(frame)}\n\n{body}\n"
+        f" from the verdicts in [claims.md](claims.md) or from the numbers shown. {captions.gaps(frame)}\n\n{body}\n"
     )
 
 
-def _of_claims(verdicts: pd.DataFrame, suites: list[str]) -> Answer:
+def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) -> Answer:
     """How many comparisons came out how, and with how many seeds."""
-    present = verdicts[verdicts.verdict != NOTHING]
+    present, absent = verdicts[verdicts.verdict != NOTHING], verdicts[verdicts.verdict == NOTHING]
+    why, possible = "; ".join(dict.fromkeys(absent.note)), absent[absent.nfe != ""]
+    lacking = f"no results: {why}" + (f" ({_command(benchmark, suites, possible.suite)})" if len(possible) else "")
     if present.empty:
-        return f"No results: {'; '.join(dict.fromkeys(verdicts.note))}.", []
+        return f"{lacking[0].upper()}{lacking[1:]}.", []
     parts = []
     for (claim, budget), group in present.groupby(["claim", "budget"], sort=False):
         count = group.verdict.value_counts()
@@ -54,8 +58,7 @@ def _of_claims(verdicts: pd.DataFrame, suites: list[str]) -> Answer:
         parts.append(f"{claim.replace('-', ' ')} at equal {budget}: {words} ({ahead})")
     least, most = int(present.seeds.min()), int(present.seeds.max())
     seeds = f"{least} seed{'s' if least != 1 else ''}" if least == most else f"{least} to {most} seeds"
-    lacking = dict.fromkeys(verdicts[verdicts.verdict == NOTHING].note)
-    without = f"; no results: {'; '.join(lacking)}" if lacking else ""
+    without = f"; {lacking}" if len(absent) else ""
     shown = [suite for suite in suites if suite in set(present.suite)]
     return f"From {seeds}, {'; '.join(parts)}{without}.", ["tables/claims.md", *(f"tables/{s}.md" for s in shown)]
 
@@ -75,6 +78,50 @@ def _of_metrics(frame: pd.DataFrame, suites: list[str], metrics: list[str]) -> A
     )
 
 
+def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite: str, view: str) -> Answer:
+    """The method of a view that gains most over its first, and the one that gains least."""
+    if suite not in benchmark.sizes["suites"]:
+        return f"No results: scale {benchmark.scale} has no suite {suite}.", []
+    narrow, cells = views.narrowed(benchmark, frame, suite, view)
+    gains = views.gains(narrow, cells, suite).sort_values("mean", ascending=False)
+    if gains.empty:
+        return f"No results: {_command(benchmark, suites, [suite])} makes them.", []
+    first, spent, ranked = narrow.suite(suite)["methods"][0], captions.budgets(narrow, suite), [*gains.itertuples()]
+    ends = {"most": ranked[0], "least": ranked[-1]} if len(ranked) > 1 else {"alone": ranked[0]}
+    found = [f"{end}, {_gain(benchmark, row)} ({spent[row.method].against(spent[first])})" for end, row in ends.items()]
+    samplers = " and ".join(benchmark.samplers[sampler]["label"] for sampler in samplers_of(narrow, suite))
+    seeds, nfes = ranked[0].n, nfe_of(benchmark, suite)
+    caution = f"; fewer than {MIN_SEEDS} seeds settle nothing" if seeds < MIN_SEEDS else ""
+    return (
+        f"From {seeds} seed{'s' if seeds != 1 else ''}, paired gains over {benchmark.methods[first]['label']} in per "
+        f"cent of its {captions.metric_label(benchmark, 'fd')}, mean over {samplers} at {min(nfes)} to {max(nfes)} "
+        f"evaluations: {'; '.join(found)}. The 95 % intervals are not corrected for picking among {len(ranked)}"
+        f"{caution}.",
+        [f"tables/{suite}-{view}.md", f"figures/{suite}-{view}.png"],
+    )
+
+
+def _gain(benchmark: Benchmark, row: tuple) -> str:
+    """``ADM-AT +3 % [−1, +7]``; one seed has no interval."""
+    bounds = f" [{amount(row.low, 'relative', '')}, {amount(row.high, 'relative', '')}]" if row.n > 1 else ""
+    return f"{benchmark.methods[row.method]['label']} {amount(row.mean, 'relative')}{bounds}"
+
+
+def _of_cost(benchmark: Benchmark, root: Path, suite: str, method: str) -> Answer:
+    """Time and memory of a training batch, as ratios to ADM."""
+    numbers = cost.table(benchmark, cost.collect(benchmark, root)).numbers
+    row = numbers[(numbers.suite == suite) & (numbers.method == method)]
+    if row.empty:
+        return f"No results: `snakemake --cores all cost --config scale={benchmark.scale}` measures it.", []
+    row, label, plain = row.iloc[0], benchmark.methods[method]["label"], benchmark.methods[COST_BASELINE[1]]["label"]
+    return (
+        f"A batch of {label} takes {row.ratio:.2f} times as long as one of {plain} (quartiles {row.ratio_low:.2f} to "
+        f"{row.ratio_high:.2f}, measured in turns) and {row.peak_ratio:.2f} times its peak memory. A whole training "
+        f"takes {row.ratio:.2f} times as long at equal batches, {row.ratio_update:.2f} times at equal updates.",
+        [f"{OF_SCALE['cost'].stem}.md"],
+    )
+
+
 def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kind: str) -> Answer:
     """The figures of one kind whose suite has results."""
     finished = set(frame[frame.status == "done"].suite)
@@ -85,45 +132,10 @@ def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kin
     return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in drawn]
 
 
-def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite: str, name: str) -> Answer:
-    """What each method of a view gains over its first."""
-    if suite not in suites:
-        return f"No results: suite {suite} is not part of this report.", []
-    methods = benchmark.suite(suite)["views"][name]["methods"]
-    found = views.gains(views.narrowed(benchmark, frame, suite, name)[1], methods)
-    found = found[found["count"] > 0]
-    if found.empty:
-        return f"No results: suite {suite} has no complete seed.", []
-    first, *others = (benchmark.methods[method]["label"] for method in (methods[0], *found.index))
-    parts = [
-        f"{label} {-100 * math.expm1(-row['mean']):+.1f}" + (f" ± {100 * row['std']:.1f}" if row["count"] > 1 else "")
-        for label, (_, row) in zip(others, found.iterrows())
-    ]
-    seeds = int(found["count"].min())
-    shown = [made.paths[-1] for made in artefacts(benchmark, suites) if made.suite == suite and made.view == name]
-    return (
-        f"Gain over {first} in per cent of its distance, mean{' ± std' if seeds > 1 else ''} over {seeds}"
-        f" seed{'s' if seeds > 1 else ''} of all samplers and step counts: {'; '.join(parts)}.",
-        [path for path in shown if path.endswith(".png")] + [f"tables/{suite}-{name}.md"],
-    )
-
-
-def _of_cost(benchmark: Benchmark, root: Path) -> Answer:
-    """Time and memory of a batch of every method beside ADM, from the same turns."""
-    record = cost.collect(benchmark, root)
-    if record is None:
-        return "No results: `snakemake --cores all cost` measures it.", []
-    rows = cost.numbers(record["rows"])
-    suite, baseline = measures.COST_BASELINE
-    rows = rows[(rows.suite == suite) & (rows.method != baseline)]
-    parts = [
-        f"{benchmark.methods[row.method]['label']} {row.ratio:.2f} x the time and {row.peak_ratio:.2f} x the memory"
-        for row in rows.itertuples()
-    ]
-    return (
-        f"A batch of {benchmark.methods[baseline]['label']} is 1; {'; '.join(parts)}.",
-        [path for path in OF_SCALE["cost"].paths if path.endswith(".md")],
-    )
+def _command(benchmark: Benchmark, suites: list[str], wanted: Iterable[str]) -> str:
+    """What makes the ``wanted`` suites, and keeps the reported ``suites`` on the same page."""
+    every = ",".join(dict.fromkeys([*suites, *wanted]))
+    return f'`snakemake --cores all --config scale={benchmark.scale} "suites=[{every}]"`'
 
 
 def _link(path: str) -> str:

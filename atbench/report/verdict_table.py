@@ -53,7 +53,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
         stated = group[group.paper.notna()]
         if len(stated):
             first = stated.iloc[0]
-            source = markup.escape(f"{_amount(first.paper, first.unit)} ({first.paper_source})")
+            source = markup.escape(f"{amount(first.paper, first.unit)} ({first.paper_source})")
             entries["Paper"] = source
         index = markup.escape(claim["claim"]), markup.escape(_tested_on(benchmark, group.iloc[0]))
         lines[index] = entries
@@ -85,9 +85,9 @@ def _entry(benchmark: Benchmark, row: tuple, markup: Markup) -> str:
 
 
 def _facts(benchmark: Benchmark, row: tuple) -> list[str]:
-    gain = _amount(row.gain, row.unit)
+    gain = amount(row.gain, row.unit)
     if row.seeds > 1:
-        gain += f" [{_amount(row.low, row.unit, '')}, {_amount(row.high, row.unit, '')}]"
+        gain += f" [{amount(row.low, row.unit, '')}, {amount(row.high, row.unit, '')}]"
     facts = [f"{gain} with {benchmark.samplers[row.decisive]['label']}" if row.decisive else gain]
     facts += [row.note] if row.note else []
     if row.seeds >= MIN_SEEDS:
@@ -97,11 +97,11 @@ def _facts(benchmark: Benchmark, row: tuple) -> list[str]:
         needed = "over 1000 seeds" if math.isinf(row.seeds_needed) else f"{row.seeds_needed:.0f} seeds"
         facts.append(f"about {needed} would settle it")
     if row.verdict == OPEN and row.seeds >= MIN_SEEDS:
-        facts.append(f"a gain of {_amount(row.detectable, row.unit).lstrip('+')} was detectable")
+        facts.append(f"a gain of {amount(row.detectable, row.unit).lstrip('+')} was detectable")
     return facts
 
 
-def _amount(value: float, unit: str, per_cent: str = " %") -> str:
+def amount(value: float, unit: str, per_cent: str = " %") -> str:
     """A signed gain: a share in per cent, or a difference in the metric's unit."""
     if unit == "absolute":
         return f"{value:+.3f}".replace("-", MINUS)

@@ -14,10 +14,15 @@ from atbench.cells import FINAL
 from atbench.config import Benchmark
 from atbench.plan import nfe_of, samplers_of
 from atbench.report.captions import budgets, metric_label
+from atbench.report.claims import as_written
 from atbench.report.figures import WIDTH, empty, fit_distance, legend, title
+from atbench.report.statistics import interval
 from atbench.report.style import NFE_STYLES
+from atbench.report.tables import final_cells
 
 ROW = 0.32  # inches, height of one method
+SHARE = {"better": "lower", "margin": {"relative": 0.0}}  # how the gain of a claim on distances is written
+GAINS = ["method", "mean", "std", "n", "low", "high"]
 
 
 def narrowed(benchmark: Benchmark, frame: pd.DataFrame, suite: str, view: str) -> tuple[Benchmark, pd.DataFrame]:
@@ -29,17 +34,19 @@ def narrowed(benchmark: Benchmark, frame: pd.DataFrame, suite: str, view: str) -
     return replace(benchmark, suites=benchmark.suites | {suite: own}), cells
 
 
-def gains(cells: pd.DataFrame, methods: list[str]) -> pd.DataFrame:
-    """Per method but the first: mean, std and number of its gains over the first, a gain per seed.
+def gains(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> pd.DataFrame:
+    """What every method of a `narrowed` benchmark gains over the first: shares of its distance, positive if better.
 
-    A seed's gain is the mean over its final cells of -log(distance / the first's), so exp(-gain) is a ratio; seeds that
-    lack a cell are left out. ``cells`` come from `narrowed`.
+    As in the verdicts on claims, a seed gives one number, its mean log ratio over the sampler x NFE grid, and a seed
+    that lacks a cell of any method is left out; so all methods are judged by the same seeds. Columns: GAINS, with the
+    95 % t-interval (NaN below two seeds); no row without a complete seed. ``std`` is that of the log ratios.
     """
-    final = cells[(cells.step == FINAL) & (cells.status == "done")]
-    wide = final.pivot_table(index=["seed", "sampler", "nfe"], columns="method", values="fd").reindex(columns=methods)
-    wide = wide.reindex(pd.MultiIndex.from_frame(cells[cells.step == FINAL][wide.index.names].drop_duplicates()))
-    ratios = -np.log(wide.div(wide[methods[0]], axis=0))[methods[1:]]
-    return ratios.groupby("seed").mean(skipna=False).agg(["mean", "std", "count"]).T
+    first, *others = benchmark.suite(suite)["methods"]
+    distances = final_cells(frame, suite).pivot(index="seed", columns=["method", "sampler", "nfe"], values="fd")
+    by_method = np.log(distances.dropna()).T.groupby(level="method").mean().T
+    rows = [(method, *interval(by_method[first] - by_method[method])) for method in others] if len(by_method) else []
+    made = pd.DataFrame(rows, columns=GAINS)
+    return made.assign(**{key: [as_written(SHARE, gain) for gain in made[key]] for key in ("mean", "low", "high")})
 
 
 def figure(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: str) -> Figure:

@@ -12,7 +12,7 @@ from atbench import config as files
 from atbench import measures, plan, search, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
 from atbench.errors import UserError
-from atbench.records import digest
+from atbench.records import digest, file_hash
 from atbench.report.outputs import OF_SCALE, mismatch_artefacts, outputs, outputs_of
 
 
@@ -63,6 +63,11 @@ def existing(paths):
     """In cached mode only what is there: a missing cell becomes a dash, not a job."""
     paths = [path.replace(f"{addresses.ROOT}/", f"{addresses.RELEASED}/", 1) for path in paths] if CACHED else paths
     return [path for path in paths if not CACHED or Path(path).exists()]
+
+
+def content_of(paths):
+    """One key for what is there: rules that show it where it exists are made again, but never schedule it."""
+    return digest({path: file_hash(path) for path in paths if Path(path).exists()})
 
 
 def run_at(wildcards, suite, method):
