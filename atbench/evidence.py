@@ -1,24 +1,25 @@
 """What the results are to show: names in claims, reviews and views of suites are checked here, before anything runs.
 
-A claim may be about an experiment that no file declares yet: its names then stand under `planned`, so that a slip of
-the pen is never taken for a plan, and a plan never outlives its experiment. No torch here.
+A question may ask for a metric that nothing records yet: it then stands under `planned`, so that a slip of the pen is
+never taken for a plan, and a plan never outlives its metric. No torch here.
 """
 
 from collections.abc import Iterator
 
 from atbench.errors import UserError, unknown
-from atbench.metric_names import METRICS
+from atbench.metric_names import METRICS, MISMATCH_METRICS
 
 CLAIMS = "experiments/claims.yaml"
 REVIEWS = "experiments/reviews.yaml"
+TARGETS = {"mismatch": MISMATCH_METRICS}  # points of claims that targets of their own measure -> their metrics
 BUDGETS = ("batches", "updates", "cost")  # in the order of the verdict table
 MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 
 
-def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, suites: dict, cost: dict) -> None:
+def check(claims: dict, reviews: dict, methods: dict, samplers: dict, suites: dict, targets: dict[str, dict]) -> None:
     """Raises UserError naming the file and key of the first stray name, or of a plan that has come true.
 
-    All arguments are the contents of the experiment files of these names; ``cost`` is cost.yaml's.
+    All arguments are contents of the experiment files of these names; ``targets`` those of cost.yaml and of TARGETS.
     """
     for suite, declared in suites.items():
         for view, shown in declared.get("views", {}).items():
@@ -27,19 +28,21 @@ def check(claims: dict, questions: list[dict], methods: dict, samplers: dict, su
                 raise UserError(f"{key}: {unknown('method of the suite', name, declared['methods'])}")
             if shown["methods"][0] != declared["methods"][0]:  # whose learning rate all of them use
                 raise UserError(f"{key}: must begin with the suite's first, {declared['methods'][0]}")
-    planned, claims = claims.get("planned", {}), claims["claims"]
+    planned, claims, questions = reviews.get("planned", []), claims["claims"], reviews["questions"]
+    for name in planned:
+        if name in METRICS:
+            raise UserError(f"{REVIEWS}: planned: {name!r} is recorded by now, take it off this list")
     declared = {"suites": suites, "methods": methods, "samplers": samplers, "metrics": METRICS, "claims": claims}
+    declared["recorded or planned metrics"] = [*METRICS, *planned]
     declared["views"] = [f"{suite}/{view}" for suite, shown in suites.items() for view in shown.get("views", {})]
-    declared["costs"] = [f"{suite}/{method}" for suite, names in cost["methods"].items() for method in names]
-    for kind, names in planned.items():
-        for name in names:
-            if name in declared[kind]:
-                raise UserError(f"{CLAIMS}: planned.{kind}: {name!r} is declared by now, take it off this list")
+    declared["costs"] = [f"{suite}/{method}" for suite, names in targets["cost"]["methods"].items() for method in names]
+    for target, metrics in TARGETS.items():
+        own = {"suites": targets[target]["suites"], "samplers": targets[target]["samplers"], "metrics": metrics}
+        declared |= {f"{target} {kind}": names for kind, names in own.items()}
     for file, key, kind, names in _uses(claims, questions):
-        known = [*declared[kind], *planned.get(kind, [])]
         for name in names:
-            if name not in known:
-                raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, known)}")
+            if name not in declared[kind]:
+                raise UserError(f"{file}: {key}: {unknown(kind[:-1], name, declared[kind])}")
     for name, claim in claims.items():
         first, last = claim["nfe"].get("from", 1), claim["nfe"].get("to", MOST_NFE)
         if first > last:
@@ -50,13 +53,14 @@ def _uses(claims: dict, questions: list[dict]) -> Iterator[tuple[str, str, str, 
     """(file, key, kind of name, names) wherever a claim or a question refers to something declared."""
     for name, claim in claims.items():
         key = f"claims.{name}"
-        yield CLAIMS, f"{key}.suites", "suites", claim["suites"]
+        of = f"{claim['points']} " if claim.get("points") in TARGETS else ""
+        yield CLAIMS, f"{key}.suites", f"{of}suites", claim["suites"]
         yield CLAIMS, f"{key}.method", "methods", [claim["method"]]
         yield CLAIMS, f"{key}.against", "methods", list(claim["against"].values())
-        yield CLAIMS, f"{key}.samplers", "samplers", claim["samplers"]
-        yield CLAIMS, f"{key}.metric", "metrics", [claim["metric"]]
+        yield CLAIMS, f"{key}.samplers", f"{of}samplers", claim["samplers"]
+        yield CLAIMS, f"{key}.metric", f"{of}metrics", [claim["metric"]]
     for place, question in enumerate(questions):
-        for kind in ("claims", "metrics"):
-            yield REVIEWS, f"questions.{place}.{kind}", kind, question.get(kind, [])
+        yield REVIEWS, f"questions.{place}.claims", "claims", question.get("claims", [])
+        yield REVIEWS, f"questions.{place}.metrics", "recorded or planned metrics", question.get("metrics", [])
         for kind in ("view", "cost"):
             yield REVIEWS, f"questions.{place}.{kind}", f"{kind}s", [question[kind]] if kind in question else []

@@ -1,9 +1,9 @@
-"""What a scale as a whole is measured for: files, runs and digests. No torch: the Snakefile imports this module."""
+"""What targets of their own measure: files, runs, points and digests. No torch: the Snakefile imports this module."""
 
 from pathlib import Path
 
 from atbench import plan, slices
-from atbench.cells import ROOT, Run
+from atbench.cells import FINAL, ROOT, Cell, Run
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import digest
@@ -14,6 +14,11 @@ COST_BASELINE = ("scratch", "adm")  # suite and method that the cost of all othe
 def path_of(benchmark: Benchmark, kind: str) -> Path:
     """The JSON of a measure, ``cost`` or ``mixture``."""
     return Path(ROOT, benchmark.scale, f"{kind}.json")
+
+
+def mismatch_cells(benchmark: Benchmark, run: Run) -> list[Cell]:
+    """The points of a run whose sampling its mismatch measures follow."""
+    return [Cell(run, FINAL, sampler, benchmark.mismatch["nfe"]) for sampler in benchmark.mismatch["samplers"]]
 
 
 def cost_runs(benchmark: Benchmark) -> list[Run]:

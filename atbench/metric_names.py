@@ -25,6 +25,7 @@ METRICS = (
     "caption_score",
     "clip_score",
 )
+MISMATCH_METRICS = ("exposure",)  # of a run's mismatch measures, not of its cells
 RARE = ("clip_score",)  # columns of the tidy file only where a cell has them
 
 

@@ -144,7 +144,7 @@ def test_few_seeds_are_inconclusive_however_clear():
     one = verdict(frame_of(0.3, seeds=1))
     assert one["verdict"] == "inconclusive" and one["gain"] == pytest.approx(1 - math.exp(-0.3))
     assert math.isnan(one["low"]) and math.isnan(one["seeds_needed"])
-    text = verdict_table.table(with_claims(one=ONE), frame_of(0.3, seeds=1), ["scratch"]).text(render.MARKDOWN)
+    text = verdict_table.table(with_claims(one=ONE), frame_of(0.3, seeds=1), pd.DataFrame([one])).text(render.MARKDOWN)
     assert text.iloc[0]["Equal batches"] == "inconclusive (1 seed): +26 %" and text.iloc[0]["Equal updates"] == "—"
 
 

@@ -92,7 +92,6 @@ NESTED = [
     ("claims.yaml", ("claims", "few-steps", "p_value"), 0.05),
     ("claims.yaml", ("claims", "few-steps", "against", "seconds"), "adm"),
     ("claims.yaml", ("claims", "few-steps", "nfe", "at_most"), 10),
-    ("claims.yaml", ("planned", "samplers"), ["euler"]),
 ]
 
 
@@ -185,8 +184,11 @@ UNKNOWN_NAMES = [
     ("claims.yaml", ("claims", "few-steps", "against"), {"batches": "amd"}, "amd"),
     ("claims.yaml", ("claims", "few-steps", "samplers"), ["ddmi"], "ddmi"),
     ("claims.yaml", ("claims", "few-steps", "metric"), "df", "claims.few-steps.metric"),
-    ("claims.yaml", ("planned", "methods"), ["adm"], "planned.methods: 'adm' is declared"),
-    ("claims.yaml", ("planned", "suites"), ["cost"], "unknown suite 'mismatch'"),
+    ("claims.yaml", ("claims", "mismatch", "suites"), ["ablations"], "unknown mismatch suite 'ablations'"),
+    ("claims.yaml", ("claims", "mismatch", "samplers"), ["es"], "unknown mismatch sampler 'es'"),
+    ("claims.yaml", ("claims", "mismatch", "metric"), "fd", "unknown mismatch metric 'fd'"),
+    ("claims.yaml", ("claims", "few-steps", "metric"), "exposure", "unknown metric 'exposure'"),
+    ("reviews.yaml", ("planned",), ["fd"], "planned: 'fd' is recorded by now"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "metrics": ["sdif"]}], "sdif"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "view": "ablations/nrom"}], "questions.0.view: unknown view"),

@@ -1,20 +1,22 @@
 """Figures and table of the mismatch from a made-up tree: what is averaged, what is left out."""
 
 import json
+import math
 
+import pandas as pd
 import pytest
 
 from atbench import plan, slices
 from atbench.config import load
 from atbench.errors import UserError
-from atbench.report import mismatch
+from atbench.report import claims, mismatch, points, reviews, tidy, verdict_table
 from atbench.report.outputs import MEASURES
 from atbench.report.render import MARKDOWN, markdown
 
 BENCHMARK, SUITE, SEEDS = load("ci"), "scratch", [0, 1]
 
 
-def record(run, value):
+def record(run, value, benchmark=BENCHMARK):
     path = {"distance": value, "floor": 0.01, "eps_sampled": 2 * value, "eps_true": value}
     return {
         "exposure": {"ddim": [path | {"t": 100}, path | {"t": 0, "distance": 99.0}]},
@@ -25,8 +27,8 @@ def record(run, value):
             for r in (0.01, 0.1)
         ],
         "config": {
-            "training": slices.training_digest(BENCHMARK, run),
-            "mismatch": slices.mismatch_digest(BENCHMARK, run),
+            "training": slices.training_digest(benchmark, run),
+            "mismatch": slices.mismatch_digest(benchmark, run),
         },
     }
 
@@ -84,4 +86,75 @@ def test_a_damaged_file_is_named(root):
     path = root / run.suite / run.method / f"seed{run.seed}" / "final/mismatch.json"
     path.write_text(path.read_text()[:100])
     with pytest.raises(UserError, match=r"mismatch\.json.*cut off"):
+        mismatch.collect(BENCHMARK, root, SUITE, SEEDS)
+
+
+# The claim on the mismatch.
+
+
+def test_exposure_is_the_geometric_mean_over_all_steps_but_the_first():
+    distances = {900: 50.0, 500: 0.1, 100: 0.4, 0: 0.8}
+    rows = [
+        {"method": "at", "seed": 0, "part": "exposure", "sampler": "ddim", "t": t, "distance": d}
+        for t, d in distances.items()
+    ]
+    rows.append({"method": "at", "seed": 0, "part": "recovery", "t": 700, "error": 1.0})
+    [found] = mismatch.exposure(pd.DataFrame(rows)).to_dict("records")
+    expected = (0.1 * 0.4 * 0.8) ** (1 / 3)
+    assert found == {"method": "at", "seed": 0, "sampler": "ddim", "exposure": pytest.approx(expected)}
+
+
+def path_of(values):
+    """A trajectory with these distances after its first step."""
+    rows = [{"t": t, "distance": d, "floor": 0.01, "eps_sampled": 1.0, "eps_true": 1.0} for t, d in values.items()]
+    return [rows[0] | {"t": 900, "distance": 7.0}, *rows]
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Five seeds at scale workstation: AT is below ADM by a tenth or more, and adm-3x below AT."""
+    benchmark = load("workstation")
+    for run in plan.runs(benchmark, SUITE):
+        factor = {"adm": 1, "at": 0.9 - 0.02 * run.seed, "adm-3x": 0.81 - 0.04 * run.seed}.get(run.method, 1)
+        content = record(run, 1.0, benchmark)
+        content["exposure"] = {s: path_of({500: 0.02 * factor, 0: 3 * factor}) for s in ("iddpm", "ddim")}
+        write(tmp_path, run, content)
+    return benchmark, tmp_path
+
+
+def test_the_claim_on_the_mismatch_is_judged_from_its_measures_alone(measured):
+    benchmark, root = measured
+    frame = tidy.collect(benchmark, root, [SUITE])
+    assert set(frame.status) == {"missing"}  # no cell is needed
+    found = claims.judge(benchmark, points.collect(benchmark, root, frame, [SUITE]), [SUITE])
+    own = found[(found.claim == "mismatch") & (found.suite == SUITE)].set_index("budget")
+    assert list(own.verdict) == ["supported", "not supported"] and list(own.seeds) == [5, 5]
+    logs = [math.log(0.9 - 0.02 * seed) for seed in range(5)]
+    assert own.gain["batches"] == pytest.approx(1 - math.exp(sum(logs) / 5))
+    assert own.gain["updates"] < 0 and set(own.metric) == {"exposure"} and set(own.nfe) == {"10"}
+    table = verdict_table.table(benchmark, frame, found).text(MARKDOWN)
+    row = table.loc["Adversarial training reduces the mismatch between training and sampling"]
+    assert row.index[0] == "Trained from scratch: 2 samplers, NFE 10; exposure bias"
+    assert row.iloc[1]["Equal batches"] == "no results: suite finetune is not part of this report"
+    [answer] = [
+        line for line in reviews.page(benchmark, frame, found, root, [SUITE]).splitlines() if "mismatch" in line
+    ]
+    assert "mismatch at equal batches: 1 supported" in answer and "[scratch-mismatch](scratch-mismatch.md)" in answer
+    assert 'cores all mismatch --config scale=workstation "suites=[scratch,finetune]"' in answer
+
+
+def test_a_seed_without_measures_is_left_out_and_none_names_the_target(measured):
+    benchmark, root = measured
+    frame = tidy.collect(benchmark, root, [SUITE])
+    (root / SUITE / "at/seed3/final/mismatch.json").unlink()
+    found = claims.judge(benchmark, points.collect(benchmark, root, frame, [SUITE]), [SUITE])
+    assert list(found[(found.claim == "mismatch") & (found.suite == SUITE)].seeds) == [4, 4]
+    nothing = claims.judge(benchmark, frame, [SUITE])
+    assert "suite scratch has no complete seed (target mismatch)" in set(nothing[nothing.claim == "mismatch"].note)
+
+
+def test_a_distance_that_is_not_positive_is_named(root):
+    run = plan.runs(BENCHMARK, SUITE, SEEDS)[0]
+    write(root, run, record(run, 0.0))
+    with pytest.raises(UserError, match=r"adm/seed0/final/mismatch\.json: exposure: a distance is not positive"):
         mismatch.collect(BENCHMARK, root, SUITE, SEEDS)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from atbench import config
 from atbench.errors import UserError
-from atbench.report import published, render, reviews, tidy, verdict_table, views
+from atbench.report import claims, published, render, reviews, tidy, verdict_table, views
 from atbench.report.outputs import outputs
 
 BENCHMARK = config.load("laptop")
@@ -38,7 +38,11 @@ def paper(tmp_path, monkeypatch):
 
 
 def page(frame, root=Path("nothing-is-here"), suites=SUITES):
-    return reviews.page(BENCHMARK, frame, root, suites)
+    return reviews.page(BENCHMARK, frame, claims.judge(BENCHMARK, frame, suites), root, suites)
+
+
+def verdicts(frame):
+    return verdict_table.table(BENCHMARK, frame, claims.judge(BENCHMARK, frame, SUITES))
 
 
 def rows(page):
@@ -130,10 +134,10 @@ def test_nothing_finished_is_said_so(frame):
 
 
 def test_published_numbers_stand_beside_the_verdicts(frame, paper):
-    plain = verdict_table.table(BENCHMARK, frame, SUITES)
+    plain = verdicts(frame)
     assert "Paper" not in plain.text(render.MARKDOWN).columns and plain.numbers.paper.isna().all()
     paper(HEAD + "scratch,adm,ddim,20,fd,10,made up\nscratch,at,ddim,20,fd,8,made up\nscratch,at,ddim,50,fd,1,alone\n")
-    table = verdict_table.table(BENCHMARK, frame, SUITES)
+    table = verdicts(frame)
     text = table.text(render.MARKDOWN)
     few = text.loc[(slice(None), "Trained from scratch: DDIM, NFE 5 to 20"), "Paper"]
     assert list(few) == ["+20 % (made up)"]
@@ -172,7 +176,7 @@ def test_committed_numbers_stand_in_the_words_that_they_are_taken_from():
 
 
 def test_committed_numbers_stand_beside_the_verdicts_once_with_their_source(frame):
-    table = verdict_table.table(BENCHMARK, frame, SUITES)
+    table = verdicts(frame)
     stated = table.numbers[table.numbers.paper.notna()].set_index(["claim", "suite", "samplers"]).paper
     assert stated["few-steps", "scratch", "iddpm"] == pytest.approx(1 - 6.60 / 10.58)
     assert stated["few-steps-conditional", "class-conditional", "iddpm ddim es dpm-solver"] == pytest.approx(
@@ -183,6 +187,6 @@ def test_committed_numbers_stand_beside_the_verdicts_once_with_their_source(fram
 
 
 def test_latex_of_phrases_breaks_across_pages(frame, paper):
-    text = render.latex(verdict_table.table(BENCHMARK, frame, SUITES), "claims")
+    text = render.latex(verdicts(frame), "claims")
     assert r"\begin{longtable}{p{3cm}p{3cm}p{3cm}p{3cm}p{3cm}}" in text and r"\caption[]{(continued)}" in text
     assert "multirow" not in text and text.count(r"\label{tab:claims}") == 1 and "Claim & Tested on &" in text

@@ -76,7 +76,10 @@ def test_a_view_without_results_says_so(benchmark, tmp_path):
 def test_methods_that_cannot_be_shown_together_are_refused(benchmark, methods, words):
     declared = benchmark.suites[SUITE] | {"views": {"v": {"title": "", "methods": methods}}}
     with pytest.raises(UserError, match=f"suites/{SUITE}.yaml: views.v.methods: {words}"):
-        evidence.check({"claims": {}}, [], benchmark.methods, benchmark.samplers, {SUITE: declared}, benchmark.cost)
+        targets = {"cost": benchmark.cost, "mismatch": benchmark.mismatch}
+        evidence.check(
+            {"claims": {}}, {"questions": []}, benchmark.methods, benchmark.samplers, {SUITE: declared}, targets
+        )
 
 
 def test_the_ablations_views_cover_every_method():

@@ -8,12 +8,14 @@ import pandas as pd
 from atbench.config import Benchmark
 from atbench.report import (
     captions,
+    claims,
     cost,
     curves,
     figures,
     mismatch,
     mixture,
     paired,
+    points,
     render,
     reviews,
     samples,
@@ -53,10 +55,11 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
         return [stem.with_suffix(".csv")]
     if made.kind == "cost":
         return render.write(cost.table(benchmark, cost.collect(benchmark, root)), stem)
-    if made.kind == "claims":
-        return render.write(verdict_table.table(benchmark, frame, suites), stem)
-    if made.kind == "reviews":
-        return [render.write_text(stem.with_suffix(".md"), reviews.page(benchmark, frame, root, suites))]
+    if made.kind in ("claims", "reviews"):
+        verdicts = claims.judge(benchmark, points.collect(benchmark, root, frame, suites), suites)
+        if made.kind == "claims":
+            return render.write(verdict_table.table(benchmark, frame, verdicts), stem)
+        return [render.write_text(stem.with_suffix(".md"), reviews.page(benchmark, frame, verdicts, root, suites))]
     if made.kind == "paired":
         return render.write(paired.table(benchmark, frame, root, made.suite), stem)
     if made.kind == "mismatch":
@@ -87,5 +90,4 @@ def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefac
 
 
 def _measured(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> pd.DataFrame:
-    seeds = sorted(map(int, frame[frame.suite == made.suite].seed.unique()))  # those that the report is asked for
-    return mismatch.collect(benchmark, root, made.suite, seeds)
+    return mismatch.collect(benchmark, root, made.suite, points.seeds_of(frame, made.suite))

@@ -28,7 +28,7 @@ import pandas as pd
 
 from atbench.config import Benchmark
 from atbench.errors import UserError
-from atbench.evidence import CLAIMS
+from atbench.evidence import CLAIMS, TARGETS
 from atbench.report import statistics
 from atbench.report.comparisons import Comparison, comparisons
 
@@ -41,7 +41,7 @@ LONG += ["tests", "seeds_needed", "detectable", "decisive", "note"]
 
 
 def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:
-    """One row per comparison, columns LONG. ``frame`` comes from `tidy.collect` over ``suites``."""
+    """One row per comparison, columns LONG. ``frame`` comes from `points.collect` over ``suites``."""
     return verdicts(benchmark, comparisons(benchmark, suites), frame)
 
 
@@ -139,7 +139,8 @@ def _row(benchmark: Benchmark, comparison: Comparison, values: dict, seeds: list
     }
     gains = seed_gains(claim, comparison, values, seeds)
     if not any(gains.values()):
-        return row | {"note": comparison.gap or f"suite {comparison.suite} has no complete seed"}
+        target = f" (target {claim['points']})" if claim.get("points") in TARGETS else ""
+        return row | {"note": comparison.gap or f"suite {comparison.suite} has no complete seed{target}"}
     return row | _test(claim, gains, len(seeds))
 
 

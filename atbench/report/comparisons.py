@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 
-from atbench import plan
+from atbench import measures, plan
 from atbench.cells import FINAL, Cell, Run
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.evidence import BUDGETS, CLAIMS
-from atbench.metric_names import METRICS
 from atbench.report.captions import Budget, budget
 
 Point = tuple[str, str, str, int]  # method, step, sampler, nfe: a cell of any seed
+POINTS = {  # `points` of a claim -> those of a run
+    "grid": lambda benchmark, run: [cell for cell in plan.cells(benchmark, run) if cell.step == FINAL],
+    "curve": plan.curve_cells,
+    "mismatch": measures.mismatch_cells,
+}
 
 
 @dataclass(frozen=True)
@@ -69,12 +73,8 @@ def _comparison(
 
 def _gap(benchmark: Benchmark, claim: dict, suite: str, methods: tuple[str, ...]) -> str:
     """Why a claim cannot be tested in a suite; empty when it can."""
-    if suite not in benchmark.suites:
-        return f"suite {suite} is not declared yet"
     if suite not in benchmark.sizes["suites"]:
         return f"scale {benchmark.scale} has no suite {suite}"
-    if claim["metric"] not in METRICS:
-        return f"metric {claim['metric']} of suite {suite} does not exist yet"
     absent = [m for m in methods if m not in benchmark.suites[suite]["methods"]]
     return f"suite {suite} does not train {absent[0]}" if absent else ""
 
@@ -87,7 +87,7 @@ def _pairs(benchmark: Benchmark, name: str, suite: str, sampler: str, kind: str)
     claim = benchmark.claims["claims"][name]
     first = Run(benchmark.scale, suite, claim["method"], 0)  # the plan of every seed is the same
     chain = [Run(benchmark.scale, suite, claim["against"][kind], 0)]
-    if claim.get("steps", FINAL) == FINAL:
+    if claim.get("points") != "curve":
         _check_budget(benchmark, f"{CLAIMS}: claims.{name}.against.{kind}", kind, first, chain[0])
         partners = {(c.nfe, c.step): c for c in _cells(benchmark, claim, chain[0], sampler)}
         keys = {(c.nfe, c.step): c for c in _cells(benchmark, claim, first, sampler)}
@@ -102,11 +102,10 @@ def _pairs(benchmark: Benchmark, name: str, suite: str, sampler: str, kind: str)
 
 
 def _cells(benchmark: Benchmark, claim: dict, run: Run, sampler: str) -> list[Cell]:
-    """The declared cells of a run that the claim is about."""
-    final = claim.get("steps", FINAL) == FINAL
-    declared = plan.cells(benchmark, run) if final else plan.curve_cells(benchmark, run)
+    """The points of a run that the claim is about."""
     low, high = claim["nfe"].get("from", 1), claim["nfe"].get("to", float("inf"))
-    return [c for c in declared if c.sampler == sampler and low <= c.nfe <= high and not (final and c.step != FINAL)]
+    points = POINTS[claim.get("points", "grid")](benchmark, run)
+    return [cell for cell in points if cell.sampler == sampler and low <= cell.nfe <= high]
 
 
 def spent(of: Budget, kind: str) -> int:

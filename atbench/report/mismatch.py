@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
@@ -36,7 +37,8 @@ TITLES = {
 def collect(benchmark: Benchmark, root: Path, suite: str, seeds: list[int] | None = None) -> pd.DataFrame:
     """One row per method, seed, part (exposure, recovery, robust_loss) and row of that part; empty without results.
 
-    Leaves out what was measured with another configuration. Raises UserError for an unreadable file.
+    Leaves out what was measured with another configuration. Raises UserError for an unreadable file and for a distance
+    that is not positive.
     """
     rows = []
     for run in plan.runs(benchmark, suite, seeds):
@@ -48,7 +50,10 @@ def collect(benchmark: Benchmark, root: Path, suite: str, seeds: list[int] | Non
             raise UserError(f"{path}: the block config is missing")
         training, measured = slices.training_digest(benchmark, run), slices.mismatch_digest(benchmark, run)
         if record["config"] == {"training": training, "mismatch": measured}:
-            rows += [{"method": run.method, "seed": run.seed} | row for row in _rows(record)]
+            found = _rows(record)
+            if not all(row["distance"] > 0 for row in found if row["part"] == "exposure"):
+                raise UserError(f"{path}: exposure: a distance is not positive")
+            rows += [{"method": run.method, "seed": run.seed} | row for row in found]
     frame = pd.DataFrame(rows)
     if rows:
         frame["eps_ratio"] = frame.eps_sampled / frame.eps_true
@@ -58,6 +63,17 @@ def collect(benchmark: Benchmark, root: Path, suite: str, seeds: list[int] | Non
 def _rows(record: dict) -> list[dict]:
     paths = [{"part": "exposure", "sampler": name} | row for name, rows in record["exposure"].items() for row in rows]
     return paths + [{"part": part} | row for part in ("recovery", "robust_loss") for row in record[part]]
+
+
+def exposure(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns method, seed, sampler and exposure: the number that the claim on the mismatch is about (claims.yaml).
+
+    exposure = exp(mean over t of log distance), over the timesteps of what `collect` gave but each trajectory's first.
+    """
+    key = ["method", "seed", "sampler"]
+    path = frame[frame.part == "exposure"]
+    path = path[path.t < path.groupby(key).t.transform("max")]
+    return np.exp(np.log(path.distance).groupby([path[name] for name in key]).mean()).rename("exposure").reset_index()
 
 
 def figure(benchmark: Benchmark, frame: pd.DataFrame, suite: str, measure: str) -> Figure:
@@ -142,8 +158,9 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, suite: str) -> Table:
     seeds = int(summary.seeds.max()) if len(summary) else 0
     caption = (
         f"Mismatch between training and sampling, suite {suite}, scale {benchmark.scale}, {seeds} seeds (mean ± std). "
-        "Distances and ratios of the trajectory at its least noisy step above t = 0; error and recovery likewise; "
-        "losses at the largest radius and smallest t, over the clean loss."
+        "Exposure: the distance's geometric mean over the trajectory. Other distances and ratios at its least noisy "
+        "step above t = 0; error and recovery likewise; losses at the largest radius and smallest t, over the clean "
+        "loss."
     )
     return Table(summary, text, caption)
 
@@ -152,9 +169,11 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
     """Long form: method, measure, mean, std, seeds."""
     late = frame[(frame.part != "robust_loss") & (frame.t > 0)]
     late = late[late.t == late.groupby(["part", "sampler"], dropna=False).t.transform("min")]
+    overall = exposure(frame).set_index(["method", "seed"])
     columns = {}
     for sampler in late.sampler.dropna().unique():
         rows = late[late.sampler == sampler].set_index(["method", "seed"])
+        columns[f"exposure, {sampler}"] = overall[overall.sampler == sampler].exposure
         columns |= {f"distance, {sampler}": rows.distance, f"eps ratio, {sampler}": rows.eps_ratio}
     steps = late[late.part == "recovery"].set_index(["method", "seed"])
     robust = frame[frame.part == "robust_loss"]

@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from atbench.config import Benchmark
+from atbench.evidence import TARGETS
 from atbench.measures import COST_BASELINE
 from atbench.metric_names import METRICS
 from atbench.plan import nfe_of, samplers_of
 from atbench.report import captions, cost, views
-from atbench.report.claims import MIN_SEEDS, NOTHING, VERDICTS, judge
+from atbench.report.claims import MIN_SEEDS, NOTHING, VERDICTS
 from atbench.report.outputs import OF_SCALE, artefacts
 from atbench.report.render import MARKDOWN
 from atbench.report.tables import final_cells
@@ -19,9 +20,11 @@ from atbench.report.verdict_table import amount
 Answer = tuple[str, list[str]]  # a sentence, and paths below the scale's root
 
 
-def page(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suites: list[str]) -> str:
-    """The page in Markdown, to lie in tables/. ``frame`` comes from `tidy.collect` below ``root`` over ``suites``."""
-    verdicts = judge(benchmark, frame, suites)
+def page(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame, root: Path, suites: list[str]) -> str:
+    """The page in Markdown, to lie in tables/.
+
+    ``frame`` comes from `tidy.collect` below ``root`` over ``suites``, ``verdicts`` from `claims.judge`.
+    """
     rows = []
     for question in benchmark.questions:
         if "claims" in question:
@@ -46,8 +49,10 @@ def page(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suites: list[str
 def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) -> Answer:
     """How many comparisons came out how, and with how many seeds."""
     present, absent = verdicts[verdicts.verdict != NOTHING], verdicts[verdicts.verdict == NOTHING]
-    why, possible = "; ".join(dict.fromkeys(absent.note)), absent[absent.nfe != ""]
-    lacking = f"no results: {why}" + (f" ({_command(benchmark, suites, possible.suite)})" if len(possible) else "")
+    possible = absent[absent.nfe != ""]
+    targets = possible.claim.map(lambda name: _target(benchmark, name))
+    commands = [_command(benchmark, suites, group.suite, target) for target, group in possible.groupby(targets)]
+    lacking = f"no results: {'; '.join(dict.fromkeys(absent.note))}" + (f" ({', '.join(commands)})" if commands else "")
     if present.empty:
         return f"{lacking[0].upper()}{lacking[1:]}.", []
     parts = []
@@ -59,8 +64,15 @@ def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) 
     least, most = int(present.seeds.min()), int(present.seeds.max())
     seeds = f"{least} seed{'s' if least != 1 else ''}" if least == most else f"{least} to {most} seeds"
     without = f"; {lacking}" if len(absent) else ""
-    shown = [suite for suite in suites if suite in set(present.suite)]
-    return f"From {seeds}, {'; '.join(parts)}{without}.", ["tables/claims.md", *(f"tables/{s}.md" for s in shown)]
+    shown = dict.fromkeys((row.suite, _target(benchmark, row.claim)) for row in present.itertuples())
+    tables = ["-".join(filter(None, pair)) for pair in sorted(shown, key=lambda pair: suites.index(pair[0]))]
+    return f"From {seeds}, {'; '.join(parts)}{without}.", [f"tables/{name}.md" for name in ("claims", *tables)]
+
+
+def _target(benchmark: Benchmark, claim: str) -> str:
+    """The target of its own that measures what a claim is about; empty for what the suites make."""
+    points = benchmark.claims["claims"][claim].get("points")
+    return points if points in TARGETS else ""
 
 
 def _of_metrics(frame: pd.DataFrame, suites: list[str], metrics: list[str]) -> Answer:
@@ -132,10 +144,10 @@ def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kin
     return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in drawn]
 
 
-def _command(benchmark: Benchmark, suites: list[str], wanted: Iterable[str]) -> str:
-    """What makes the ``wanted`` suites, and keeps the reported ``suites`` on the same page."""
+def _command(benchmark: Benchmark, suites: list[str], wanted: Iterable[str], target: str = "") -> str:
+    """What makes the ``wanted`` suites, or what a target measures of them, and keeps ``suites`` on the same page."""
     every = ",".join(dict.fromkeys([*suites, *wanted]))
-    return f'`snakemake --cores all --config scale={benchmark.scale} "suites=[{every}]"`'
+    return f'`snakemake --cores all {target} --config scale={benchmark.scale} "suites=[{every}]"`'.replace("  ", " ")
 
 
 def _link(path: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from atbench.config import Benchmark
 from atbench.evidence import BUDGETS
 from atbench.report import captions
-from atbench.report.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, judge, paired_gain
+from atbench.report.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, paired_gain
 from atbench.report.published import published
 from atbench.report.render import MINUS, Markup, Table
 
@@ -16,19 +16,18 @@ PAPER = ["paper", "paper_cells", "paper_source"]
 ROW = ["claim", "suite", "samplers"]  # what the budgets of one row share
 
 
-def table(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> Table:
-    """The verdict on every claim. ``frame`` comes from `tidy.collect` over ``suites``."""
-    numbers = judge(benchmark, frame, suites)
+def table(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame) -> Table:
+    """The verdict on every claim, of `claims.judge`; ``frame``, of `tidy.collect`, says what is missing."""
     theirs = published(benchmark)
-    beside = [_published_gain(benchmark, row, theirs) for row in numbers.itertuples()]
-    numbers = numbers.assign(**{key: [found[place] for found in beside] for place, key in enumerate(PAPER)})
+    beside = [_published_gain(benchmark, row, theirs) for row in verdicts.itertuples()]
+    numbers = verdicts.assign(**{key: [found[place] for found in beside] for place, key in enumerate(PAPER)})
     return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), _caption(benchmark, frame, numbers), True)
 
 
 def _published_gain(benchmark: Benchmark, row: tuple, theirs: pd.DataFrame) -> tuple[float, int, str]:
     """The gain between the paper's own numbers, averaged over its cells as ours is over ours; it counts minibatches."""
     claim = benchmark.claims["claims"][row.claim]
-    if row.budget != "batches" or claim.get("steps") == "curve":
+    if row.budget != "batches" or claim.get("points", "grid") != "grid":
         return math.nan, 0, ""
     fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == row.metric)]
     fitting = fitting[fitting.sampler.isin(row.samplers.split())]
@@ -71,7 +70,7 @@ def _tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     nfes = row.nfe.split()
     steps = f", NFE {nfes[0]}" + (f" to {nfes[-1]}" if len(nfes) > 1 else "") if nfes else ""
     metric = "" if row.metric == "fd" else f"; {captions.METRIC_LABELS.get(row.metric, row.metric).split(' (')[0]}"
-    curve = ", training curve" if benchmark.claims["claims"][row.claim].get("steps") == "curve" else ""
+    curve = ", training curve" if benchmark.claims["claims"][row.claim].get("points") == "curve" else ""
     return f"{title}: {samplers}{steps}{curve}{metric}"
 
 
@@ -116,14 +115,14 @@ def _caption(benchmark: Benchmark, frame: pd.DataFrame, numbers: pd.DataFrame) -
     margins = ", ".join(f"{100 * size:g} %" if unit == "relative" else f"{size:g}" for unit, size in sizes)
     return (
         f"Verdicts on the claims of experiments/claims.yaml at scale {benchmark.scale}. A gain is positive where the "
-        f"claimed method is better: per cent of the baseline's {captions.metric_label(benchmark, 'fd')} (from log "
-        f"ratios), or a plain difference of scores; mean over a seed's cells, then over seeds, with the two-sided 95 % "
-        f"t-interval in brackets (for itself, not corrected). Supported: p < 0.05 for a gain above zero in a paired "
-        f"t-test over seeds, Holm-corrected for the {judged} comparisons with {MIN_SEEDS} or more seeds. Not supported:"
-        f" likewise for a gain below the claim's margin ({margins}), and p is then of that test. A claim of no loss is "
-        f"supported above, not supported below, minus its margin. Inconclusive: neither, and always with fewer than "
-        f"{MIN_SEEDS} seeds. d: Hedges' paired effect size. Seeds that would settle it: at 80 % power, were mean and "
-        f"spread as seen; from two seeds hardly more than a guess. Seeds that lack a cell of a claim are left out. "
-        f"Of a claim on every sampler the sampler that decides is shown. Equal updates of ADM and ADM-AT are also"
-        f" equal cost in passes. {captions.gaps(frame)}"
+        f"claimed method is better: per cent of the baseline's {captions.metric_label(benchmark, 'fd')}, or of "
+        f"the distance named (from log ratios), or a plain difference of scores; mean over a seed's cells, then over "
+        f"seeds, with the two-sided 95 % t-interval in brackets (for itself, not corrected). Supported: p < 0.05 for a "
+        f"gain above zero in a paired t-test over seeds, Holm-corrected for the {judged} comparisons with {MIN_SEEDS} "
+        f"or more seeds. Not supported: likewise for a gain below the claim's margin ({margins}), and p is then of "
+        f"that test. A claim of no loss is supported above, not supported below, minus its margin. Inconclusive: "
+        f"neither, and always with fewer than {MIN_SEEDS} seeds. d: Hedges' paired effect size. Seeds that would "
+        f"settle it: at 80 % power, were mean and spread as seen; from two seeds hardly more than a guess. Seeds that "
+        f"lack a cell of a claim are left out. Of a claim on every sampler the sampler that decides is shown. Equal "
+        f"updates of ADM and ADM-AT are also equal cost in passes. {captions.gaps(frame)}"
     )

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import torch
 
-from atbench import plan, slices
-from atbench.cells import FINAL, Cell, Run
+from atbench import measures, plan, slices
+from atbench.cells import Run
 from atbench.data import load
 from atbench.device import choose, cpu_seconds
 from atbench.errors import UserError
@@ -31,7 +31,7 @@ def mismatch(run: Run) -> None:
     objective = make_objective(record["slice"])
     data = {split: load(plan.data_of(benchmark, run.suite), split) for split in ("train", "held-out")}
     floats = {split: images.floats(torch.arange(len(images))).to(device) for split, images in data.items()}
-    generators = {s: generator_of(Cell(run, FINAL, s, settings["nfe"]), device) for s in settings["samplers"]}
+    generators = {cell.sampler: generator_of(cell, device) for cell in measures.mismatch_cells(benchmark, run)}
     model = next(iter(generators.values())).model
     trajectories = {sampler: trajectory(generator, samples) for sampler, generator in generators.items()}
     with torch.no_grad():

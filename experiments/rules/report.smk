@@ -119,7 +119,7 @@ rule claims:
         where=WHERE,
         seeds=SEED_OPTION,
         key=digest([BENCHMARK.claims, BENCHMARK.questions]),  # made again when the claims change
-        beside=content_of([f"{ROOT}/cost.json"]),
+        beside=content_of([f"{ROOT}/cost.json", *(path for suite in MISMATCH for path in measured(suite))]),
     shell:
         "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"
