@@ -16,7 +16,8 @@ from atbench.data import load
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 CELL = "results/ci/scratch/at/seed0/final/ddim-nfe10.json"
-REPORT_JOBS = {"report_scratch", "report_finetune", "report_class_conditional"}
+REPORT_JOBS = {f"report_{suite}" for suite in ("scratch", "finetune", "class_conditional")}
+REPORT_JOBS |= {"report_consistency", "report_latent_consistency"}
 REPORT_JOBS |= {"tidy", "claims", "figures", "tables", "all"}
 
 
@@ -228,11 +229,8 @@ def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
             scratchpad.run("bash", "-c", command.replace("laptop", "ci").replace("make reproduce", "make SCALE=ci"))
 
 
-def test_distilled_suites_run_end_to_end(scratchpad):
-    suites = "suites=[consistency,latent,latent-consistency,edm]"
-    output = scratchpad.snakemake(config=(suites,))
-    assert "(100%) done" in output
-    root = scratchpad.folder / "results/ci"
+def test_distilled_students_and_their_teacher_stand_beside_each_other(finished):
+    root = finished.folder / "results/ci"
     student = json.loads((root / "latent-consistency/lcm-at/seed0/final/lcm-nfe4.json").read_text())
     assert student["counts"]["nfe"] == 4 and student["counts"]["forward_passes"] == 10 * (3 * 3 + 2 + 1)
     assert 0 <= student["metrics"]["caption_score"] <= 1 and "autoencoder" in student["inputs"]
@@ -240,7 +238,12 @@ def test_distilled_suites_run_end_to_end(scratchpad):
     assert teacher["counts"]["nfe"] == 8 and teacher["counts"]["updates"] == 0
     table = (root / "tables/latent-consistency.md").read_text()
     assert "reconstruction (autoencoder)" in table and "Teacher" in table
-    assert jobs(scratchpad.snakemake("-n", config=(suites,))) == {}
+
+
+def test_a_suite_beside_the_default_ones_runs_by_its_name(scratchpad):
+    scratchpad.snakemake("edm", config=("suites=[edm]",))
+    assert (scratchpad.folder / "results/ci/edm/edm/seed0/config.json").exists()
+    assert jobs(scratchpad.snakemake("-n", "edm", config=("suites=[edm]",))) == {}
 
 
 def test_mismatch_is_a_target_of_its_own(scratchpad):
