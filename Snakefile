@@ -1,6 +1,7 @@
 # ATBench: every experiment of the benchmark as a target. Examples (all with --cores all):
 #   snakemake                                     everything at the default scale
 #   snakemake scratch                             one suite
+#   snakemake mismatch (or cost, wide)            measures beside the default run
 #   snakemake results/laptop/figures/scratch-quality-nfe.pdf      one figure
 #   snakemake results/laptop/scratch/at/seed0/final/ddim-nfe10.json       one cell
 from snakemake.utils import min_version
@@ -24,6 +25,7 @@ localrules:
     tables,
     figures,
     mismatch,
+    wide,
 
 
 rule all:
@@ -50,8 +52,13 @@ rule figures:
 
 rule mismatch:
     input:
-        [path for paths in MISMATCH.values() for path in paths],
+        [path for (target, _), paths in TARGETS.items() if target == "mismatch" for path in paths],
         SCALE_WIDE.get("mixture", []),
+
+
+rule wide:
+    input:
+        [path for (target, _), paths in TARGETS.items() if target == "wide" for path in paths],
 
 
 rule cost:

@@ -23,6 +23,7 @@ EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
 PRETRAINED = "pretrained"  # `init: pretrained/<network>`: released weights, trained to predict noise
 IMPORTED = "imported"  # the `init` of a suite whose weights come from files, and its scale's block about them
+WHOLE = ("tuning", "mismatch", "wide", "cost", "mixture", "claims")  # files, each with its schema, read as they are
 ROLES = ("ema", "raw")  # of a checkpoint's files: the moving average, the weights themselves
 TUNE_PREFIX = "tune-"  # suite tune-<suite> holds the candidates of the tuning search
 
@@ -38,6 +39,7 @@ class Benchmark:
     sizes: dict  # the scale file
     tuning: dict
     mismatch: dict
+    wide: dict  # step counts beyond the grid
     cost: dict  # what the cost of training is measured on
     mixture: dict  # the closed-form part of the mismatch measures
     claims: dict  # claims.yaml: what is under test
@@ -63,14 +65,11 @@ def load(scale: str) -> Benchmark:
     files = sorted((EXPERIMENTS / "suites").glob("*.yaml"))
     suites = {file.stem: _checked(file, "suite") for file in files}
     sizes = validate(plain(scale_values(scale)), scale_file(scale), "scale")
-    tuning, mismatch, cost, mixture, claims, reviews = (
-        _checked(EXPERIMENTS / f"{name}.yaml", name)
-        for name in ("tuning", "mismatch", "cost", "mixture", "claims", "reviews")
-    )
-    questions = reviews["questions"]
-    benchmark = Benchmark(scale, methods, samplers, suites, sizes, tuning, mismatch, cost, mixture, claims, questions)
+    whole = {name: _checked(EXPERIMENTS / f"{name}.yaml", name) for name in WHOLE}
+    reviews = _checked(EXPERIMENTS / "reviews.yaml", "reviews")
+    benchmark = Benchmark(scale, methods, samplers, suites, sizes, **whole, questions=reviews["questions"])
     _check_names(benchmark)
-    evidence.check(claims, reviews, methods, samplers, suites, {"cost": cost, "mismatch": mismatch})
+    evidence.check(whole["claims"], reviews, methods, samplers, suites, whole)
     return benchmark
 
 
@@ -203,8 +202,9 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
     yield "experiments/cost.yaml", "methods", "suites", list(benchmark.cost["methods"])
     for suite, names in benchmark.cost["methods"].items():
         yield "experiments/cost.yaml", f"methods.{suite}", "methods", names
-    for kind in ("suites", "samplers"):
-        yield "experiments/mismatch.yaml", kind, kind, benchmark.mismatch[kind]
+    for target in evidence.TARGETS:
+        for kind in ("suites", "samplers"):
+            yield f"experiments/{target}.yaml", kind, kind, getattr(benchmark, target)[kind]
 
 
 def _uses_of_suite(file: str, declared: dict) -> Iterator[tuple[str, str, str, list[str]]]:

@@ -11,7 +11,10 @@ from atbench.metric_names import METRICS, MISMATCH_METRICS
 
 CLAIMS = "experiments/claims.yaml"
 REVIEWS = "experiments/reviews.yaml"
-TARGETS = {"mismatch": MISMATCH_METRICS}  # points of claims that targets of their own measure -> their metrics
+TARGETS = {
+    "mismatch": MISMATCH_METRICS,
+    "wide": METRICS,
+}  # points of claims that targets of their own measure -> their metrics
 BUDGETS = ("batches", "updates", "cost")  # in the order of the verdict table
 MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 
@@ -19,7 +22,7 @@ MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 def check(claims: dict, reviews: dict, methods: dict, samplers: dict, suites: dict, targets: dict[str, dict]) -> None:
     """Raises UserError naming the file and key of the first stray name, or of a plan that has come true.
 
-    All arguments are contents of the experiment files of these names; ``targets`` those of cost.yaml and of TARGETS.
+    All arguments are contents of the experiment files of these names; ``targets`` holds those of cost and of TARGETS.
     """
     for suite, declared in suites.items():
         for view, shown in declared.get("views", {}).items():

@@ -21,6 +21,24 @@ def mismatch_cells(benchmark: Benchmark, run: Run) -> list[Cell]:
     return [Cell(run, FINAL, sampler, benchmark.mismatch["nfe"]) for sampler in benchmark.mismatch["samplers"]]
 
 
+def wide_cells(benchmark: Benchmark, run: Run) -> list[Cell]:
+    """The cells of a run's last step at the step counts beyond its grid; none where its suite has no wider grid."""
+    wide = benchmark.wide
+    if run.suite not in wide["suites"]:
+        return []
+    samplers = [sampler for sampler in wide["samplers"] if plan.fits(benchmark, run, sampler)]
+    found = [Cell(run, FINAL, sampler, nfe) for sampler in samplers for nfe in wide["nfe"]]
+    grid = plan.cells(benchmark, run)
+    return [cell for cell in found if cell not in grid]
+
+
+def target_files(benchmark: Benchmark, target: str, run: Run) -> list[Path]:
+    """What a target of its own, ``mismatch`` or ``wide``, writes about a run."""
+    if target == "mismatch":
+        return [plan.mismatch_path(run)]
+    return [cell.path for cell in wide_cells(benchmark, run)]
+
+
 def cost_runs(benchmark: Benchmark) -> list[Run]:
     """Runs whose training batches stand for what a method costs; the first of a suite is its plain one.
 

@@ -28,6 +28,7 @@ NAMES = {  # schema -> one file that it governs, and a key below which keys are 
     "cost": ("cost.yaml", ()),
     "claims": ("claims.yaml", ()),
     "reviews": ("reviews.yaml", ()),
+    "wide": ("wide.yaml", ()),
 }
 CI = load("ci")
 ADM, IP, AT, LONG = (Run("ci", "scratch", method, 0) for method in ("adm", "ip", "at", "adm-3x"))
@@ -138,6 +139,7 @@ VALUES = [
     ("claims.yaml", ("claims", "few-steps", "margin"), {"relative": 0.05, "absolute": 0.1}),
     ("claims.yaml", ("claims", "few-steps", "margin"), {"relative": 1.5}),
     ("claims.yaml", ("claims", "few-steps", "nfe"), {"from": 50, "to": 5}),
+    ("wide.yaml", ("nfe",), [2000]),
     ("reviews.yaml", ("questions",), [{"asked": "why?"}]),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["free"], "view": "ablations/norm"}]),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "view": "norm"}]),
@@ -187,6 +189,9 @@ UNKNOWN_NAMES = [
     ("claims.yaml", ("claims", "mismatch", "suites"), ["ablations"], "unknown mismatch suite 'ablations'"),
     ("claims.yaml", ("claims", "mismatch", "samplers"), ["es"], "unknown mismatch sampler 'es'"),
     ("claims.yaml", ("claims", "mismatch", "metric"), "fd", "unknown mismatch metric 'fd'"),
+    ("claims.yaml", ("claims", "hundreds-of-steps", "suites"), ["edm"], "unknown wide suite 'edm'"),
+    ("wide.yaml", ("suites",), ["scrach"], "scrach"),
+    ("wide.yaml", ("samplers",), ["ddmi"], "ddmi"),
     ("claims.yaml", ("claims", "few-steps", "metric"), "exposure", "unknown metric 'exposure'"),
     ("reviews.yaml", ("planned",), ["fd"], "planned: 'fd' is recorded by now"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),

@@ -76,7 +76,7 @@ def test_a_view_without_results_says_so(benchmark, tmp_path):
 def test_methods_that_cannot_be_shown_together_are_refused(benchmark, methods, words):
     declared = benchmark.suites[SUITE] | {"views": {"v": {"title": "", "methods": methods}}}
     with pytest.raises(UserError, match=f"suites/{SUITE}.yaml: views.v.methods: {words}"):
-        targets = {"cost": benchmark.cost, "mismatch": benchmark.mismatch}
+        targets = {"cost": benchmark.cost, "mismatch": benchmark.mismatch, "wide": benchmark.wide}
         evidence.check(
             {"claims": {}}, {"questions": []}, benchmark.methods, benchmark.samplers, {SUITE: declared}, targets
         )

@@ -268,6 +268,27 @@ def test_mismatch_is_a_target_of_its_own(scratchpad):
     assert {"report_mismatch_scratch", "report_mixture"} <= set(jobs(drawn))
 
 
+def test_wider_grid_is_a_target_of_its_own(scratchpad):
+    planned = jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",)))
+    assert set(planned) == {f"wide_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
+        "report_wide_scratch",
+        "wide",
+    }
+    wide = scratchpad.folder / "experiments/wide.yaml"  # one more step count is enough to see it run
+    wide.write_text(re.sub("nfe: .*", "nfe: [12]", wide.read_text()))
+    scratchpad.snakemake("wide", config=("suites=[scratch]",))
+    root = scratchpad.folder / "results/ci"
+    assert "NFE 12" in (root / "tables/scratch-wide.md").read_text()
+    assert json.loads((root / "scratch/at/seed0/final/iddpm-nfe12.json").read_text())["counts"]["nfe"] == 12
+    assert set(jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",)))) == {"tidy", "claims", "all"}
+    scratchpad.snakemake(config=("suites=[scratch]",))
+    assert "NFE 12" in (root / "tables/claims.md").read_text()
+    assert jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",))) == {}
+    scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
+    drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
+    assert "report_wide_scratch" in jobs(drawn)
+
+
 def test_html_report(finished):
     finished.snakemake("--report", "results/ci/report.html")
     page = (finished.folder / "results/ci/report.html").read_text()

@@ -23,6 +23,7 @@ from atbench.report import (
     tidy,
     verdict_table,
     views,
+    wide,
 )
 from atbench.report.outputs import MEASURES, Artefact, chosen
 from atbench.report.style import RC
@@ -49,6 +50,8 @@ def build(
 def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact, suites: list[str]) -> list[Path]:
     if made.view:
         benchmark, frame = views.narrowed(benchmark, frame, made.suite, made.view)
+    if made.kind == "wide":
+        benchmark, frame = wide.widened(benchmark, frame, root, made.suite)
     stem = root / made.stem
     if made.kind == "cells":
         tidy.write_cells(frame, stem.with_suffix(".csv"))
@@ -74,7 +77,7 @@ def _write(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact
 def _table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> render.Table:
     if made.view:  # in the order that the view declares
         return tables.table(benchmark, frame, root, made.suite, "fd", order=list)
-    return tables.table(benchmark, frame, root, made.suite, made.kind)
+    return tables.table(benchmark, frame, root, made.suite, "fd" if made.kind == "wide" else made.kind)
 
 
 def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> matplotlib.figure.Figure:
@@ -85,9 +88,10 @@ def _figure(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefac
     cells = tidy.on_grid(frame, made.suite)
     if made.kind == "samples":
         return samples.samples(benchmark, cells, root, made.suite)
-    draw = {"convergence": curves.convergence, "quality-nfe": figures.quality_nfe, "view": views.figure}[made.kind]
-    return draw(benchmark, cells, captions.reference_rows(benchmark, root, made.suite), made.suite)
+    quality = figures.quality_nfe
+    draw = {"convergence": curves.convergence, "quality-nfe": quality, "wide": quality, "view": views.figure}
+    return draw[made.kind](benchmark, cells, captions.reference_rows(benchmark, root, made.suite), made.suite)
 
 
 def _measured(benchmark: Benchmark, frame: pd.DataFrame, root: Path, made: Artefact) -> pd.DataFrame:
-    return mismatch.collect(benchmark, root, made.suite, points.seeds_of(frame, made.suite))
+    return mismatch.collect(benchmark, root, made.suite, tidy.seeds_of(frame, made.suite))

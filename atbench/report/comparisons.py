@@ -14,6 +14,7 @@ POINTS = {  # `points` of a claim -> those of a run
     "grid": lambda benchmark, run: [cell for cell in plan.cells(benchmark, run) if cell.step == FINAL],
     "curve": plan.curve_cells,
     "mismatch": measures.mismatch_cells,
+    "wide": measures.wide_cells,
 }
 
 

@@ -10,6 +10,7 @@ from atbench.errors import UserError
 # Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
 METRICS = ("fd", "kid", "is", "precision", "recall")
 MEASURES = ("exposure", "eps-norm", "recovery", "robust-loss")  # of the mismatch, a figure each
+OF_TARGET = {"mismatch": MEASURES, "wide": ("wide",)}  # target of its own -> figures of a suite, beside a table
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
 
@@ -20,8 +21,8 @@ class Artefact:
 
     stem: str
     suite: str  # empty for what spans suites
-    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `view`, `mismatch` or a measure of it; across suites
-    # `cells`, `claims`, `reviews`, those of OF_SCALE.
+    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `view`, `wide`, `mismatch` or a measure of it; across
+    # suites `cells`, `claims`, `reviews`, those of OF_SCALE.
     kind: str
     suffixes: tuple[str, ...]
     view: str = ""  # of the suite, where the kind is `view`
@@ -55,10 +56,10 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     return made
 
 
-def mismatch_artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
-    """Table and figures of the mismatch measures of those ``suites`` that are measured: a target of their own."""
-    measured = [suite for suite in suites if suite in benchmark.mismatch["suites"]]
-    return [made for suite in measured for made in (_table(suite, "mismatch"), *_figures_of(suite, MEASURES))]
+def target_artefacts(benchmark: Benchmark, target: str, suites: list[str]) -> list[Artefact]:
+    """Table and figures of what a target of its own, of OF_TARGET, measures of those ``suites`` that it is about."""
+    measured = [suite for suite in suites if suite in getattr(benchmark, target)["suites"]]
+    return [made for s in measured for made in (_table(s, target), *_figures_of(s, OF_TARGET[target]))]
 
 
 def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -75,7 +76,8 @@ def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> l
     """The artefacts that own the relative paths ``only`` (None: all). UserError for a path none owns."""
     if only is None:
         return artefacts(benchmark, suites)
-    known = [*artefacts(benchmark, suites), *mismatch_artefacts(benchmark, suites), *OF_SCALE.values()]
+    of_targets = [made for target in OF_TARGET for made in target_artefacts(benchmark, target, suites)]
+    known = [*artefacts(benchmark, suites), *of_targets, *OF_SCALE.values()]
     for path in only:
         if not any(path in artefact.paths for artefact in known):
             raise UserError(f"{path}: no table or figure of the suites {', '.join(suites)}")

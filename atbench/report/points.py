@@ -6,26 +6,26 @@ import pandas as pd
 
 from atbench.cells import FINAL
 from atbench.config import Benchmark
-from atbench.report import mismatch
+from atbench.report import mismatch, tidy
 
 
 def collect(benchmark: Benchmark, root: Path, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:
-    """``frame``, of `tidy.collect` over ``suites``, and a row per run and sampler whose mismatch was measured.
+    """``frame``, of `tidy.collect` over ``suites``, with rows of the wider grid and of the mismatch measures.
 
-    Such a row bears the axes of the trajectory that was followed, and metrics of its own. Raises UserError for an
-    unreadable file.
+    A row of the latter, per run and sampler, bears the axes of the trajectory that was followed and a metric of its
+    own. Raises UserError for an unreadable file of these measures.
     """
-    measured = [_mismatch(benchmark, root, frame, s) for s in suites if s in benchmark.mismatch["suites"]]
-    return pd.concat([frame, *(rows for rows in measured if len(rows))], ignore_index=True)
+    parts = [frame]
+    for suite in suites:
+        seeds = tidy.seeds_of(frame, suite)
+        parts.append(tidy.rows(benchmark, root, tidy.wide_cells(benchmark, [suite], seeds)))
+        if suite in benchmark.mismatch["suites"]:
+            parts.append(_mismatch(benchmark, root, suite, seeds))
+    return pd.concat([part for part in parts if len(part)], ignore_index=True)
 
 
-def seeds_of(frame: pd.DataFrame, suite: str) -> list[int]:
-    """Those that the report is asked for."""
-    return sorted(map(int, frame[frame.suite == suite].seed.unique()))
-
-
-def _mismatch(benchmark: Benchmark, root: Path, frame: pd.DataFrame, suite: str) -> pd.DataFrame:
-    rows = mismatch.collect(benchmark, root, suite, seeds_of(frame, suite))
+def _mismatch(benchmark: Benchmark, root: Path, suite: str, seeds: list[int]) -> pd.DataFrame:
+    rows = mismatch.collect(benchmark, root, suite, seeds)
     if rows.empty:
         return rows
     axes = {"scale": benchmark.scale, "suite": suite, "step": FINAL, "nfe": benchmark.mismatch["nfe"]}

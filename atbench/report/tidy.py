@@ -1,10 +1,11 @@
 """One row per cell: what the grid declares, what stands on disk, and whether both agree."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan, provenance, slices
+from atbench import measures, plan, provenance, slices
 from atbench.cells import Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
@@ -33,8 +34,14 @@ def declared_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | N
     return [cell for run in runs for cell in plan.cells(benchmark, run)]
 
 
+def wide_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[Cell]:
+    """The cells of the wider grid of every run of ``suites``, which belong to a target of their own."""
+    runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
+    return [cell for run in runs for cell in measures.wide_cells(benchmark, run)]
+
+
 def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
-    """One row per declared cell, then per cell found beside them (``off_grid``). Columns: COLUMNS.
+    """One row per declared cell, then per cell found beside them and the wider grid (``off_grid``). Columns: COLUMNS.
 
     status is `done`, `missing`, `stale` (made with another configuration) or `unreadable`. Only done cells
     carry metrics, so no aggregate can use a stale number; ``problem`` says in words what is wrong.
@@ -42,12 +49,21 @@ def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int
     Raises UserError for a suite or method that no experiment file declares.
     """
     declared = declared_cells(benchmark, suites, seeds)
-    extra = _off_grid(benchmark, root, suites, set(declared))
-    rows = [_row(benchmark, root, cell) | {"off_grid": False} for cell in declared]
-    rows += [_row(benchmark, root, cell) | {"off_grid": True} for cell in extra]
-    frame = pd.DataFrame(rows, columns=COLUMNS)
+    extra = _off_grid(benchmark, root, suites, {*declared, *wide_cells(benchmark, suites, seeds)})
+    return rows(benchmark, root, [*declared, *extra], set(extra))
+
+
+def rows(benchmark: Benchmark, root: Path, cells: list[Cell], off_grid: Collection[Cell] = ()) -> pd.DataFrame:
+    """One row per cell, as in `collect`."""
+    made = [_row(benchmark, root, cell) | {"off_grid": cell in off_grid} for cell in cells]
+    frame = pd.DataFrame(made, columns=COLUMNS)
     numbers = [*METRICS, *COUNTS, *SECONDS]  # all None would otherwise make an object column
     return frame.astype(dict.fromkeys(numbers, float) | {"off_grid": bool, "older_code": bool})
+
+
+def seeds_of(frame: pd.DataFrame, suite: str) -> list[int]:
+    """The seeds that the report of a suite is asked for."""
+    return sorted(map(int, frame[frame.suite == suite].seed.unique()))
 
 
 def on_grid(frame: pd.DataFrame, suite: str) -> pd.DataFrame:

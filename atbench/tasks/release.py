@@ -3,14 +3,14 @@
 import shutil
 from pathlib import Path
 
-from atbench import plan, provenance, slices
-from atbench.cells import RELEASED, ROOT
+from atbench import measures, plan, provenance, slices
+from atbench.cells import RELEASED, ROOT, Cell, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
 from atbench.report import timing
 from atbench.report.captions import all_reference_rows
-from atbench.report.outputs import OF_SCALE, mismatch_artefacts, outputs
+from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, target_artefacts
 from atbench.report.runs import collect_runs
 from atbench.report.tidy import collect
 
@@ -56,25 +56,30 @@ def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
     paths = []
     for run in plan.runs(benchmark, suite):
         paths.append(run.path / "config.json")
-        for cell in plan.cells(benchmark, run):
-            if cell.path.exists() and read_cell(cell.path)["config"] != slices.digests(benchmark, cell):
-                raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
-            paths += [cell.path, cell.path.with_suffix(".png")]
+        paths += [path for cell in plan.cells(benchmark, run) for path in cell_files(benchmark, cell)]
     root = Path(ROOT, benchmark.scale)
     paths.append(plan.rows_path(benchmark, suite))
     if plan.is_latent(benchmark, suite):
         paths.append(plan.reconstruction_path(benchmark, suite))
     names = [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
-    return names + mismatch_files(benchmark, suite)
+    return names + [name for target in OF_TARGET for name in target_files(benchmark, target, suite)]
 
 
-def mismatch_files(benchmark: Benchmark, suite: str) -> list[str]:
-    """The mismatch measures of a suite, with their table and figures, once every run has been measured."""
-    root, measured = Path(ROOT, benchmark.scale), [plan.mismatch_path(run) for run in plan.runs(benchmark, suite)]
+def cell_files(benchmark: Benchmark, cell: Cell) -> list[Path]:
+    """The record and the picture of a cell. Refuses one that another configuration made."""
+    if cell.path.exists() and read_cell(cell.path)["config"] != slices.digests(benchmark, cell):
+        raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
+    return [cell.path, cell.path.with_suffix(".png")]
+
+
+def target_files(benchmark: Benchmark, target: str, suite: str) -> list[str]:
+    """What a target of its own measured of a suite, with its table and figures, once every run has been measured."""
+    measured = [p for run in plan.runs(benchmark, suite) for p in measures.target_files(benchmark, target, run)]
     if not all(path.exists() for path in measured):
         return []
-    shown = [path for made in mismatch_artefacts(benchmark, [suite]) for path in made.paths]
-    return [str(path.relative_to(root)) for path in measured] + shown
+    whole = [cell_files(benchmark, parse_cell(path)) if is_cell(str(path)) else [path] for path in measured]
+    names = [str(path.relative_to(Path(ROOT, benchmark.scale))) for paths in whole for path in paths]
+    return names + [path for made in target_artefacts(benchmark, target, [suite]) for path in made.paths]
 
 
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:

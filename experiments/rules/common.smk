@@ -13,7 +13,7 @@ from atbench import measures, plan, search, slices
 from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
 from atbench.errors import UserError
 from atbench.records import digest, file_hash
-from atbench.report.outputs import OF_SCALE, mismatch_artefacts, outputs, outputs_of
+from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, outputs_of, target_artefacts
 
 
 def or_stop(function, *arguments, **options):
@@ -111,11 +111,12 @@ def weights_of(run_path, steps):
 
 
 def train_and_evaluate(run):
-    """Seed-free path of a run, its steps, its cells below that path and the suffix of its rules' names."""
+    """Seed-free path of a run, its steps, the suffix of its rules' names, and kind of rule -> cells of one job."""
     path = str(run.path.with_name("seed{seed}"))
     steps = list(or_stop(plan.snapshots, BENCHMARK, run))
-    grid = [cell.path.relative_to(run.path) for cell in or_stop(plan.cells, BENCHMARK, run)]
-    return path, steps, [f"{path}/{cell}" for cell in grid], f"{run.suite}_{run.method}".replace("-", "_")
+    cells = {"evaluate": or_stop(plan.cells, BENCHMARK, run), "wide": or_stop(measures.wide_cells, BENCHMARK, run)}
+    grids = {kind: [f"{path}/{c.path.relative_to(run.path)}" for c in found] for kind, found in cells.items() if found}
+    return path, steps, f"{run.suite}_{run.method}".replace("-", "_"), grids
 
 
 def artefacts_of(suites):
@@ -139,18 +140,20 @@ def labelled(path):
     )
 
 
-def measured(suite):
-    """The mismatch measures of a suite's runs."""
-    return existing([str(plan.mismatch_path(run)) for run in runs_of(suite)])
+def measured(target, suite):
+    """What a target of its own writes about a suite's runs."""
+    files = [path for run in runs_of(suite) for path in or_stop(measures.target_files, BENCHMARK, target, run)]
+    return existing(list(map(str, files)))
 
 
 EVERY_CELL = existing([path for suite in SUITES for path in cells_of(suite)])
 REPORT = artefacts_of(SUITES)
-# Suite -> table and figures of its mismatch measures: not part of everything, but drawn where they were released.
-MISMATCH = {
-    suite: [f"{ROOT}/{path}" for made in or_stop(mismatch_artefacts, BENCHMARK, [suite]) for path in made.paths]
+# Target of its own, and suite -> table and figures: not part of everything, but drawn where they were released.
+TARGETS = {
+    (target, suite): [f"{ROOT}/{path}" for made in target_artefacts(BENCHMARK, target, [suite]) for path in made.paths]
+    for target in OF_TARGET
     for suite in SUITES
-    if suite in BENCHMARK.mismatch["suites"] and (not CACHED or measured(suite))
+    if target_artefacts(BENCHMARK, target, [suite]) and (not CACHED or measured(target, suite))
 }
 # Likewise what the scale as a whole is measured for: name of the measure, and of its JSON -> table or figure.
 SCALE_WIDE = {
@@ -159,7 +162,7 @@ SCALE_WIDE = {
     if not CACHED or Path(ROOT, f"{kind}.json").exists()
 }
 if CACHED:
-    REPORT += [path for paths in (MISMATCH | SCALE_WIDE).values() for path in paths]
+    REPORT += [path for paths in (TARGETS | SCALE_WIDE).values() for path in paths]
 PUBLISHED = sorted(map(str, Path("experiments/paper").glob("*.csv")))
 
 

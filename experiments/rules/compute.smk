@@ -7,7 +7,7 @@ DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run 
 CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(search.candidates, BENCHMARK, suite)}
 
 for run in (DECLARED | CANDIDATES).values():
-    PATH, STEPS, GRID, NAME = train_and_evaluate(run)
+    PATH, STEPS, NAME, GRIDS = train_and_evaluate(run)
     REFERENCE = str(plan.reference_path(BENCHMARK, run.suite))
 
     if plan.checkpoint(BENCHMARK, run):
@@ -58,11 +58,12 @@ for run in (DECLARED | CANDIDATES).values():
             shell:
                 "python -m atbench train {params.run} > {log} 2>&1"
 
-    if GRID:
+    # The grid, and what of the wider one lies beyond it: a job each.
+    for KIND, GRID in GRIDS.items():
 
         rule:
             name:
-                f"evaluate_{NAME}"
+                f"{KIND}_{NAME}"
             input:
                 weights_of(PATH, STEPS),
                 f"{PATH}/config.json",
@@ -71,7 +72,7 @@ for run in (DECLARED | CANDIDATES).values():
             output:
                 update(GRID),
             log:
-                f"{PATH}/evaluate.log",
+                f"{PATH}/{KIND}.log",
             conda:
                 "../../environment.yml"
             threads: THREADS
@@ -81,6 +82,8 @@ for run in (DECLARED | CANDIDATES).values():
                 key=partial(evaluation_key, suite=run.suite, method=run.method),
             shell:
                 "python -m atbench evaluate {output} > {log} 2>&1"
+
+    if GRIDS:
 
         rule:
             name:
@@ -104,7 +107,7 @@ for run in (DECLARED | CANDIDATES).values():
             shell:
                 "python -m atbench evaluate {output} > {log} 2>&1"
 
-        workflow.ruleorder(*[f"{kind}_{NAME}" for kind in (("cell", "evaluate") if ONE_CELL else ("evaluate", "cell"))])
+        workflow.ruleorder(*[f"{kind}_{NAME}" for kind in (("cell", *GRIDS) if ONE_CELL else (*GRIDS, "cell"))])
 
 
 # What cells are judged by: a job per set of real images, under the name of a suite that uses them.
@@ -163,7 +166,7 @@ for suite in {plan.reconstruction_path(BENCHMARK, name): name for name in LATENT
 
 # The mismatch between training and sampling, measured at the last step of the runs of some suites.
 for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch["suites"]]:
-    PATH, _, _, NAME = train_and_evaluate(run)
+    PATH, _, NAME, _ = train_and_evaluate(run)
 
     rule:
         name:

@@ -34,18 +34,18 @@ for suite in SUITES:
             " --only {output} > {log} 2>&1"
 
 
-# What the mismatch measures show: a target of its own.
-for suite in MISMATCH:
+# What targets of their own measure of a suite.
+for target, suite in TARGETS:
 
     rule:
         name:
-            f"report_mismatch_{suite}".replace("-", "_")
+            f"report_{target}_{suite}".replace("-", "_")
         input:
-            measured(suite),
+            measured(target, suite),
         output:
-            [labelled(path) for path in MISMATCH[suite]],
+            [labelled(path) for path in TARGETS[target, suite]],
         log:
-            f"{ROOT}/tables/{suite}-mismatch.log",
+            f"{ROOT}/tables/{suite}-{target}.log",
         conda:
             "../../environment.yml"
         params:
@@ -119,7 +119,7 @@ rule claims:
         where=WHERE,
         seeds=SEED_OPTION,
         key=digest([BENCHMARK.claims, BENCHMARK.questions]),  # made again when the claims change
-        beside=content_of([f"{ROOT}/cost.json", *(path for suite in MISMATCH for path in measured(suite))]),
+        beside=content_of([f"{ROOT}/cost.json", *(path for key in TARGETS for path in measured(*key))]),
     shell:
         "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"
