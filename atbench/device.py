@@ -35,9 +35,13 @@ def wanted() -> str:
     return device
 
 
-def has_gpu() -> bool:
-    """Whether jobs will want an NVIDIA GPU, judged without torch: such jobs run one at a time."""
-    return wanted() == "cuda" or (wanted() == "auto" and Path("/dev/nvidia0").exists())
+def gpus(needed: bool) -> int:
+    """NVIDIA GPUs that a job wants, judged without torch: one for each of its processes, or none.
+
+    ``needed`` says that the work is for GPUs: where jobs are submitted, this machine may have none.
+    """
+    there = needed or Path("/dev/nvidia0").exists()
+    return processes() if wanted() == "cuda" or (wanted() == "auto" and there) else 0
 
 
 def choose(threads: int) -> torch.device:

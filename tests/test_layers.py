@@ -30,6 +30,7 @@ NAMES_LAYER = (
     "metric_names",
     "provenance",
     "device",
+    "resources",
     "restart",
 )
 LAYERS = dict.fromkeys(NAMES_LAYER, 0)

@@ -19,6 +19,7 @@ from atbench.errors import UserError
 from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
 from atbench.records import digest, file_hash, read_cell, read_json
+from atbench.resources import TIME_LIMIT_VARIABLE
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
 from atbench.tasks import train as training
@@ -183,7 +184,7 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, monkeypatch):
 
 
 def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
-    monkeypatch.setenv(training.TIME_LIMIT_VARIABLE, "1e-9")
+    monkeypatch.setenv(TIME_LIMIT_VARIABLE, "1e-9")
     monkeypatch.setattr(training, "LOG_EVERY", 5)
     for batches in (5, 15):
         with pytest.raises(UserError, match=f"time is up at batch {batches}; the same command continues"):
@@ -194,8 +195,8 @@ def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypat
 
 @pytest.mark.parametrize("asked", ["0", "-3", "an hour", "nan"])
 def test_a_wrong_time_limit_is_refused(empty, monkeypatch, asked):
-    monkeypatch.setenv(training.TIME_LIMIT_VARIABLE, asked)
-    with pytest.raises(UserError, match=f"{training.TIME_LIMIT_VARIABLE}: '{asked}' is no number of minutes"):
+    monkeypatch.setenv(TIME_LIMIT_VARIABLE, asked)
+    with pytest.raises(UserError, match=f"{TIME_LIMIT_VARIABLE}: '{asked}' is no number of minutes"):
         training.train(ADM)
     assert files(ADM) == []
 

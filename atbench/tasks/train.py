@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import shutil
 import time
 
@@ -20,6 +19,7 @@ from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import build, save_weights
 from atbench.records import digest, write_atomically, write_json
+from atbench.resources import time_limit
 from atbench.seeds import seed_of
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
@@ -27,7 +27,6 @@ from atbench.tasks.run_record import network_name, run_record
 from atbench.training.loop import Trainer, TrainingFailure
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
-TIME_LIMIT_VARIABLE = "ATBENCH_TIME_LIMIT"  # minutes that a training job may take at once, for queues that end jobs
 
 
 def train(run: Run) -> None:
@@ -38,7 +37,7 @@ def train(run: Run) -> None:
     configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``; and
     when the time that ATBENCH_TIME_LIMIT allows is up.
     """
-    deadline = time.monotonic() + time_limit()
+    deadline = time.monotonic() + 60 * time_limit(math.inf)
     benchmark = plan.of_run(run)
     if plan.checkpoint(benchmark, run):
         raise UserError(f"{run}: comes from a file, with `atbench import-weights`; there is nothing to train")
@@ -164,18 +163,6 @@ def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict], d
         if index % LOG_EVERY == 0 or index == end - 1:
             log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
     return True
-
-
-def time_limit() -> float:
-    """Seconds that a training job may take at once: ATBENCH_TIME_LIMIT, in minutes; without it no limit."""
-    asked = os.environ.get(TIME_LIMIT_VARIABLE, "inf")
-    try:
-        minutes = float(asked)
-    except ValueError:
-        minutes = math.nan
-    if not minutes > 0:
-        raise UserError(f"{TIME_LIMIT_VARIABLE}: {asked!r} is no number of minutes")
-    return 60 * minutes
 
 
 class Scratch:

@@ -10,7 +10,8 @@ from snakemake.exceptions import WorkflowError
 from atbench import cells as addresses
 from atbench import config as files
 from atbench import measures, plan, search, slices
-from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, has_gpu, processes
+from atbench import resources as asked
+from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
 from atbench.errors import UserError
 from atbench.records import digest, file_hash
 from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, outputs_of, target_artefacts
@@ -45,10 +46,15 @@ ONE_CELL = config.get("grain") == "cell" or any(map(addresses.is_cell, sys.argv)
 os.environ.setdefault(DEVICE_VARIABLE, config.get("device", "auto"))
 os.environ.setdefault(PROCESSES_VARIABLE, str(config.get("processes", 1)))
 os.environ.update(ALLOCATOR | os.environ)
-GPU = int(has_gpu())
 THREADS = BENCHMARK.sizes["threads"] * or_stop(processes)  # of the jobs that several processes share
+# Jobs that want GPUs run one at a time, unless --resources gpu=N says otherwise.
 if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", 1)
+    workflow.register_resource("gpu", or_stop(processes))
+# Inside a job that was submitted, training stops in time for the runtime that was asked for. Only there: Snakemake reruns
+# a rule whose shell line is another than the one that the main process knew.
+IN_TIME = f"{asked.TIME_LIMIT_VARIABLE}=$(({{resources.runtime}} - {asked.SPARE})) " if workflow.remote_exec else ""
+
+GRIDS_OF = {"evaluate": plan.cells, "wide": measures.wide_cells}  # kind of job -> the cells that one of a run makes
 
 
 def runs_of(suite):
@@ -100,6 +106,31 @@ def mismatch_key(wildcards, suite, method):
     return digest([training_key(wildcards, suite, method), slices.mismatch_digest(BENCHMARK, run)])
 
 
+def asked_for(suite, runtime):
+    """Resources of a job: what a cluster's queue is asked for, and what counts against limits such as --resources gpu=N."""
+    gpu, mem_mb = (or_stop(of, BENCHMARK, suite) for of in (asked.gpus_of, asked.memory_mb))
+    return {"gpu": gpu, "mem_mb": mem_mb, "runtime": runtime}
+
+
+def training_minutes(wildcards, suite, method):
+    return or_stop(asked.training_minutes, BENCHMARK, run_at(wildcards, suite, method))
+
+
+def evaluation_minutes(wildcards, attempt, suite, method, kind="evaluate"):
+    """Of a run's cells, or of the one that the wildcards name; more in every attempt, as nothing continues the last."""
+    run = run_at(wildcards, suite, method)
+    cells = GRIDS_OF[kind](BENCHMARK, run)
+    if "nfe" in wildcards.keys():
+        cells = [addresses.Cell(run, wildcards.step, wildcards.sampler, int(wildcards.nfe))]
+    return attempt * asked.evaluation_minutes(BENCHMARK, run, cells)
+
+
+def group_of(run, kind="evaluate"):
+    """Short evaluations may share a submission. Those with a GPU may not: a group asks for what all of it needs at once."""
+    minutes = or_stop(asked.evaluation_minutes, BENCHMARK, run, GRIDS_OF[kind](BENCHMARK, run))
+    return "evaluation" if minutes <= asked.SHORT and not asked.gpus_of(BENCHMARK, run.suite) else None
+
+
 def reference_rows(suite):
     """Scores of the image sets that stand beside a suite's cells."""
     latent = [plan.reconstruction_path(BENCHMARK, suite)] if plan.is_latent(BENCHMARK, suite) else []
@@ -114,7 +145,7 @@ def train_and_evaluate(run):
     """Seed-free path of a run, its steps, the suffix of its rules' names, and kind of rule -> cells of one job."""
     path = str(run.path.with_name("seed{seed}"))
     steps = list(or_stop(plan.snapshots, BENCHMARK, run))
-    cells = {"evaluate": or_stop(plan.cells, BENCHMARK, run), "wide": or_stop(measures.wide_cells, BENCHMARK, run)}
+    cells = {kind: or_stop(grid, BENCHMARK, run) for kind, grid in GRIDS_OF.items()}
     grids = {kind: [f"{path}/{c.path.relative_to(run.path)}" for c in found] for kind, found in cells.items() if found}
     return path, steps, f"{run.suite}_{run.method}".replace("-", "_"), grids
 

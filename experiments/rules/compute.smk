@@ -51,12 +51,12 @@ for run in (DECLARED | CANDIDATES).values():
                 "../../environment.yml"
             threads: THREADS
             resources:
-                gpu=GPU,
+                **asked_for(run.suite, partial(training_minutes, suite=run.suite, method=run.method)),
             params:
                 run=PATH,
                 key=partial(training_key, suite=run.suite, method=run.method),
             shell:
-                "python -m atbench train {params.run} > {log} 2>&1"
+                f"{IN_TIME}python -m atbench train {{params.run}} > {{log}} 2>&1"
 
     # The grid, and what of the wider one lies beyond it: a job each.
     for KIND, GRID in GRIDS.items():
@@ -73,11 +73,13 @@ for run in (DECLARED | CANDIDATES).values():
                 update(GRID),
             log:
                 f"{PATH}/{KIND}.log",
+            group:
+                group_of(run, KIND)
             conda:
                 "../../environment.yml"
             threads: THREADS
             resources:
-                gpu=GPU,
+                **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method, kind=KIND)),
             params:
                 key=partial(evaluation_key, suite=run.suite, method=run.method),
             shell:
@@ -97,11 +99,13 @@ for run in (DECLARED | CANDIDATES).values():
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
             log:
                 f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
+            group:
+                group_of(run)
             conda:
                 "../../environment.yml"
             threads: THREADS
             resources:
-                gpu=GPU,
+                **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
             params:
                 key=partial(evaluation_key, suite=run.suite, method=run.method),
             shell:
@@ -128,7 +132,7 @@ for suite in or_stop(plan.references, BENCHMARK).values():
             "../../environment.yml"
         threads: BENCHMARK.sizes["threads"]
         resources:
-            gpu=GPU,
+            **asked_for(suite, asked.reference_minutes(BENCHMARK, suite)),
         params:
             scale=SCALE,
             suite=suite,
@@ -156,7 +160,7 @@ for suite in {plan.reconstruction_path(BENCHMARK, name): name for name in LATENT
             "../../environment.yml"
         threads: BENCHMARK.sizes["threads"]
         resources:
-            gpu=GPU,
+            **asked_for(suite, asked.reference_minutes(BENCHMARK, suite)),
         params:
             scale=SCALE,
             suite=suite,
@@ -182,7 +186,8 @@ for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch[
             "../../environment.yml"
         threads: BENCHMARK.sizes["threads"]
         resources:
-            gpu=GPU,
+            # About as many passes of the network as its cells.
+            **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
         params:
             run=lambda wildcards, output: Path(output[0]).parent.parent,
             key=partial(mismatch_key, suite=run.suite, method=run.method),
@@ -215,7 +220,7 @@ rule measure_cost:
         "../../environment.yml"
     threads: workflow.cores
     resources:
-        gpu=GPU,
+        gpu=asked.gpus(BENCHMARK.sizes["queue"]["gpu"]),
     params:
         scale=SCALE,
         key=lambda wildcards: measures.cost_digest(BENCHMARK),

@@ -22,6 +22,8 @@ for suite in SUITES:
             [labelled(path) for path in of_suite(suite)],
         log:
             f"{ROOT}/tables/{suite}.log",
+        group:
+            "report"
         conda:
             "../../environment.yml"
         params:
@@ -46,6 +48,8 @@ for target, suite in TARGETS:
             [labelled(path) for path in TARGETS[target, suite]],
         log:
             f"{ROOT}/tables/{suite}-{target}.log",
+        group:
+            "report"
         conda:
             "../../environment.yml"
         params:
@@ -70,6 +74,8 @@ for kind in SCALE_WIDE:
             [labelled(path) for path in SCALE_WIDE[kind]],
         log:
             f"{ROOT}/tables/{kind}.log",
+        group:
+            "report"
         conda:
             "../../environment.yml"
         params:
@@ -88,6 +94,8 @@ rule tidy:
         labelled(f"{ROOT}/tables/cells.csv"),
     log:
         f"{ROOT}/tables/cells.log",
+    group:
+        "report"
     conda:
         "../../environment.yml"
     params:
@@ -111,6 +119,8 @@ rule claims:
         labelled(f"{ROOT}/tables/reviews.md"),
     log:
         f"{ROOT}/tables/claims.log",
+    group:
+        "report"
     conda:
         "../../environment.yml"
     params:
