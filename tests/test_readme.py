@@ -41,7 +41,7 @@ def test_conda_file_is_in_step_with_the_lock():
     pinned = yaml.safe_load((REPOSITORY / "environment.yml").read_text())["dependencies"][-1]["pip"]
     exact = [entry for entry in pinned if "==" in entry]
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    named = project["dependencies"] + project["optional-dependencies"]["test"]
+    named = sum(project["optional-dependencies"].values(), project["dependencies"])
     direct = {re.match(r"[A-Za-z0-9-]+", name)[0].lower() for name in named}
     assert {entry.split("==")[0] for entry in exact} == direct
     for entry in exact:
