@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 
-.PHONY: reproduce test smoke-paper lint figures cell release tune
+.PHONY: reproduce test test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -23,6 +23,9 @@ reproduce: .venv/ready  ## environment, then every table and figure at SCALE
 
 test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
 	python -m pytest
+
+test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
+	python -m pytest -q -s tests/smoke_slurm.py
 
 smoke-paper: .venv/ready  ## the paper's CIFAR-10 network on small files of the real format: minutes on a CPU
 	python -m pytest -q -s tests/smoke_paper.py
