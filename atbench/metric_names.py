@@ -4,7 +4,7 @@ from atbench.errors import UserError
 
 # A Frechet distance may be called FID only in the features of the 2015 Inception network: numbers of two
 # extractors are not comparable, and one name for both would invite the comparison.
-DISTANCE_NAMES = {"digits-cnn": "FD-digits", "inception-2015": "FID"}
+DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
 
 # Keys of one scored cell. `_se` is a jackknife standard error; `_std` is only the spread over KID subsets or
 # inception-score splits, which overlap or are small, and so no error of the mean.
@@ -30,7 +30,7 @@ RARE = ("clip_score",)  # columns of the tidy file only where a cell has them
 
 
 def distance_name(extractor_name: str) -> str:
-    """What the key `fd` is called in tables, "FD-digits" or "FID". Raises UserError for another extractor."""
+    """What the key `fd` is called in tables, say "FD-digits" or "FID". Raises UserError for another extractor."""
     if extractor_name not in DISTANCE_NAMES:
         raise UserError(f"extractor: {extractor_name!r} is unknown; allowed: {', '.join(sorted(DISTANCE_NAMES))}")
     return DISTANCE_NAMES[extractor_name]

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from torch import Tensor, nn
 
 from atbench.errors import UserError
 
@@ -29,9 +28,9 @@ class Features:
 class Extractor:
     """A loaded feature extractor; calling it is `extract`."""
 
-    name: str  # "digits-cnn" or "inception-2015"
+    name: str  # one of `atbench.metrics.extractors.EXTRACTORS`
     hash: str  # SHA-256 of the weights file, hexadecimal
-    module: FeatureExtractorBase  # uint8 NCHW -> (features, logits)
+    module: nn.Module  # uint8 NCHW -> (features, logits)
     channels: int
     image_size: int | None  # pixels per side; None: any, the network resizes
     block: int  # images per forward pass, always exactly this many

@@ -6,7 +6,7 @@ from atbench.data import load
 from atbench.device import choose, cpu_seconds, describe
 from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
-from atbench.metrics.extractors import load_extractor
+from atbench.metrics.extractors import PACKAGED, load_extractor
 from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.records import write_json
@@ -60,14 +60,17 @@ def at_home(benchmark: Benchmark, data: dict) -> bool:
 
 
 def scale_extractor(benchmark: Benchmark, device) -> Extractor:
-    """The scale's extractor: trained by its own run, or pretrained in the file that ATBENCH_EXTRACTOR names.
+    """The scale's extractor: trained by its own run, or pretrained in an installed package or the file that
+    ATBENCH_EXTRACTOR names.
 
-    Raises UserError when the run is stale or missing, or the variable is not set.
+    Raises UserError when the run is stale or missing, the package is not installed or the variable is not set.
     """
     name, run = benchmark.sizes["extractor"], plan.extractor_run(benchmark)
     if run is not None:
         trained(run)
         return load_extractor(name, run.weights(), device)
+    if name in PACKAGED:
+        return load_extractor(name, PACKAGED[name](), device)
     return load_extractor(name, path_in(EXTRACTOR_VARIABLE, f"extractor {name}: the file of its weights"), device)
 
 

@@ -1,6 +1,7 @@
 """Feature extractors by name.
 
-A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.metric_names`.
+A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.metric_names`; one
+whose weights are a file of an installed package says in PACKAGED where.
 """
 
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 import torch
 
 from atbench.errors import UserError
-from atbench.metrics.extractors import digits_cnn, inception_2015
+from atbench.metrics.extractors import digits_cnn, effnet_lite0, inception_2015
 from atbench.metrics.features import Extractor
 from atbench.records import file_hash
 
-EXTRACTORS = {"digits-cnn": digits_cnn.load, "inception-2015": inception_2015.load}
+EXTRACTORS = {
+    "digits-cnn": digits_cnn.load,
+    "effnet-lite0": effnet_lite0.load,
+    "inception-2015": inception_2015.load,
+}
+PACKAGED = {"effnet-lite0": effnet_lite0.packaged_weights}
 
 
 def load_extractor(name: str, weights: Path | str, device: torch.device | str) -> Extractor:
