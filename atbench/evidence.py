@@ -11,10 +11,8 @@ from atbench.metric_names import METRICS, MISMATCH_METRICS
 
 CLAIMS = "experiments/claims.yaml"
 REVIEWS = "experiments/reviews.yaml"
-TARGETS = {
-    "mismatch": MISMATCH_METRICS,
-    "wide": METRICS,
-}  # points of claims that targets of their own measure -> their metrics
+# Points of claims that targets of their own measure -> their metrics.
+TARGETS = {"mismatch": MISMATCH_METRICS, "wide": METRICS}
 BUDGETS = ("batches", "updates", "cost")  # in the order of the verdict table
 MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 

@@ -105,6 +105,13 @@ def test_the_claim_on_fifty_steps_takes_no_other_cell():
     assert claim["nfe"] == {"from": 50, "to": 50} and max(benchmark.sizes["nfe"]) == 50
 
 
+def test_what_lies_beside_the_declared_seeds_is_not_asked_for(root):
+    frame = tidy.collect(BENCHMARK, root, [SUITE], [0])
+    assert set(frame[frame.off_grid].seed) == {1, 2} and tidy.seeds_of(frame, SUITE) == [0]
+    nothing = tidy.collect(BENCHMARK, root, ["extractor"])  # a suite that only trains
+    assert points.collect(BENCHMARK, root, nothing, ["extractor"]).empty
+
+
 def test_they_are_released_whole_or_not_at_all(root, monkeypatch):
     monkeypatch.chdir(root.parent.parent)
     cells = tidy.wide_cells(BENCHMARK, [SUITE])  # the scale's one seed

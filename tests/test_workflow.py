@@ -280,7 +280,8 @@ def test_wider_grid_is_a_target_of_its_own(scratchpad):
     root = scratchpad.folder / "results/ci"
     assert "NFE 12" in (root / "tables/scratch-wide.md").read_text()
     assert json.loads((root / "scratch/at/seed0/final/iddpm-nfe12.json").read_text())["counts"]["nfe"] == 12
-    assert set(jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",)))) == {"tidy", "claims", "all"}
+    planned = jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",)))
+    assert "claims" in planned and not [name for name in planned if name.startswith(("train", "evaluate", "wide"))]
     scratchpad.snakemake(config=("suites=[scratch]",))
     assert "NFE 12" in (root / "tables/claims.md").read_text()
     assert jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",))) == {}

@@ -15,13 +15,13 @@ def collect(benchmark: Benchmark, root: Path, frame: pd.DataFrame, suites: list[
     A row of the latter, per run and sampler, bears the axes of the trajectory that was followed and a metric of its
     own. Raises UserError for an unreadable file of these measures.
     """
-    parts = [frame]
+    parts = []
     for suite in suites:
         seeds = tidy.seeds_of(frame, suite)
         parts.append(tidy.rows(benchmark, root, tidy.wide_cells(benchmark, [suite], seeds)))
         if suite in benchmark.mismatch["suites"]:
             parts.append(_mismatch(benchmark, root, suite, seeds))
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return pd.concat([frame, *(part for part in parts if len(part))], ignore_index=True)
 
 
 def _mismatch(benchmark: Benchmark, root: Path, suite: str, seeds: list[int]) -> pd.DataFrame:

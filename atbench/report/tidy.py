@@ -63,7 +63,7 @@ def rows(benchmark: Benchmark, root: Path, cells: list[Cell], off_grid: Collecti
 
 def seeds_of(frame: pd.DataFrame, suite: str) -> list[int]:
     """The seeds that the report of a suite is asked for."""
-    return sorted(map(int, frame[frame.suite == suite].seed.unique()))
+    return sorted(map(int, on_grid(frame, suite).seed.unique()))
 
 
 def on_grid(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
