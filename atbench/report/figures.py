@@ -125,9 +125,13 @@ def log_axis(axis: Axis, ticks: ticker.Locator | list[float]) -> None:
 
 
 def legend(figure: Figure, columns: int = 6) -> None:
-    """One legend below all panels, each label once and the floor after the methods."""
+    """One legend below all panels, each label once and the floor after the methods, as many columns as fit."""
     pairs = [axes.get_legend_handles_labels() for axes in figure.axes]
     entries = {label: handle for handles, labels in pairs for handle, label in zip(handles, labels)}
     labels = sorted(entries, key=lambda label: label == REFERENCE_LABELS["floor"])  # stable: methods keep their order
     handles = [entries[label] for label in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(columns, len(labels)))
+    for count in range(min(columns, len(labels)), 0, -1):
+        drawn = figure.legend(handles, labels, loc="outside lower center", ncols=count)
+        if count == 1 or drawn.get_window_extent().width <= figure.bbox.width:
+            break
+        drawn.remove()

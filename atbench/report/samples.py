@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 from atbench.cells import FINAL, Cell, Run
 from atbench.config import Benchmark
-from atbench.plan import nfe_of
+from atbench.plan import fits, nfe_of
 from atbench.report.figures import WIDTH, empty, title
 from atbench.report.style import REFERENCE, ordered
 from atbench.report.tidy import cell_file
@@ -34,7 +34,8 @@ def samples(benchmark: Benchmark, cells: pd.DataFrame, root: Path, suite: str) -
     shown = cells[at]
     words = f"{benchmark.samplers[sampler]['label']}, {nfe} NFE, seed {seed}; equal columns: equal latents"
     head = f"{title(benchmark, shown, suite)}\n{words}"
-    methods = ordered(declared["methods"])
+    runs = {method: Run(benchmark.scale, suite, method, seed) for method in ordered(declared["methods"])}
+    methods = [method for method, run in runs.items() if fits(benchmark, run, sampler)]
     strips = {m: _strip(benchmark, root, shown[shown.method == m], suite, seed, sampler, nfe) for m in methods}
     drawn = [strip for strip in strips.values() if strip is not None]
     if not drawn:
