@@ -218,7 +218,7 @@ rule measure_cost:
         f"{ROOT}/cost.log",
     conda:
         "../../environment.yml"
-    threads: workflow.cores
+    threads: lambda wildcards: workflow.cores  # asked late: --report has no cores
     resources:
         gpu=asked.gpus(BENCHMARK.sizes["queue"]["gpu"]),
     params:
