@@ -22,7 +22,7 @@ reproduce: .venv/ready  ## environment, then every table and figure at SCALE
 	$(SNAKEMAKE) --config scale=$(SCALE)
 
 test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
-	python -m pytest
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
 	python -m pytest -q -s tests/smoke_slurm.py
