@@ -37,7 +37,7 @@ lint: .venv/ready  ## formatting and lint of Python and Snakemake files
 	snakemake --lint
 
 figures: .venv/ready  ## redraw the released tables and figures from their JSON; runs no training, needs no weights
-	@for scale in $(notdir $(wildcard results/released/*)); do \
+	@for scale in $(patsubst results/released/%/manifest.json,%,$(wildcard results/released/*/manifest.json)); do \
 	  $(SNAKEMAKE) --forceall tables figures --config scale=$$scale cached=1 || exit 1; \
 	done
 

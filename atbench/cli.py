@@ -35,7 +35,7 @@ def reference(options: argparse.Namespace) -> None:
     """Build the reference features and rows that a suite is judged by."""
     from atbench.tasks.reference import reference
 
-    reference(load(options.scale), options.suite)
+    reference(load(options.scale), options.suite, options.images)
 
 
 def reconstruction(options: argparse.Namespace) -> None:
@@ -207,7 +207,11 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     verb(train).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
-    verb(reference, "scale").add_argument("suite")
+    building = verb(reference, "scale")
+    building.add_argument("suite")
+    building.add_argument(
+        "--images", type=int, help="so many of each split, for ...-n<images>.npz, which judges nothing"
+    )
     verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
     verb(mismatch).add_argument("run", help="address of a run")

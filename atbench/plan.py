@@ -177,15 +177,15 @@ def references(benchmark: Benchmark) -> dict[Path, str]:
     return found
 
 
-def reference_path(benchmark: Benchmark, suite: str) -> Path:
-    """Features of the real images that a suite is judged by."""
-    name = f"{judged_by(benchmark, suite)['name']}-{benchmark.sizes['extractor']}"
+def reference_path(benchmark: Benchmark, suite: str, images: int | None = None) -> Path:
+    """Features of the real images that a suite is judged by, or of ``images`` drawn from each split of them."""
+    name = f"{judged_by(benchmark, suite)['name']}-{benchmark.sizes['extractor']}" + (f"-n{images}" if images else "")
     return Path(ROOT, benchmark.scale, "reference", f"{name}.npz")
 
 
-def rows_path(benchmark: Benchmark, suite: str) -> Path:
+def rows_path(benchmark: Benchmark, suite: str, images: int | None = None) -> Path:
     """Scores of the floor, held-out and ceiling rows that belong to a suite."""
-    path = reference_path(benchmark, suite)
+    path = reference_path(benchmark, suite, images)
     return path.with_name(f"{path.stem}-rows.json")
 
 

@@ -422,3 +422,21 @@ def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
     evaluating.export(CELL, workplace / "images.npz", 10)
     exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)
     assert torch.equal(exported, kept[0][0][:10])
+
+
+def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):
+    whole = plan.reference_path(load("ci"), "scratch").read_bytes()
+    reference(load("ci"), "scratch", 400)
+    rows = read_json("results/ci/reference/digits-digits-cnn-n400-rows.json")
+    assert rows["counts"]["train"] == rows["counts"]["heldout"] == rows["counts"]["samples"] == 400
+    assert 0 < rows["floor"]["fd"]["mean"] < rows["ceiling"]["fd"]
+    assert plan.reference_path(load("ci"), "scratch").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("images", "word"), [(450, "--images 450.*split of 449"), (0, "allowed: 2 to"), (9, "metric op")]
+)
+def test_a_reference_of_impossible_counts_is_refused_at_once(workplace, monkeypatch, images, word):
+    monkeypatch.setattr("atbench.tasks.reference.build_reference", None)
+    with pytest.raises(UserError, match=word):
+        reference(load("ci"), "scratch", images)
