@@ -1,7 +1,6 @@
 """What the results are to show: names in claims, reviews and views of suites are checked here, before anything runs.
 
-A question may ask for a metric that nothing records yet: it then stands under `planned`, so that a slip of the pen is
-never taken for a plan, and a plan never outlives its metric. No torch here.
+No torch here.
 """
 
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ MOST_NFE = 1000  # training steps of the diffusion, as in the schemas
 
 
 def check(claims: dict, reviews: dict, methods: dict, samplers: dict, suites: dict, targets: dict[str, dict]) -> None:
-    """Raises UserError naming the file and key of the first stray name, or of a plan that has come true.
+    """Raises UserError naming the file and key of the first stray name.
 
     All arguments are contents of the experiment files of these names; ``targets`` holds those of cost and of TARGETS.
     """
@@ -29,12 +28,8 @@ def check(claims: dict, reviews: dict, methods: dict, samplers: dict, suites: di
                 raise UserError(f"{key}: {unknown('method of the suite', name, declared['methods'])}")
             if shown["methods"][0] != declared["methods"][0]:  # whose learning rate all of them use
                 raise UserError(f"{key}: must begin with the suite's first, {declared['methods'][0]}")
-    planned, claims, questions = reviews.get("planned", []), claims["claims"], reviews["questions"]
-    for name in planned:
-        if name in METRICS:
-            raise UserError(f"{REVIEWS}: planned: {name!r} is recorded by now, take it off this list")
+    claims, questions = claims["claims"], reviews["questions"]
     declared = {"suites": suites, "methods": methods, "samplers": samplers, "metrics": METRICS, "claims": claims}
-    declared["recorded or planned metrics"] = [*METRICS, *planned]
     declared["views"] = [f"{suite}/{view}" for suite, shown in suites.items() for view in shown.get("views", {})]
     declared["costs"] = [f"{suite}/{method}" for suite, names in targets["cost"]["methods"].items() for method in names]
     for target, metrics in TARGETS.items():
@@ -62,6 +57,6 @@ def _uses(claims: dict, questions: list[dict]) -> Iterator[tuple[str, str, str, 
         yield CLAIMS, f"{key}.metric", f"{of}metrics", [claim["metric"]]
     for place, question in enumerate(questions):
         yield REVIEWS, f"questions.{place}.claims", "claims", question.get("claims", [])
-        yield REVIEWS, f"questions.{place}.metrics", "recorded or planned metrics", question.get("metrics", [])
+        yield REVIEWS, f"questions.{place}.metrics", "metrics", question.get("metrics", [])
         for kind in ("view", "cost"):
             yield REVIEWS, f"questions.{place}.{kind}", f"{kind}s", [question[kind]] if kind in question else []

@@ -6,6 +6,10 @@ from atbench.errors import UserError
 # extractors are not comparable, and one name for both would invite the comparison.
 DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
 
+# Frechet distances to the training images in further features of an extractor.
+EXTRA_DISTANCES = ("sfid",)
+HAS_SPATIAL = ("inception-2015",)  # extractors with the features of sFID
+
 # Keys of one scored cell. `_se` is a jackknife standard error; `_std` is only the spread over KID subsets or
 # inception-score splits, which overlap or are small, and so no error of the mean.
 METRICS = (
@@ -24,9 +28,10 @@ METRICS = (
     "fd_cleanfid",
     "caption_score",
     "clip_score",
+    *EXTRA_DISTANCES,
 )
 MISMATCH_METRICS = ("exposure",)  # of a run's mismatch measures, not of its cells
-RARE = ("clip_score",)  # columns of the tidy file only where a cell has them
+RARE = ("clip_score", *EXTRA_DISTANCES)  # columns of the tidy file only where a cell has them
 
 
 def distance_name(extractor_name: str) -> str:

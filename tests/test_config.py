@@ -193,7 +193,6 @@ UNKNOWN_NAMES = [
     ("wide.yaml", ("suites",), ["scrach"], "scrach"),
     ("wide.yaml", ("samplers",), ["ddmi"], "ddmi"),
     ("claims.yaml", ("claims", "few-steps", "metric"), "exposure", "unknown metric 'exposure'"),
-    ("reviews.yaml", ("planned",), ["fd"], "planned: 'fd' is recorded by now"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "claims": ["fre"]}], "questions.0.claims"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "metrics": ["sdif"]}], "sdif"),
     ("reviews.yaml", ("questions",), [{"asked": "why?", "view": "ablations/nrom"}], "questions.0.view: unknown view"),

@@ -71,7 +71,7 @@ def test_answers_come_from_the_verdicts_and_the_cells(frame):
     assert "No results: `snakemake --cores all cost --config scale=laptop` measures it." in text
     half, whole = len(frame) // 2, len(frame)
     assert f"Inception score, precision, recall stand in {half} of {whole} finished cells" in text
-    assert "not recorded yet: sfid" in text and "Trained from scratch; Fine-tuned" in text
+    assert "; sFID: needs inception-2015, not digits-cnn." in text and "Trained from scratch; Fine-tuned" in text
 
 
 GAINS = {"at-mid": 0.1, "at-l1": 0.3, "at-linf": -0.2}  # as log ratios

@@ -68,12 +68,12 @@ def tiny(world, tmp_path, monkeypatch):
 
 
 def small_extractor(path, file_hash, device):
-    """Stands in for Inception: mean colours of quarters, and three of them as classes."""
+    """Stands in for Inception: mean colours of quarters, some of them as classes, some as spatial features."""
 
     class Quarters(nn.Module):
         def forward(self, images):
             features = nn.functional.adaptive_avg_pool2d(images.float() / 255, 2).flatten(1)
-            return features, features[:, :3]
+            return features, features[:, :3], {"sfid": features[:, 3:8]}
 
     return Extractor("inception-2015", file_hash, Quarters(), 3, None, 16, device)
 
@@ -187,10 +187,12 @@ def test_from_training_to_the_table(tiny, tmp_path):
         assert record["counts"]["nfe"] == cell.nfe and record["counts"]["samples"] == 64
         assert {"pipeline", "clip", "prompts", "reference"} <= record["inputs"].keys()
         assert 0 <= record["metrics"]["clip_score"] <= 100 and record["metrics"]["fd"] > 0
+        assert record["metrics"]["sfid"] > 0
         assert not {"nn_ratio", "caption_score"} & record["metrics"].keys()
     build(tiny, tmp_path / "results/tiny", [SUITE])
     table = (tmp_path / "results/tiny/tables/latent-consistency-clip_score.md").read_text()
     assert "CLIP score" in table and "LCM-AT" in table
+    assert "sFID" in (tmp_path / "results/tiny/tables/latent-consistency-sfid.md").read_text()
     assert "reconstruction" in (tmp_path / "results/tiny/tables/latent-consistency.md").read_text()
     assert "clip_score" in (tmp_path / "results/tiny/tables/cells.csv").read_text().splitlines()[0]
 
@@ -218,6 +220,8 @@ def test_missing_places_and_another_pipeline_are_refused(world, tiny, tmp_path, 
     (tmp_path / "other/vae/note").write_text("changed")
     monkeypatch.setenv(pretrained.PIPELINE_VARIABLE, str(tmp_path / "other"))
     assert "trained with pipeline" in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
+    monkeypatch.setenv(pretrained.CLIP_VARIABLE, str(tmp_path / "none"))
+    assert "none, where nothing lies" in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
     monkeypatch.delenv(pretrained.CLIP_VARIABLE)
     assert pretrained.CLIP_VARIABLE in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
     monkeypatch.delenv(pretrained.PIPELINE_VARIABLE)

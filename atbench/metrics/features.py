@@ -1,6 +1,8 @@
 """Features of images: the one thing that every metric but the memorisation ratio is computed from."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -11,17 +13,22 @@ from atbench.errors import UserError
 
 @dataclass(frozen=True)
 class Features:
-    """What an extractor saw: features (n, d) and class logits (n, k), both float32 on the CPU."""
+    """What an extractor saw: features (n, d) and class logits (n, k), all float32 on the CPU.
+
+    Under `extra` lie other features (n, s) by the name of the metric that is the Frechet distance in them.
+    """
 
     features: Tensor
     logits: Tensor
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.features)
 
     def __getitem__(self, index) -> "Features":
-        """The rows `index` (a slice or an index tensor) of both tensors."""
-        return Features(self.features[index], self.logits[index])
+        """The rows `index` (a slice or an index tensor) of every tensor."""
+        extra = {name: rows[index] for name, rows in self.extra.items()}
+        return Features(self.features[index], self.logits[index], extra)
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class Extractor:
 
     name: str  # one of `atbench.metrics.extractors.EXTRACTORS`
     hash: str  # SHA-256 of the weights file, hexadecimal
-    module: nn.Module  # uint8 NCHW -> (features, logits)
+    module: nn.Module  # uint8 NCHW -> (features, logits) or (features, logits, extra)
     channels: int
     image_size: int | None  # pixels per side; None: any, the network resizes
     block: int  # images per forward pass, always exactly this many
@@ -51,12 +58,23 @@ def extract(extractor: Extractor, images_uint8: Tensor, batch: int | None = None
     """
     batch = extractor.block if batch is None else batch
     check_images(images_uint8, extractor.channels, extractor.image_size)
-    rows = [extractor.module(_padded(part, batch).to(extractor.device)) for part in images_uint8.split(batch)]
-    count = len(images_uint8)
-    features, logits = (torch.cat([row[i].float().cpu() for row in rows])[:count] for i in (0, 1))
-    if not (features.isfinite().all() and logits.isfinite().all()):
+    blocks = [
+        _on_cpu(*extractor.module(_padded(part, batch).to(extractor.device))) for part in images_uint8.split(batch)
+    ]
+    features = joined(blocks)[: len(images_uint8)]
+    if not all(rows.isfinite().all() for rows in (features.features, features.logits, *features.extra.values())):
         raise UserError(f"extractor {extractor.name}, hash {extractor.hash[:8]}: features are not finite")
-    return Features(features, logits)
+    return features
+
+
+def joined(parts: Sequence[Features]) -> Features:
+    """The rows of all parts in one."""
+    extra = {name: torch.cat([part.extra[name] for part in parts]) for name in parts[0].extra}
+    return Features(torch.cat([part.features for part in parts]), torch.cat([part.logits for part in parts]), extra)
+
+
+def _on_cpu(features: Tensor, logits: Tensor, extra: Mapping[str, Tensor] = MappingProxyType({})) -> Features:
+    return Features(features.float().cpu(), logits.float().cpu(), {k: rows.float().cpu() for k, rows in extra.items()})
 
 
 def _padded(part: Tensor, batch: int) -> Tensor:

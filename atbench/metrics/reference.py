@@ -4,7 +4,8 @@ extractor.
 
 import hashlib
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics
 
 from atbench.errors import UserError
+from atbench.metric_names import EXTRA_DISTANCES
 from atbench.metrics.features import Extractor, Features
 from atbench.metrics.memorisation import check_split_sizes
 from atbench.records import write_atomically
@@ -21,6 +23,8 @@ STRINGS = ("data", "extractor", "extractor_hash")
 ARRAYS = tuple(
     f"{split}_{part}" for split in ("train", "heldout") for part in ("images", "features", "logits", "mu", "sigma")
 )
+
+EXTRA = {name: (f"train_{name}_mu", f"train_{name}_sigma") for name in EXTRA_DISTANCES}
 
 
 @dataclass(frozen=True)
@@ -57,13 +61,17 @@ class Split:
 
 @dataclass(frozen=True)
 class Reference:
-    """Training images, which samples should resemble, and held-out images, which the model never saw."""
+    """Training images, which samples should resemble, and held-out images, which the model never saw.
+
+    Of the training images' extra features the file keeps the Gaussian only: no metric compares them one by one.
+    """
 
     data: str  # name of the data set
     extractor: str  # name of the extractor
     extractor_hash: str  # SHA-256 of the extractor's weights
     train: Split
     heldout: Split
+    extra: dict[str, Statistics] = field(default_factory=dict)  # metric -> the training images' Gaussian
 
     @property
     def counts(self) -> dict[str, int]:
@@ -93,11 +101,14 @@ class Reference:
                 arrays = {key: stored[key] for key in stored.files}
         except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: not a readable reference ({type(error).__name__}: {error})") from error
-        if set(arrays) != {*STRINGS, *ARRAYS}:
-            wrong = sorted(set(arrays) ^ {*STRINGS, *ARRAYS})
+        extra = {name: keys for name, keys in EXTRA.items() if keys[0] in arrays}
+        expected = {*STRINGS, *ARRAYS, *chain(*extra.values())}
+        if set(arrays) != expected:
+            wrong = sorted(set(arrays) ^ expected)
             raise UserError(f"{path}: not a reference; missing or unknown keys: {', '.join(wrong)}")
         strings = (str(arrays[key]) for key in STRINGS)
-        return cls(*strings, _split_from(arrays, "train"), _split_from(arrays, "heldout"))
+        gaussians = {name: Statistics(*(arrays[key] for key in keys)) for name, keys in extra.items()}
+        return cls(*strings, _split_from(arrays, "train"), _split_from(arrays, "heldout"), gaussians)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         arrays = {key: np.array(getattr(self, key)) for key in STRINGS}
@@ -106,6 +117,8 @@ class Reference:
             arrays[f"{name}_features"] = split.features.features.numpy()
             arrays[f"{name}_logits"] = split.features.logits.numpy()
             arrays[f"{name}_mu"], arrays[f"{name}_sigma"] = split.statistics.mu, split.statistics.sigma
+        for name, gaussian in self.extra.items():
+            arrays |= zip(EXTRA[name], (gaussian.mu, gaussian.sigma))
         return arrays
 
 
@@ -119,7 +132,8 @@ def build_reference(
     """
     check_split_sizes(len(train_images), len(heldout_images))
     splits = [_split(images.cpu().contiguous(), extractor, keep_images) for images in (train_images, heldout_images)]
-    return Reference(data_name, extractor.name, extractor.hash, *splits)
+    extra = {name: feature_statistics(rows) for name, rows in splits[0].features.extra.items()}
+    return Reference(data_name, extractor.name, extractor.hash, *splits, extra)
 
 
 def feature_statistics(features: Tensor) -> Statistics:

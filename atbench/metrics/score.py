@@ -36,6 +36,7 @@ def score(
 
     fd, fd_heldout   Frechet distance to the training and to the held-out images, squared feature units
     fd_cleanfid      fd once more by clean-fid: a check on the arithmetic
+    sfid             Frechet distance to the training images in each of the extra features that the extractor has
     kid, kid_std     unbiased MMD^2, cubic kernel, mean and spread over subsets; raw, not times 1000
     is, is_std       inception score with the extractor's own classes, mean and spread over splits
     precision        share of samples inside the training manifold; recall: the reverse
@@ -60,6 +61,8 @@ def score(
     }
     if reference.train.has_images:
         values["nn_ratio"] = nn_ratio(images_uint8, reference.train.images, reference.heldout.images)
+    for name, rows in features.extra.items():
+        values[name] = frechet(feature_statistics(rows), reference.extra[name])
     return {key: float(value) for key, value in values.items()}
 
 
@@ -145,4 +148,9 @@ def _check_inputs(images: Tensor, features: Features, reference: Reference) -> N
     if widths[0] != widths[1]:
         raise UserError(
             f"score: {widths[0]} features per sample, the reference ({reference.extractor}) has {widths[1]}"
+        )
+    if features.extra.keys() != reference.extra.keys():
+        names = [", ".join(sorted(extra)) or "none" for extra in (features.extra, reference.extra)]
+        raise UserError(
+            f"score: extra features {names[0]}, of the reference ({reference.extractor}) {names[1]}: rebuild it"
         )

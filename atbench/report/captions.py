@@ -21,6 +21,7 @@ METRIC_LABELS = {
     "caption_score": "caption score (share of images that show the digit asked for)",
     "clip_score": "CLIP score (mean of max(100 cos, 0))",
     "exposure": "exposure bias (Frechet distance of the states visited to q(x_t), geometric mean over timesteps)",
+    "sfid": "sFID",
     "nn_ratio": "nearest-neighbour ratio (1 = no memorisation)",
 }
 REFERENCE_LABELS = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from atbench import plan
 from atbench.config import Benchmark
 from atbench.errors import UserError
+from atbench.metric_names import HAS_SPATIAL
 
 # Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
 METRICS = ("fd", "kid", "is", "precision", "recall")
@@ -85,11 +86,12 @@ def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> l
 
 
 def _own_metrics(benchmark: Benchmark, suite: str) -> list[str]:
-    """Metrics that not every suite has: copies of what it was trained on, agreement with what was asked for."""
-    copies = ["nn_ratio"] if plan.judged_by(benchmark, suite) == plan.data_of(benchmark, suite) else []
+    """Metrics that not every suite has: sFID, copies of what it was trained on, agreement with what was asked for."""
+    own = ["sfid"] if benchmark.sizes["extractor"] in HAS_SPATIAL else []
+    own += ["nn_ratio"] if plan.judged_by(benchmark, suite) == plan.data_of(benchmark, suite) else []
     if "clip" in plan.evaluation_of(benchmark, suite):
-        return [*copies, "clip_score"]
-    return [*copies, "caption_score"] if benchmark.suite(suite)["conditional"] else copies
+        return [*own, "clip_score"]
+    return [*own, "caption_score"] if benchmark.suite(suite)["conditional"] else own
 
 
 def _figures(declared: dict) -> list[str]:

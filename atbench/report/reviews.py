@@ -8,7 +8,7 @@ import pandas as pd
 from atbench.config import Benchmark
 from atbench.evidence import TARGETS
 from atbench.measures import COST_BASELINE
-from atbench.metric_names import METRICS
+from atbench.metric_names import HAS_SPATIAL, RARE
 from atbench.plan import nfe_of, samplers_of
 from atbench.report import captions, cost, views
 from atbench.report.claims import MIN_SEEDS, NOTHING, VERDICTS
@@ -30,7 +30,7 @@ def page(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame, root
         if "claims" in question:
             answer, files = _of_claims(benchmark, verdicts[verdicts.claim.isin(question["claims"])], suites)
         elif "metrics" in question:
-            answer, files = _of_metrics(frame, suites, question["metrics"])
+            answer, files = _of_metrics(benchmark, frame, suites, question["metrics"])
         elif "view" in question:
             answer, files = _of_view(benchmark, frame, suites, *question["view"].split("/"))
         elif "cost" in question:
@@ -75,14 +75,19 @@ def _target(benchmark: Benchmark, claim: str) -> str:
     return points if points in TARGETS else ""
 
 
-def _of_metrics(frame: pd.DataFrame, suites: list[str], metrics: list[str]) -> Answer:
-    """How many cells record the metrics, and which of them nothing records yet."""
-    known = [metric for metric in metrics if metric in METRICS]
+def _of_metrics(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], metrics: list[str]) -> Answer:
+    """How many cells record the metrics, and why none has the others."""
     done = frame[(frame.status == "done") & ~frame.off_grid]
+    recorded_at_all = done.reindex(columns=metrics).notna().any()
+    known = [metric for metric in metrics if metric not in RARE or recorded_at_all[metric]]
     recorded = int(done[known].notna().all(axis=1).sum())
-    absent = [metric for metric in metrics if metric not in METRICS]
-    missing = f"; not recorded yet: {', '.join(absent)}" if absent else ""
-    labels = ", ".join(captions.METRIC_LABELS[metric] for metric in known)
+    labels, absent = (
+        ", ".join(captions.METRIC_LABELS[metric] for metric in group)
+        for group in (known, [metric for metric in metrics if metric not in known])
+    )
+    extractor = benchmark.sizes["extractor"]
+    reason = "no cell has it yet" if extractor in HAS_SPATIAL else f"needs {', '.join(HAS_SPATIAL)}, not {extractor}"
+    missing = f"; {absent}: {reason}" if absent else ""
     shown = [suite for suite in suites if final_cells(done, suite)[known].notna().any(axis=None)]
     return (
         f"{labels[0].upper()}{labels[1:]} stand in {recorded} of {len(done)} finished cells{missing}.",

@@ -18,6 +18,7 @@ from atbench.report.tidy import on_grid
 BEST = {
     "fd": -math.inf,
     "kid": -math.inf,
+    "sfid": -math.inf,
     "is": math.inf,
     "precision": math.inf,
     "recall": math.inf,

@@ -19,10 +19,13 @@ EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # file of the extractor's weights
 
 
 def path_in(variable: str, what: str) -> Path:
-    """The path in an environment variable. Raises UserError saying ``what`` should lie there when it is not set."""
+    """The path in an environment variable. Raises UserError saying ``what`` should lie there when nothing does."""
     if variable not in os.environ:
         raise UserError(f"{what}: set {variable} to where it lies")
-    return Path(os.environ[variable])
+    path = Path(os.environ[variable]).expanduser()
+    if not path.exists():
+        raise UserError(f"{what}: {variable} is {path}, where nothing lies")
+    return path
 
 
 def load_pipeline(benchmark: Benchmark, suite: str, device: torch.device) -> Pipeline | None:

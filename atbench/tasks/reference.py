@@ -9,7 +9,7 @@ from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
 from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
-from atbench.metrics.extractors import PACKAGED, load_extractor
+from atbench.metrics.extractors import PACKAGED, WANTED, load_extractor
 from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.metrics.score import check_options
@@ -94,7 +94,7 @@ def scale_extractor(benchmark: Benchmark, device) -> Extractor:
         return load_extractor(name, run.weights(), device)
     if name in PACKAGED:
         return load_extractor(name, PACKAGED[name](), device)
-    return load_extractor(name, path_in(EXTRACTOR_VARIABLE, f"extractor {name}: the file of its weights"), device)
+    return load_extractor(name, path_in(EXTRACTOR_VARIABLE, f"extractor {name}: {WANTED[name]}"), device)
 
 
 def extractor_record(extractor: Extractor, reference: Reference, labels) -> dict:

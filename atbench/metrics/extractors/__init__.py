@@ -18,6 +18,7 @@ EXTRACTORS = {
     "effnet-lite0": effnet_lite0.load,
     "inception-2015": inception_2015.load,
 }
+WANTED = {"inception-2015": inception_2015.WANTED}  # what to fetch for the others that no run trains
 PACKAGED = {"effnet-lite0": effnet_lite0.packaged_weights}
 
 
