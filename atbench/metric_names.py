@@ -6,8 +6,8 @@ from atbench.errors import UserError
 # extractors are not comparable, and one name for both would invite the comparison.
 DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
 
-# Frechet distances to the training images in further features of an extractor.
-EXTRA_DISTANCES = ("sfid",)
+# Frechet distances to the training images in further features: an extractor's own, and those of `cross_checks`.
+EXTRA_DISTANCES = ("sfid", "fid_legacy_tensorflow", "fid_clean")
 HAS_SPATIAL = ("inception-2015",)  # extractors with the features of sFID
 
 # Keys of one scored cell. `_se` is a jackknife standard error; `_std` is only the spread over KID subsets or

@@ -137,7 +137,8 @@ def _latent_space(benchmark: Benchmark, run: Run) -> dict:
 
 def _extractor(benchmark: Benchmark) -> dict:
     run = plan.extractor_run(benchmark)
-    return {"pretrained": benchmark.sizes["extractor"]} if run is None else _reference(benchmark, run)
+    extractor = {"pretrained": benchmark.sizes["extractor"]} if run is None else _reference(benchmark, run)
+    return extractor | {key: benchmark.sizes[key] for key in ("cross_checks",) if key in benchmark.sizes}
 
 
 def _filled(block: dict, constants: dict, where: str) -> dict:

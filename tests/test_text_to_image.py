@@ -53,7 +53,13 @@ def tiny(world, tmp_path, monkeypatch):
     block |= {"data": {"path": str(world / "shards"), "resolution": files.SIDE}}
     block |= {"judged_by": judged | {"prompts": files.PROMPTS, "resolution": files.SIDE}}
     block |= {"evaluation": {"samples": 64, "metrics": METRICS, "floor_repeats": 2}}
-    scale = {"extends": "paper", "threads": 1, "suites": {SUITE: block}, "tuned": {SUITE: {"lcm": {}}}}
+    scale = {
+        "extends": "paper",
+        "threads": 1,
+        "cross_checks": None,
+        "suites": {SUITE: block},
+        "tuned": {SUITE: {"lcm": {}}},
+    }
     (experiments / "scales/tiny.yaml").write_text(yaml.safe_dump(scale))
     monkeypatch.setattr(config, "EXPERIMENTS", experiments)
     monkeypatch.setenv(pretrained.PIPELINE_VARIABLE, str(world / "pipeline"))

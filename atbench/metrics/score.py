@@ -36,7 +36,7 @@ def score(
 
     fd, fd_heldout   Frechet distance to the training and to the held-out images, squared feature units
     fd_cleanfid      fd once more by clean-fid: a check on the arithmetic
-    sfid             Frechet distance to the training images in each of the extra features that the extractor has
+    sfid, fid_...    Frechet distance to the training images in each of the extra features (`EXTRA_DISTANCES`)
     kid, kid_std     unbiased MMD^2, cubic kernel, mean and spread over subsets; raw, not times 1000
     is, is_std       inception score with the extractor's own classes, mean and spread over splits
     precision        share of samples inside the training manifold; recall: the reverse

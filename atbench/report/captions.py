@@ -22,6 +22,8 @@ METRIC_LABELS = {
     "clip_score": "CLIP score (mean of max(100 cos, 0))",
     "exposure": "exposure bias (Frechet distance of the states visited to q(x_t), geometric mean over timesteps)",
     "sfid": "sFID",
+    "fid_legacy_tensorflow": "FID by clean-fid (resized as by TensorFlow)",
+    "fid_clean": "FID by clean-fid (resized by Pillow, bicubic)",
     "nn_ratio": "nearest-neighbour ratio (1 = no memorisation)",
 }
 REFERENCE_LABELS = {

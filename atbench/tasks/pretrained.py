@@ -15,6 +15,7 @@ from atbench.tasks.run_record import trained
 
 PIPELINE_VARIABLE = "ATBENCH_STABLE_DIFFUSION"  # folder of the pipeline, in diffusers' format
 CLIP_VARIABLE = "ATBENCH_CLIP"  # folder of the CLIP model, in transformers' format
+CLEAN_FID_VARIABLE = "ATBENCH_CLEAN_FID"  # file of clean-fid's Inception
 EXTRACTOR_VARIABLE = "ATBENCH_EXTRACTOR"  # file of the extractor's weights
 
 

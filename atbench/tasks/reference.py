@@ -10,13 +10,14 @@ from atbench.errors import UserError
 from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.extractors import PACKAGED, WANTED, load_extractor
+from atbench.metrics.extractors.clean_fid import cross_checked
 from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.metrics.score import check_options
 from atbench.noise import generator
 from atbench.records import write_json
 from atbench.seeds import seed_of
-from atbench.tasks.pretrained import EXTRACTOR_VARIABLE, path_in
+from atbench.tasks.pretrained import CLEAN_FID_VARIABLE, EXTRACTOR_VARIABLE, path_in
 from atbench.tasks.run_record import trained
 
 
@@ -84,10 +85,15 @@ def at_home(benchmark: Benchmark, data: dict) -> bool:
 
 def scale_extractor(benchmark: Benchmark, device) -> Extractor:
     """The scale's extractor: trained by its own run, or pretrained in an installed package or the file that
-    ATBENCH_EXTRACTOR names.
+    ATBENCH_EXTRACTOR names; with clean-fid's features beside its own where the scale has `cross_checks`.
 
     Raises UserError when the run is stale or missing, the package is not installed or the variable is not set.
     """
+    extractor, modes = _own_extractor(benchmark, device), benchmark.sizes.get("cross_checks")
+    return cross_checked(extractor, path_in(CLEAN_FID_VARIABLE, WANTED["clean-fid"]), modes) if modes else extractor
+
+
+def _own_extractor(benchmark: Benchmark, device) -> Extractor:
     name, run = benchmark.sizes["extractor"], plan.extractor_run(benchmark)
     if run is not None:
         trained(run)

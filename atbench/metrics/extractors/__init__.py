@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from atbench.errors import UserError
-from atbench.metrics.extractors import digits_cnn, effnet_lite0, inception_2015
+from atbench.metrics.extractors import clean_fid, digits_cnn, effnet_lite0, inception_2015
 from atbench.metrics.features import Extractor
 from atbench.records import file_hash
 
@@ -18,7 +18,7 @@ EXTRACTORS = {
     "effnet-lite0": effnet_lite0.load,
     "inception-2015": inception_2015.load,
 }
-WANTED = {"inception-2015": inception_2015.WANTED}  # what to fetch for the others that no run trains
+WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED}  # files to fetch, and whence
 PACKAGED = {"effnet-lite0": effnet_lite0.packaged_weights}
 
 

@@ -1,0 +1,54 @@
+"""clean-fid's Inception beside an extractor: FID by another's code and another way to resize, as a check."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from cleanfid.downloads_helper import inception_url
+from cleanfid.inception_torchscript import InceptionV3W
+from cleanfid.resize import build_resizer
+from torch import Tensor, nn
+
+from atbench.errors import UserError
+from atbench.metrics.features import Extractor
+from atbench.records import digest, file_hash
+
+RELEASED_NAME = inception_url.rsplit("/", 1)[-1]  # clean-fid looks for exactly this name in a folder
+WANTED = f"clean-fid's Inception, the file {inception_url}"
+INSIDE = "legacy_tensorflow"  # the mode in which the network resizes, as TensorFlow did; "clean" leaves it to Pillow
+
+
+class CrossChecked(nn.Module):
+    """An extractor's module, and beside its extra features those of clean-fid, (n, 2048) under `fid_<mode>`."""
+
+    def __init__(self, module: nn.Module, file: Path, modes: list[str]):
+        super().__init__()
+        self.module = module
+        networks = {
+            mode: InceptionV3W(str(file.parent), download=False, resize_inside=mode == INSIDE) for mode in modes
+        }
+        self.networks = nn.ModuleDict(networks).eval()
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        features, logits, *extra = self.module(images)
+        checks = {f"fid_{mode}": network(resized(images, mode)) for mode, network in self.networks.items()}
+        return features, logits, dict(*extra) | checks
+
+
+def resized(images: Tensor, mode: str) -> Tensor:
+    """uint8 (n, 3, H, W) as `mode` hands them to the network, float32 in 0..255: one by one, on the CPU, as there."""
+    resize = build_resizer(mode)
+    pictures = [torch.from_numpy(resize(picture)) for picture in images.permute(0, 2, 3, 1).cpu().numpy()]
+    return torch.stack(pictures).permute(0, 3, 1, 2).float().to(images.device)
+
+
+def cross_checked(extractor: Extractor, file: Path, modes: list[str]) -> Extractor:
+    """The extractor with clean-fid's features in `modes`; its hash is of both files. Raises UserError for a bad one."""
+    if file.name != RELEASED_NAME:
+        raise UserError(f"{file}: clean-fid reads its Inception under the name {RELEASED_NAME} only")
+    both = digest([extractor.hash, file_hash(file)])
+    try:
+        module = CrossChecked(extractor.module, file, modes).to(extractor.device)
+    except RuntimeError as error:
+        raise UserError(f"{file}: no TorchScript of an Inception network ({str(error).splitlines()[0]})") from error
+    return replace(extractor, hash=both, module=module)
