@@ -21,6 +21,7 @@ SOURCES = {
         "sampling",
         "metrics",
         "tasks/evaluate.py",
+        "tasks/generate.py",
         "tasks/judge.py",
     ),
 }

@@ -24,6 +24,7 @@ from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
 from atbench.metrics.memorisation import nn_ratio
 from atbench.metrics.reference import Reference, Statistics, build_reference, feature_statistics
 from atbench.metrics.score import check_options, score
+from atbench.metrics.stream import Blockwise, Scoring
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
 from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
 from atbench.records import file_hash
@@ -378,6 +379,31 @@ def test_score_has_the_documented_keys_and_repeats_exactly(reference, digits):
     assert abs(first["kid"]) < 1e-2
 
 
+@pytest.mark.parametrize("pieces", [[256] * 4, [100] * 10 + [24], [1023, 1], [1] * 5 + [1019]])
+def test_scores_do_not_depend_on_the_pieces_that_images_come_in(reference, extractor, digits, pieces):
+    images = digits[0][:1024].flip(0)
+    scoring, whole = Scoring(extractor, reference, OPTIONS), extractor(images)
+    for piece in images.split(pieces):
+        scoring.add(piece)
+    metrics, features = scoring.finish()
+    assert torch.equal(features.features, whole.features) and torch.equal(features.logits, whole.logits)
+    assert metrics == score(images, whole, reference, OPTIONS)
+
+
+def test_pixels_are_held_for_a_block_only():
+    rows = Blockwise(8, len)
+    for count in (3, 3, 3, 20, 8, 1):
+        rows.add(torch.zeros(count, 2))
+        assert sum(map(len, rows.waiting)) < 8
+        assert sum(piece.untyped_storage().nbytes() for piece in rows.waiting) <= 8 * 2 * 4
+    assert rows.finish() == [8, 8, 8, 8, 6]
+
+
+def test_a_piece_of_another_shape_is_refused(reference, extractor):
+    with pytest.raises(UserError, match="shape"):
+        Scoring(extractor, reference, OPTIONS).add(torch.zeros(2, 1, 16, 16, dtype=torch.uint8))
+
+
 def test_floor_lies_below_held_out_and_ceiling_on_real_digits(reference, extractor):
     rows = reference_rows(reference, extractor, n=512, repeats=3, seed=0, options=OPTIONS)
     floor, heldout, ceiling = rows["floor"], rows["heldout"], rows["ceiling"]
@@ -394,7 +420,7 @@ def test_floor_lies_below_held_out_and_ceiling_on_real_digits(reference, extract
 
 
 def test_noise_images_are_truncated_like_samples():
-    images = noise_images((2000, 1, 8, 8), generator())
+    images = torch.cat(list(noise_images((2000, 1, 8, 8), generator())))
     assert images.dtype == torch.uint8
     assert (images == 0).float().mean().item() == pytest.approx(0.16, abs=0.01)  # P(x < -1 + 1/127.5)
     assert (images == 255).float().mean().item() == pytest.approx(0.1587, abs=0.01)  # P(x >= 1)

@@ -416,8 +416,8 @@ def test_a_bad_cell_is_refused_before_the_good_ones_are_sampled(workplace):
 
 
 def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
-    kept, generate = [], generating.Generator.__call__
-    monkeypatch.setattr(generating.Generator, "__call__", lambda *args: kept.append(generate(*args)) or kept[-1])
+    kept, generate = [], generating.Generator.one
+    monkeypatch.setattr(generating.Generator, "one", lambda *args: kept.append(generate(*args)) or kept[-1])
     evaluated(CELL)
     evaluating.export(CELL, workplace / "images.npz", 10)
     exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)

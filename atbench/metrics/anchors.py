@@ -1,6 +1,6 @@
 """Scores of image sets whose quality is known: they tell how to read the scores of samples."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from atbench.errors import UserError
 from atbench.metrics.features import Extractor
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import check_options, score
+from atbench.metrics.stream import Scoring
 
 CHUNK = 1024  # noise images drawn at once
 
@@ -36,22 +37,22 @@ def reference_rows(
     check_options(options, len(reference.heldout), len(reference.train), "held-out images")
     generator = torch.Generator().manual_seed(seed)
     draws = [_floor_draw(reference, n, generator, options) for _ in range(repeats)]
-    noise = noise_images((n, *reference.train.images.shape[1:]), generator)
+    ceiling = Scoring(extractor, reference, options)
+    for noise in noise_images((n, *reference.train.images.shape[1:]), generator):
+        ceiling.add(noise)
     return {
         "floor": {key: float(np.mean([draw[key] for draw in draws])) for key in draws[0]},
         "floor_std": {key: float(np.std([draw[key] for draw in draws], ddof=1)) for key in draws[0]},
         "heldout": score(reference.heldout.images, reference.heldout.features, reference, options),
-        "ceiling": score(noise, extractor(noise), reference, options),
+        "ceiling": ceiling.finish()[0],
     }
 
 
-def noise_images(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-    """Standard Gaussian noise stored the way samples are: trunc(clamp((x + 1) * 127.5, 0, 255)), uint8."""
-    images = torch.empty(shape, dtype=torch.uint8)
-    for part in images.split(CHUNK):  # floats of 30,000 photographs at once would take 90 GB
-        noise = torch.randn(part.shape, generator=generator)
-        part.copy_(((noise + 1) * 127.5).clamp(0, 255))
-    return images
+def noise_images(shape: tuple[int, ...], generator: torch.Generator) -> Iterator[Tensor]:
+    """Standard Gaussian noise stored the way samples are: trunc(clamp((x + 1) * 127.5, 0, 255)), uint8, in pieces."""
+    for start in range(0, shape[0], CHUNK):
+        noise = torch.randn(min(CHUNK, shape[0] - start), *shape[1:], generator=generator)
+        yield ((noise + 1) * 127.5).clamp(0, 255).to(torch.uint8)
 
 
 def _floor_draw(

@@ -22,12 +22,22 @@ def nn_ratio(images: Tensor, train: Tensor, heldout: Tensor) -> float:
     images themselves are judged, and each must not count as its own neighbour.
     Raises UserError as `check_split_sizes` does.
     """
+    return median_ratio(nearest_distances(images, train, heldout))
+
+
+def nearest_distances(images: Tensor, train: Tensor, heldout: Tensor) -> Tensor:
+    """d of `nn_ratio`, (m + 1, n): to each chunk of the training set, and last to the held-out images; float64."""
     check_split_sizes(len(train), len(heldout))
     size = len(heldout)
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(CHUNK_SEED))
     chunks = train[order[: len(train) // size * size]].split(size)
-    to_train = torch.stack([_nearest(images, chunk) for chunk in chunks])
-    to_heldout = _nearest(images, heldout, skip_equal=True)
+    to_train = [_nearest(images, chunk) for chunk in chunks]
+    return torch.stack([*to_train, _nearest(images, heldout, skip_equal=True)])
+
+
+def median_ratio(distances: Tensor) -> float:
+    """`nn_ratio` of images whose `nearest_distances` are these."""
+    to_train, to_heldout = distances[:-1], distances[-1]
     return float((to_train.log().mean(dim=0) - to_heldout.log()).exp().median())
 
 

@@ -12,7 +12,7 @@ from atbench.errors import UserError
 from atbench.metrics.features import Features, check_images
 from atbench.metrics.frechet import frechet, frechet_cleanfid
 from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
-from atbench.metrics.memorisation import nn_ratio
+from atbench.metrics.memorisation import median_ratio, nearest_distances
 from atbench.metrics.reference import Reference, Split, feature_statistics
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
 
@@ -47,7 +47,17 @@ def score(
     Raises UserError for options that are unknown, missing or too large for the samples (naming the key), and
     for images that do not match the features or the reference. Warns when the sample covariance is singular.
     """
-    _check_inputs(images_uint8, features, reference)
+    _check_images(images_uint8, features, reference)
+    real = reference.train.images, reference.heldout.images
+    nearest = nearest_distances(images_uint8, *real) if reference.train.has_images else None
+    return score_features(features, nearest, reference, options)
+
+
+def score_features(
+    features: Features, nearest: Tensor | None, reference: Reference, options: Mapping[str, int]
+) -> dict[str, float]:
+    """`score` without the pixels: of them only `memorisation.nearest_distances`, if the reference keeps images."""
+    _check_features(features, reference)
     check_options(options, len(features), len(reference.train), "samples")
     if len(features) <= features.features.shape[1]:
         counts = f"{len(features)} samples, {features.features.shape[1]} features"
@@ -59,8 +69,8 @@ def score(
         **_inception_scores(features.logits, options),
         **_manifold_scores(features.features, reference.train, options["pr_neighbours"], kept),
     }
-    if reference.train.has_images:
-        values["nn_ratio"] = nn_ratio(images_uint8, reference.train.images, reference.heldout.images)
+    if nearest is not None:
+        values["nn_ratio"] = median_ratio(nearest)
     for name, rows in features.extra.items():
         values[name] = frechet(feature_statistics(rows), reference.extra[name])
     return {key: float(value) for key, value in values.items()}
@@ -138,12 +148,16 @@ def _manifold_scores(samples: Tensor, train: Split, neighbours: int, kept: list[
     }
 
 
-def _check_inputs(images: Tensor, features: Features, reference: Reference) -> None:
+def _check_images(images: Tensor, features: Features, reference: Reference) -> None:
     real = reference.train
     if real.has_images or len(images):  # rows of the reference itself may come without their pixels
         check_images(images, real.images.shape[1], real.images.shape[2])
     if len(images) != len(features) and (real.has_images or len(images)):
         raise UserError(f"score: {len(images)} images but features of {len(features)}")
+
+
+def _check_features(features: Features, reference: Reference) -> None:
+    real = reference.train
     widths = features.features.shape[1], real.features.features.shape[1]
     if widths[0] != widths[1]:
         raise UserError(

@@ -1,5 +1,6 @@
 """Evaluate cells: sample from a run's weights, score the images, write one JSON and one small picture per cell."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from atbench.models.weights import load_model
 from atbench.records import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
 from atbench.tasks.generate import Generator
-from atbench.tasks.judge import Judge, prompts_of
+from atbench.tasks.judge import Judge, Scores, prompts_of
 from atbench.tasks.latents import load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
 from atbench.tasks.run_record import counts_at, network_name, trained
@@ -46,19 +47,39 @@ def evaluate(cells: list[Cell]) -> None:
         if current(cell.path, record):
             print(f"{cell}: current, kept", flush=True)
             continue
-        begin = cpu_seconds()
-        images, asked, nfe = generator_of(cell, device)(record["counts"]["samples"])
+        pieces = generator_of(cell, device).pieces(record["counts"]["samples"])
         if not processes.first():
+            for _ in pieces:  # the first one scores them all
+                pass
             continue
-        sampled = cpu_seconds()
-        record["metrics"] = judges[cell.run.suite].score(images, asked)
+        record["metrics"], nfe, shown, seconds = scored(pieces, judges[cell.run.suite])
         record["counts"] |= {"nfe": nfe}
-        seconds = {"sampling": sampled - begin, "metrics": cpu_seconds() - sampled, "startup": startup}
+        seconds["startup"] = startup
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
         startup = 0.0  # the process starts once: its cost stands in the first record it writes
-        save_grid(cell.path.with_suffix(".png"), images)
+        save_grid(cell.path.with_suffix(".png"), shown)
         write_json(cell.path, record)
         print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
+
+
+def scored(
+    pieces: Iterable[tuple[Tensor, Tensor | None, int]], judge: Judge
+) -> tuple[dict[str, float], int, Tensor, dict[str, float]]:
+    """Metrics of generated images, their NFE, the first of them for the small picture, CPU seconds by kind.
+
+    No more images are held than those and the piece at hand.
+    """
+    scores, shown, begin, judging = Scores(judge), [], cpu_seconds(), 0.0
+    for images, asked, measured in pieces:
+        generated, nfe = cpu_seconds(), measured
+        scores.add(images, asked)
+        if sum(map(len, shown)) < GRID_SIDE**2:
+            shown.append(images)
+        judging += cpu_seconds() - generated
+    generated = cpu_seconds()
+    metrics = scores.finish()
+    judging += cpu_seconds() - generated
+    return metrics, nfe, torch.cat(shown), {"sampling": cpu_seconds() - begin - judging, "metrics": judging}
 
 
 def generator_of(cell: Cell, device: torch.device) -> Generator:

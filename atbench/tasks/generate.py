@@ -1,6 +1,6 @@
 """Generate the images of a cell: fixed blocks, every latent and label a function of (suite, seed, block) alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,15 +43,24 @@ class Generator:
         Asked for are classes, or numbers of prompts. The last block is generated whole and cut, so image i is the same
         whatever ``count``, method or process. Raises UserError for more images than there are prompts.
         """
+        images, asked, nfe = zip(*self.pieces(count))
+        return torch.cat(images), None if asked[0] is None else torch.cat(asked), nfe[0]
+
+    def pieces(self, count: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
+        """The same block by block, so that nobody has to hold all images; every process gets every block."""
         if self.prompts and count > len(self.prompts):
             raise UserError(f"{count} images, but there are {len(self.prompts)} prompts (judged_by.prompts)")
-        with torch.inference_mode():
-            made = processes.gather([self.one(block) for block in processes.share(range(-(-count // self.block)))])
-        images, asked, nfe = zip(*made)
-        if len(set(nfe)) > 1:
-            raise RuntimeError(f"the blocks of one cell took {sorted(set(nfe))} network evaluations per image")
-        whole = None if asked[0] is None else torch.cat(asked)[:count]
-        return torch.cat(images)[:count], whole, nfe[0]
+        blocks, taken = range(-(-count // self.block)), set()
+        for start in range(0, len(blocks), processes.count()):
+            turn = blocks[start : start + processes.count()]  # one each
+            with torch.inference_mode():
+                made = processes.gather([self.one(block) for block in processes.share(turn)])
+            for block, (images, asked, nfe) in zip(turn, made):
+                taken.add(nfe)
+                if len(taken) > 1:
+                    raise RuntimeError(f"the blocks of one cell took {sorted(taken)} network evaluations per image")
+                rest = count - block * self.block
+                yield images[:rest], None if asked is None else asked[:rest], nfe
 
     def one(self, block: int) -> tuple[Tensor, Tensor | None, int]:
         """A block's uint8 images, what was asked for, and the NFE."""

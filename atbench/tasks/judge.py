@@ -9,13 +9,13 @@ from atbench.data import coco
 from atbench.errors import UserError
 from atbench.metrics.clip_score import ClipScore
 from atbench.metrics.reference import Reference
-from atbench.metrics.score import score
+from atbench.metrics.stream import Scoring
 from atbench.tasks.pretrained import CLIP_VARIABLE, path_in
 from atbench.tasks.reference import at_home, scale_extractor
 
 
 class Judge:
-    """Reference and extractor of a suite: scores images."""
+    """Reference and extractor of a suite: what `Scores` are made with."""
 
     def __init__(self, benchmark: Benchmark, suite: str, device: torch.device):
         self.options = plan.evaluation_of(benchmark, suite)["metrics"]
@@ -33,17 +33,39 @@ class Judge:
         if self.clip:
             self.inputs |= {"clip": self.clip.hash}
 
-    def score(self, images: Tensor, asked: Tensor | None = None) -> dict[str, float]:
-        """Metrics of uint8 images (N, C, H, W), and how well they show what was asked for: classes or prompts (N,)."""
-        features = self.extractor(images)
-        metrics = score(images, features, self.reference, self.options)
+    def score(self, images: Tensor) -> dict[str, float]:
+        """Metrics of uint8 images (N, C, H, W) that are all there."""
+        scores = Scores(self)
+        scores.add(images)
+        return scores.finish()
+
+
+class Scores:
+    """Metrics of images that come piece by piece, and how well they show what was asked for."""
+
+    def __init__(self, judge: Judge):
+        self.judge, self.scoring = judge, Scoring(judge.extractor, judge.reference, judge.options)
+        self.asked: list[Tensor] = []
+        self.clip: list[Tensor] = []
+
+    def add(self, images: Tensor, asked: Tensor | None = None) -> None:
+        """Take the next uint8 images (n, C, H, W) and what they were asked to show: classes or prompts (n,)."""
+        self.scoring.add(images)
         if asked is None:
-            return metrics
-        if self.knows_classes:
-            metrics["caption_score"] = (features.logits.argmax(1) == asked).float().mean().item()
+            return
+        self.asked.append(asked)
+        if self.judge.clip:
+            texts = [self.judge.prompts.texts[row] for row in asked.tolist()]
+            self.clip.append(self.judge.clip(images, texts))
+
+    def finish(self) -> dict[str, float]:
+        """The metrics of all images added."""
+        metrics, features = self.scoring.finish()
+        if self.asked and self.judge.knows_classes:
+            shown = features.logits.argmax(1) == torch.cat(self.asked)
+            metrics["caption_score"] = shown.float().mean().item()
         if self.clip:
-            texts = [self.prompts.texts[row] for row in asked.tolist()]
-            metrics["clip_score"] = self.clip(images, texts).mean().item()
+            metrics["clip_score"] = torch.cat(self.clip).mean().item()
         return metrics
 
 

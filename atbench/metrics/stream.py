@@ -1,0 +1,65 @@
+"""Scores of images that come piece by piece: their features are kept, of their pixels never more than a block."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from atbench.metrics.features import Extractor, Features, check_images, joined
+from atbench.metrics.memorisation import ROWS, nearest_distances
+from atbench.metrics.reference import Reference
+from atbench.metrics.score import score_features
+
+
+class Blockwise:
+    """Rows that come in pieces of any size, given to `function` in blocks of exactly `size`, the last as it is left.
+
+    Blocks do not depend on the pieces, and so neither do results, bit for bit.
+    """
+
+    def __init__(self, size: int, function: Callable[[Tensor], object]):
+        self.size, self.function = size, function
+        self.waiting: list[Tensor] = []
+        self.results: list = []
+
+    def add(self, rows: Tensor) -> None:
+        """Take the next rows; use those that fill blocks."""
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting)) >= self.size:
+            *blocks, rest = torch.cat(self.waiting).split(self.size)
+            if len(rest) == self.size:
+                blocks, rest = [*blocks, rest], rest[:0]
+            self.results += map(self.function, blocks)
+            self.waiting = [rest.clone()]  # a view would keep the blocks in memory
+
+    def finish(self) -> list:
+        """The results of all blocks in order, after the last rows."""
+        rest = torch.cat(self.waiting)
+        return [*self.results, self.function(rest)] if len(rest) else self.results
+
+
+class Scoring:
+    """`atbench.metrics.score.score` of uint8 images (n, C, H, W) that are added piece by piece, with the same result.
+
+    Raises UserError as that does, for images of another shape when they are added.
+    """
+
+    def __init__(self, extractor: Extractor, reference: Reference, options: Mapping[str, int]):
+        self.reference, self.options = reference, options
+        self.features = Blockwise(extractor.block, extractor)
+        real = {"train": reference.train.images, "heldout": reference.heldout.images}
+        self.nearest = Blockwise(ROWS, partial(nearest_distances, **real)) if reference.train.has_images else None
+
+    def add(self, images: Tensor) -> None:
+        """Take the next images, at least one."""
+        check_images(images, *self.reference.train.images.shape[1:3])
+        self.features.add(images)
+        if self.nearest is not None:
+            self.nearest.add(images)
+
+    def finish(self) -> tuple[dict[str, float], Features]:
+        """Every metric of the images added, and their features."""
+        features = joined(self.features.finish())
+        nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
+        return score_features(features, nearest, self.reference, self.options), features
