@@ -65,11 +65,12 @@ def samplers_of(benchmark: Benchmark, suite: str) -> list[str]:
 
 
 def nfe_of(benchmark: Benchmark, suite: str, sampler: str | None = None) -> list[int]:
-    """The step counts of a suite's grid, its own or the scale's; of one sampler where they differ, else of all."""
+    """The step counts of a suite's grid, its own or the scale's; of one sampler where they differ, else of all used."""
     declared = benchmark.suite(suite).get("nfe", benchmark.sizes["nfe"])
     if isinstance(declared, list):
         return declared
-    return declared[sampler] if sampler else sorted(set().union(*declared.values()))
+    used = [sampler] if sampler else samplers_of(benchmark, suite)
+    return sorted(set().union(*(declared[name] for name in used)))
 
 
 def curve_cells(benchmark: Benchmark, run: Run) -> list[Cell]:

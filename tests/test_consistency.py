@@ -332,3 +332,9 @@ def test_heun_sampler_integrates_the_exact_ode():
 def test_even_numbers_of_evaluations_are_refused_by_heun(nfe):
     with pytest.raises(UserError, match=r"'heun'.*nearest valid nfe"):
         make_sampler("heun", {"kind": "heun"}, nfe, cosine_schedule())
+
+
+def test_step_counts_are_those_of_samplers_that_fit_at_the_scale():
+    heun = set(plan.nfe_of(load("paper"), "consistency", "heun"))
+    assert heun <= set(plan.nfe_of(load("paper"), "consistency"))  # its teacher is an EDM
+    assert not heun & set(plan.nfe_of(load("laptop"), "consistency"))
