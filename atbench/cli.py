@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from atbench import cells, restart
-from atbench.config import EXPERIMENTS, load, read_yaml, validate
+from atbench.config import default, load
 from atbench.errors import UserError
 
 
@@ -61,6 +61,13 @@ def mismatch(options: argparse.Namespace) -> None:
     from atbench.tasks.mismatch import mismatch
 
     mismatch(cells.parse_run(options.run))
+
+
+def heldout(options: argparse.Namespace) -> None:
+    """Measure a run's loss on held-out images before and after training."""
+    from atbench.tasks.heldout import heldout
+
+    heldout(cells.parse_run(options.run))
 
 
 def cost(options: argparse.Namespace) -> None:
@@ -184,11 +191,6 @@ def suites_of(options: argparse.Namespace) -> list[str]:
     return chosen
 
 
-def default(key: str):
-    file = EXPERIMENTS / "config.yaml"
-    return validate(read_yaml(file), file, "config")[key]
-
-
 def parser() -> argparse.ArgumentParser:
     """All verbs and their options."""
     top = argparse.ArgumentParser(prog="atbench", description="Adversarial training of diffusion models: benchmark")
@@ -206,15 +208,13 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--released", action="store_true", help="look at results/released")
         return added
 
-    verb(train).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
+    for function in (train, mismatch, heldout):
+        verb(function).add_argument("run", help="address of a run, results/<scale>/<suite>/<method>/seed<S>")
     building = verb(reference, "scale")
     building.add_argument("suite")
-    building.add_argument(
-        "--images", type=int, help="so many of each split, for ...-n<images>.npz, which judges nothing"
-    )
+    building.add_argument("--images", type=int, help="so many of each split, for ...-n<images>.npz: judges nothing")
     verb(reconstruction, "scale").add_argument("suite")
     verb(evaluate).add_argument("cells", nargs="+", help="addresses of cells, .../<step>/<sampler>-nfe<N>.json")
-    verb(mismatch).add_argument("run", help="address of a run")
     verb(cost, "scale")
     verb(mixture, "scale")
     verb(tune, "scale").add_argument("suite")

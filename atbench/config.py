@@ -23,7 +23,15 @@ EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
 PRETRAINED = "pretrained"  # `init: pretrained/<network>`: released weights, trained to predict noise
 IMPORTED = "imported"  # the `init` of a suite whose weights come from files, and its scale's block about them
-WHOLE = ("tuning", "mismatch", "wide", "cost", "mixture", "claims")  # files, each with its schema, read as they are
+WHOLE = (
+    "tuning",
+    "mismatch",
+    "heldout",
+    "wide",
+    "cost",
+    "mixture",
+    "claims",
+)  # files, each with its schema, read as they are
 ROLES = ("ema", "raw")  # of a checkpoint's files: the moving average, the weights themselves
 TUNE_PREFIX = "tune-"  # suite tune-<suite> holds the candidates of the tuning search
 
@@ -39,6 +47,7 @@ class Benchmark:
     sizes: dict  # the scale file
     tuning: dict
     mismatch: dict
+    heldout: dict  # what the loss on held-out images is measured on
     wide: dict  # step counts beyond the grid
     cost: dict  # what the cost of training is measured on
     mixture: dict  # the closed-form part of the mismatch measures
@@ -71,6 +80,12 @@ def load(scale: str) -> Benchmark:
     _check_names(benchmark)
     evidence.check(whole["claims"], reviews, methods, samplers, suites, whole)
     return benchmark
+
+
+def default(key: str):
+    """What the workflow does without being told, from experiments/config.yaml: ``scale`` or ``suites``."""
+    file = EXPERIMENTS / "config.yaml"
+    return _checked(file, "config")[key]
 
 
 def _methods(file: Path) -> dict:
@@ -202,6 +217,7 @@ def _uses(benchmark: Benchmark, scale: str) -> Iterator[tuple[str, str, str, lis
     yield "experiments/cost.yaml", "methods", "suites", list(benchmark.cost["methods"])
     for suite, names in benchmark.cost["methods"].items():
         yield "experiments/cost.yaml", f"methods.{suite}", "methods", names
+    yield "experiments/heldout.yaml", "suites", "suites", benchmark.heldout["suites"]
     for target in evidence.TARGETS:
         for kind in ("suites", "samplers"):
             yield f"experiments/{target}.yaml", kind, kind, getattr(benchmark, target)[kind]

@@ -201,6 +201,11 @@ def mismatch_path(run: Run) -> Path:
     return run.path / FINAL / "mismatch.json"
 
 
+def heldout_path(run: Run) -> Path:
+    """The loss on held-out images before and after a run's training."""
+    return run.path / FINAL / "heldout.json"
+
+
 def is_latent(benchmark: Benchmark, suite: str) -> bool:
     """Whether a suite works in the latent space of an autoencoder."""
     return benchmark.suite(suite.removeprefix(TUNE_PREFIX)).get("space", "pixel") == "latent"

@@ -27,6 +27,7 @@ SOURCES = {
 }
 SOURCES["cost"] = (*SOURCES["training"], "tasks/cost.py")
 SOURCES["mixture"] = ("diffusion", "mismatch", "tasks/mixture.py")
+SOURCES["heldout"] = (*SOURCES["training"], "tasks/heldout.py")
 SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
 
 

@@ -100,6 +100,11 @@ def mismatch_digest(benchmark: Benchmark, run: Run) -> str:
     return digest({**benchmark.mismatch, "samplers": samplers, **judging_slice(benchmark, run)})
 
 
+def heldout_digest(benchmark: Benchmark, run: Run) -> str:
+    """Of all that determines a run's loss on held-out images beyond its weights."""
+    return digest({**benchmark.heldout, "data": _images(plan.data_of(benchmark, run.suite))})
+
+
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:
     """The part of judging that a suite shares: data, counts, metric options and the extractor."""
     return {

@@ -40,7 +40,6 @@ def experiments(tmp_path, monkeypatch):
     folder = tmp_path / "experiments"
     shutil.copytree(EXPERIMENTS, folder)
     monkeypatch.setattr(config, "EXPERIMENTS", folder)
-    monkeypatch.setattr(cli, "EXPERIMENTS", folder)
     config.load.cache_clear()
     yield folder
     config.load.cache_clear()
@@ -105,7 +104,7 @@ def test_unknown_nested_key_is_refused_by_file_and_key(experiments, name, path, 
 
 def test_unknown_key_of_the_main_file_is_refused(experiments):
     edit(experiments / "config.yaml", "scael", "ci")
-    message = refusal(lambda: cli.default("scale"))
+    message = refusal(lambda: config.default("scale"))
     assert "experiments/config.yaml" in message and "scael" in message
 
 

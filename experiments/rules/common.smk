@@ -106,6 +106,11 @@ def mismatch_key(wildcards, suite, method):
     return digest([training_key(wildcards, suite, method), slices.mismatch_digest(BENCHMARK, run)])
 
 
+def heldout_key(wildcards, suite, method):
+    run = run_at(wildcards, suite, method)
+    return digest([training_key(wildcards, suite, method), slices.heldout_digest(BENCHMARK, run)])
+
+
 def asked_for(suite, runtime):
     """Resources of a job: what a cluster's queue is asked for, and what counts against limits such as --resources gpu=N."""
     gpu, mem_mb = (or_stop(of, BENCHMARK, suite) for of in (asked.gpus_of, asked.memory_mb))

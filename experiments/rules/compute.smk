@@ -195,6 +195,33 @@ for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch[
             "python -m atbench mismatch {params.run} > {log} 2>&1"
 
 
+# The loss on held-out images before and after training, by address only: no table shows it.
+for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.heldout["suites"]]:
+    PATH, _, NAME, _ = train_and_evaluate(run)
+
+    rule:
+        name:
+            f"heldout_{NAME}"
+        input:
+            partial(parent_files, suite=run.suite, method=run.method),
+            weights_of(PATH, [addresses.FINAL]),
+            f"{PATH}/config.json",
+        output:
+            f"{PATH}/{addresses.FINAL}/heldout.json",
+        log:
+            f"{PATH}/{addresses.FINAL}/heldout.log",
+        conda:
+            "../../environment.yml"
+        threads: BENCHMARK.sizes["threads"]
+        resources:
+            **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
+        params:
+            run=lambda wildcards, output: Path(output[0]).parent.parent,
+            key=partial(heldout_key, suite=run.suite, method=run.method),
+        shell:
+            "python -m atbench heldout {params.run} > {log} 2>&1"
+
+
 # The same mismatch where it is known: in closed form, with no network and no run.
 rule mixture:
     output:

@@ -1,0 +1,92 @@
+"""Measure a run's loss on held-out images before and after its training: one JSON beside its last step."""
+
+import torch
+from torch import Tensor
+
+from atbench import plan, slices
+from atbench.cells import Run
+from atbench.data import ImageSet, load
+from atbench.device import choose, cpu_seconds
+from atbench.diffusion.process import Process
+from atbench.errors import UserError
+from atbench.mismatch.trajectory import Denoiser
+from atbench.models.weights import load_model
+from atbench.noise import gaussian, generator
+from atbench.records import file_hash, write_json
+from atbench.tasks.run_record import measured, network_name, trained
+from atbench.tasks.train import new_trainer, start_from_parent
+from atbench.training.objectives import make_objective
+
+FILE = "experiments/heldout.yaml"
+BLOCK = 64  # images per pass, always: CPU convolutions give other bits at other batch sizes
+
+
+def heldout(run: Run) -> None:
+    """Write ``heldout.json`` of a run: eps-MSE at fixed timesteps of the weights that its training began with, and of
+    the averaged ones at its end, on the same noisy images.
+
+    Raises UserError for a run that is missing, stale or conditional, or was not trained to predict noise of pixels.
+    """
+    benchmark = plan.of_run(run)
+    settings, record = benchmark.heldout, trained(run)
+    refuse_others(benchmark, run, record["slice"])
+    begin, device = cpu_seconds(), choose(benchmark.sizes["threads"])
+    data = {split: load(plan.data_of(benchmark, run.suite), split) for split in ("train", "held-out")}
+    images = chosen(data["held-out"], settings["images"]).to(device)
+    names = ("heldout", *record["slice"]["seed_names"])
+    trainer = new_trainer(record["slice"], data["train"], device)
+    start_from_parent(trainer, record["slice"], plan.parents(benchmark, run))
+    models = {
+        "before": trainer.model.eval(),
+        "after": load_model(run.weights(), network_name(record["slice"])).to(device),
+    }
+    process = make_objective(record["slice"]).process
+    rows = [{"t": t} for t in settings["levels"]]
+    for row in rows:
+        for state, model in models.items():
+            errors = eps_errors(model, images, process, row["t"], names)
+            row[state] = {"mse": errors.mean().item(), "se": (errors.std() / len(errors) ** 0.5).item()}
+    content = {
+        "run": run.axes,
+        "eps_mse": rows,
+        "counts": record["counts"] | {"images": len(images), "parameters": record["parameters"]},
+        "settings": settings,
+        "config": {"training": record["digest"], "heldout": slices.heldout_digest(benchmark, run)},
+        "inputs": {
+            "weights": file_hash(run.weights()),
+            "data": {split: {"name": found.name, "hash": found.hash} for split, found in data.items()},
+        },
+        "provenance": measured("heldout", device, begin),
+    }
+    write_json(plan.heldout_path(run), content)
+
+
+def refuse_others(benchmark, run: Run, config: dict) -> None:
+    """Raises UserError naming what keeps a run from being measured."""
+    faults = {
+        f"suite {run.suite} is not among suites": run.suite not in benchmark.heldout["suites"],
+        f"{run.suite} is conditional": config.get("conditional"),
+        f"{run.suite} works in a latent space": plan.is_latent(benchmark, run.suite),
+        f"objective {config['objective']} predicts no noise": config["objective"] != "noise-prediction",
+        f"{run.suite} was trained elsewhere": "imported" in config,
+    }
+    for fault, found in faults.items():
+        if found:
+            raise UserError(f"{FILE}: {run}: {fault}")
+
+
+def chosen(heldout: ImageSet, count: int) -> Tensor:
+    """Float images in a fixed random choice of at most ``count``."""
+    order = torch.randperm(len(heldout), generator=generator("heldout", heldout.name, len(heldout)))
+    return heldout.floats(order[:count])
+
+
+@torch.no_grad()
+def eps_errors(denoise: Denoiser, images: Tensor, process: Process, t: int, names: tuple) -> Tensor:
+    """(N,) mean over pixels of (eps - eps_hat(x_t))^2 at the timestep t; noise by ``names`` and t."""
+    eps = gaussian(images.shape, *names, t).to(images)
+    times = torch.full((len(images),), t, device=images.device)
+    states = process.q_sample(images, times, eps)
+    parts = zip(*(tensor.split(BLOCK) for tensor in (states, times, eps)))
+    errors = [(wanted - denoise(x, at)[:, : wanted.shape[1]]).square().flatten(1).mean(1) for x, at, wanted in parts]
+    return torch.cat(errors).cpu()
