@@ -149,7 +149,7 @@ def test_prompts_are_frozen_by_their_seed(tiny):
 
 def test_student_starts_as_its_teacher_and_guidance_zero_is_the_conditional_one(world, tiny):
     trainer, batches = trainer_of(world, tiny, "lcm")
-    x, texts = batches.batch(0)
+    x, texts = (rows.to(CPU) for rows in batches.batch(0))
     t, teacher = torch.tensor([19, 499, 759, 999]), trainer.objective.teacher
     plain = teacher(x, t, texts)
     torch.testing.assert_close(trainer.model(x, t, texts, torch.tensor([5.0, 7.5, 10.0, 15.0])), plain)
@@ -157,6 +157,24 @@ def test_student_starts_as_its_teacher_and_guidance_zero_is_the_conditional_one(
     away = network_of(teacher, Given(batches.images.pipeline.embed([""] * 4), None))(x, t)
     assert not torch.allclose(plain, away)
     torch.testing.assert_close(guided_network(teacher, Given(texts, torch.full((4,), 2.0)))(x, t), 3 * plain - 2 * away)
+
+
+def test_a_process_encodes_its_own_parts_alone_and_as_one_process_would(world, tiny, monkeypatch):
+    trainer, batches = trainer_of(world, tiny, "lcm", {"micro_batches": 4, "batch_size": 8}.items())
+    alone = trainer._parts(*batches.batch(0))
+    assert torch.equal(batches.batch(0)[0].to(CPU), torch.cat([part.draw.x0 for part in alone]))
+    seen, encode, embed = [], Pipeline.encode, Pipeline.embed
+    monkeypatch.setattr(Pipeline, "encode", lambda self, x, noise: seen.append(len(x)) or encode(self, x, noise))
+    monkeypatch.setattr(Pipeline, "embed", lambda self, texts: seen.append(len(texts)) or embed(self, texts))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in (0, 1):
+        monkeypatch.setenv("RANK", str(rank))
+        seen.clear()
+        parts = trainer._parts(*batches.batch(0))
+        assert seen == [2] * 4  # two parts of two pairs, images and texts
+        for part, same in zip(parts, alone[rank::2], strict=True):
+            assert torch.equal(part.draw.x0, same.draw.x0) and torch.equal(part.draw.labels, same.draw.labels)
+    assert not torch.equal(alone[0].draw.x0, alone[1].draw.x0)
 
 
 @pytest.mark.parametrize(("method", "updates", "passes"), [("lcm", 1, 6), ("lcm-ip", 1, 6), ("lcm-at", 3, 12)])

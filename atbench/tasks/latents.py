@@ -1,5 +1,6 @@
 """The latent space of a suite: encode what it trains on, decode what it samples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -62,6 +63,29 @@ class EncodedPairs:
         return len(self.pairs)
 
 
+@dataclass(frozen=True)
+class Encodable:
+    """Rows of a batch, encoded when they are sent to a device: of several processes each encodes its own parts alone.
+
+    What a part becomes depends on how the batch is cut, which is part of the recipe, not on who encodes it.
+    """
+
+    rows: range
+    encode: Callable[[range], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def chunk(self, parts: int) -> list["Encodable"]:
+        """As `Tensor.chunk`, for as many equal parts."""
+        size = len(self) // parts
+        return [Encodable(self.rows[place * size : (place + 1) * size], self.encode) for place in range(parts)]
+
+    def to(self, device: torch.device) -> Tensor:
+        """The encoded rows."""
+        return self.encode(self.rows).to(device)
+
+
 class EncodedBatches:
     """Batches of encoded pairs, a function of their index; errors as for `PairBatches`."""
 
@@ -69,10 +93,16 @@ class EncodedBatches:
         self.images, self.names = images, tuple(seed_names)
         self.batches = PairBatches(images.pairs, batch_size, seed_names)
 
-    def batch(self, index: int) -> tuple[Tensor, Tensor]:
-        """Samples of the latents' posterior (B, c, h, w) and text embeddings (B, L, D), on the pipeline's device."""
+    def batch(self, index: int) -> tuple[Encodable, Encodable]:
+        """Samples of the latents' posterior (B, c, h, w) and text embeddings (B, L, D), to be encoded."""
         pixels, captions = self.batches.batch(index)
-        pipeline = self.images.pipeline
-        x = to_float(pixels).to(next(pipeline.parameters()).device)
-        noise = gaussian((len(x), *self.images.shape), *self.names, "posterior", index).to(x)
-        return pipeline.encode(x, noise), pipeline.embed(captions)
+        pipeline, rows = self.images.pipeline, range(len(captions))
+        noise = gaussian(
+            (len(rows), *self.images.shape), *self.names, "posterior", index
+        )  # of all: a part has its rows
+
+        def latents(own: range) -> Tensor:
+            x = to_float(pixels[own.start : own.stop]).to(next(pipeline.parameters()).device)
+            return pipeline.encode(x, noise[own.start : own.stop].to(x))
+
+        return Encodable(rows, latents), Encodable(rows, lambda own: pipeline.embed(captions[own.start : own.stop]))

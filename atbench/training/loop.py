@@ -57,7 +57,8 @@ class Trainer:
         """All inner updates of one batch; x0 (N, C, H, W) in [-1, 1]. Returns what the log shows.
 
         In free adversarial training one backward pass serves both the parameters and delta; otherwise all but the last
-        are of delta alone. Raises TrainingFailure for a loss or gradient that is not finite.
+        are of delta alone. x0 and labels may be anything with a tensor's length, `chunk` and `to`: rows still to be
+        encoded are. Raises TrainingFailure for a loss or gradient that is not finite.
         """
         perturbation = self.perturbation
         parts = self._parts(x0, labels)
