@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from test_workflow import Checkout, jobs
+from checkout import Checkout, jobs
 
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "munge"]
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # jobs read this one: the plugin keeps SLURM_CONF from them

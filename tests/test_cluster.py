@@ -8,7 +8,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 
 import pytest
-from test_workflow import Checkout, jobs
+from checkout import Checkout, jobs
 
 from atbench import resources
 from atbench.cells import Run

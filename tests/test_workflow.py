@@ -1,82 +1,11 @@
 """The workflow as a user meets it: the ci scale in a clean copy, then every grain of rerun from its job statistics."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from PIL import Image
-
-from atbench.data import load
-
-REPOSITORY = Path(__file__).parent.parent
-BIN = Path(sys.executable).parent
-CELL = "results/ci/scratch/at/seed0/final/ddim-nfe10.json"
-REPORT_JOBS = {f"report_{suite}" for suite in ("scratch", "finetune", "class_conditional")}
-REPORT_JOBS |= {"report_consistency", "report_latent_consistency"}
-REPORT_JOBS |= {"tidy", "claims", "figures", "tables", "all"}
-
-
-class Checkout:
-    """A copy of the repository in which commands run as a user would type them."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        ignored = shutil.ignore_patterns(
-            ".git", ".venv", "results", ".snakemake", "__pycache__", "*.egg-info", ".*_cache"
-        )
-        shutil.copytree(REPOSITORY, folder, ignore=ignored, dirs_exist_ok=True)
-
-    def run(self, *command: str, expect: int = 0) -> str:
-        """Output of a command; its exit code must be ``expect`` (None: any)."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
-        output = done.stdout + done.stderr
-        assert expect is None or done.returncode == expect, output[-4000:]
-        return output
-
-    def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
-        command = ("snakemake", "--cores", "2", "--quiet=rules", *arguments)
-        return self.run(*command, "--config", f"scale={scale}", *config, expect=expect)
-
-    def copy(self, folder: Path) -> "Checkout":
-        """A copy with results and Snakemake's memory, time stamps kept."""
-        shutil.copytree(self.folder, folder)
-        copied = object.__new__(Checkout)
-        copied.folder = folder
-        return copied
-
-
-def jobs(output: str) -> dict[str, int]:
-    """Rule -> number of jobs, from Snakemake's job statistics; empty when there is nothing to do."""
-    if "Job stats:" not in output:
-        assert "Nothing to be done" in output, output[-3000:]
-        return {}
-    table = output.split("Job stats:")[1].split("total")[0]
-    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.M)}
-
-
-def compute_jobs(output: str) -> dict[str, int]:
-    return {name: count for name, count in jobs(output).items() if name not in REPORT_JOBS}
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Checkout:
-    """A checkout in which the whole ci scale has run once."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished") / "atbench")
-    output = checkout.snakemake()
-    assert "(100%) done" in output
-    return checkout
-
-
-@pytest.fixture
-def scratchpad(finished, tmp_path) -> Checkout:
-    """A copy of the finished checkout that a test may change."""
-    return finished.copy(tmp_path / "atbench")
+from checkout import CELL, Checkout, compute_jobs, jobs
 
 
 def test_everything_is_made_and_nothing_is_left_to_do(finished):
@@ -160,21 +89,6 @@ def test_a_changed_constant_retrains_its_method_and_what_builds_on_it(scratchpad
     assert CELL in table and "scratch/adm/" not in table
 
 
-def test_released_results_draw_without_weights_or_training(finished, tmp_path):
-    finished.run("atbench", "release", "--scale", "ci")
-    clone = Checkout(tmp_path / "clone")
-    shutil.copytree(finished.folder / "results/released", clone.folder / "results/released")
-    shutil.rmtree(finished.folder / "results/released")
-    released = clone.folder / "results/released/ci"
-    table = (released / "tables/scratch.md").read_text()
-    output = clone.snakemake("--forceall", "tables", "figures", config=("cached=1",))
-    assert compute_jobs(output) == {}
-    assert (released / "tables/scratch.md").read_text() == table
-    (clone.folder / CELL.replace("results/ci", "results/released/ci")).unlink()
-    assert compute_jobs(clone.snakemake("--forceall", "tables", config=("cached=1",))) == {}
-    assert "—" in (released / "tables/scratch.md").read_text().split("| Sampler")[1]
-
-
 def test_compare_finds_a_reproduction_equal_to_itself(finished):
     finished.run("atbench", "release", "--scale", "ci")
     try:
@@ -193,123 +107,6 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
     table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
     assert re.search(r"Foreign +\| my-method", table)
     scratchpad.run("atbench", "score", "samples.npz", "--name", "My Method", "--scale", "ci", expect=2)
-
-
-def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
-    scans = load({"name": "digits"}, "train")
-    for index, (image, label) in enumerate(zip(scans.images[:400], scans.labels)):
-        folder = scratchpad.folder / "data/images" / str(int(label))
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image[0].numpy()).resize((20, 20)).save(folder / f"{index}.png")
-    scale = scratchpad.folder / "experiments/scales/own-images.yaml"
-    scale.write_text(scale.read_text().replace("extends: laptop", "extends: ci"))
-    cell = "results/own-images/class-conditional/at/seed0/final/ddim-nfe5.json"
-    output = scratchpad.snakemake(cell, scale="own-images")
-    assert compute_jobs(output).keys() >= {
-        "train_class_conditional_at",
-        "cell_class_conditional_at",
-        "reference_scratch",
-    }
-    config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
-    assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"] is True
-
-
-def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
-    default = scratchpad.folder / "experiments/config.yaml"
-    default.write_text(default.read_text().replace("scale: laptop ", "scale: ci "))
-    environment = scratchpad.folder / ".venv"  # what the first `make` would build
-    environment.mkdir()
-    for entry in BIN.parent.iterdir():
-        (environment / entry.name).symlink_to(entry)
-    (environment / "ready").unlink(missing_ok=True)
-    (environment / "ready").touch()
-    scratchpad.run("atbench", "release")
-    for command in readme_commands:
-        if command != "make test":
-            scratchpad.run("bash", "-c", command.replace("laptop", "ci").replace("make reproduce", "make SCALE=ci"))
-
-
-def test_distilled_students_and_their_teacher_stand_beside_each_other(finished):
-    root = finished.folder / "results/ci"
-    student = json.loads((root / "latent-consistency/lcm-at/seed0/final/lcm-nfe4.json").read_text())
-    assert student["counts"]["nfe"] == 4 and student["counts"]["forward_passes"] == 10 * (3 * 3 + 2 + 1)
-    assert 0 <= student["metrics"]["caption_score"] <= 1 and "autoencoder" in student["inputs"]
-    teacher = json.loads((root / "latent-consistency/teacher/seed0/final/ddim-guided-nfe8.json").read_text())
-    assert teacher["counts"]["nfe"] == 8 and teacher["counts"]["updates"] == 0
-    table = (root / "tables/latent-consistency.md").read_text()
-    assert "reconstruction (autoencoder)" in table and "Teacher" in table
-
-
-def test_a_suite_beside_the_default_ones_runs_by_its_name(scratchpad):
-    scratchpad.snakemake("edm", config=("suites=[edm]",))
-    assert (scratchpad.folder / "results/ci/edm/edm/seed0/config.json").exists()
-    assert jobs(scratchpad.snakemake("-n", "edm", config=("suites=[edm]",))) == {}
-
-
-def test_mismatch_is_a_target_of_its_own(scratchpad):
-    planned = jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",)))
-    assert set(planned) == {f"mismatch_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
-        "mixture",
-        "report_mismatch_scratch",
-        "report_mixture",
-        "mismatch",
-    }
-    suite = scratchpad.folder / "experiments/suites/scratch.yaml"  # two methods are enough to see it run
-    suite.write_text(suite.read_text().replace("methods: [adm, ip, at, adm-3x]", "methods: [adm, at]"))
-    scratchpad.snakemake("mismatch", config=("suites=[scratch]",))
-    root = scratchpad.folder / "results/ci"
-    measured = json.loads((root / "scratch/at/seed0/final/mismatch.json").read_text())
-    assert {row["t"] for row in measured["robust_loss"]} == {50, 250, 500, 750, 950}
-    assert "ADM-AT" in (root / "tables/scratch-mismatch.md").read_text()
-    assert (root / "figures/scratch-exposure.pdf").exists() and (root / "figures/mixture.pdf").exists()
-    assert jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",))) == {}
-    scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
-    drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
-    assert {"report_mismatch_scratch", "report_mixture"} <= set(jobs(drawn))
-
-
-def test_wider_grid_is_a_target_of_its_own(scratchpad):
-    planned = jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",)))
-    assert set(planned) == {f"wide_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
-        "report_wide_scratch",
-        "wide",
-    }
-    wide = scratchpad.folder / "experiments/wide.yaml"  # one more step count is enough to see it run
-    wide.write_text(re.sub("nfe: .*", "nfe: [12]", wide.read_text()))
-    scratchpad.snakemake("wide", config=("suites=[scratch]",))
-    root = scratchpad.folder / "results/ci"
-    assert "NFE 12" in (root / "tables/scratch-wide.md").read_text()
-    assert json.loads((root / "scratch/at/seed0/final/iddpm-nfe12.json").read_text())["counts"]["nfe"] == 12
-    planned = jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",)))
-    assert "claims" in planned and not [name for name in planned if name.startswith(("train", "evaluate", "wide"))]
-    scratchpad.snakemake(config=("suites=[scratch]",))
-    assert "NFE 12" in (root / "tables/claims.md").read_text()
-    assert jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",))) == {}
-    scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
-    drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
-    assert "report_wide_scratch" in jobs(drawn)
-
-
-def test_html_report(finished):
-    finished.snakemake("--report", "results/ci/report.html")
-    page = (finished.folder / "results/ci/report.html").read_text()
-    assert "scratch-quality-nfe" in page
-
-
-def test_paper_scale_plans_its_whole_graph(finished):
-    planned = jobs(finished.snakemake("-n", scale="paper"))
-    assert {
-        "train_scratch_at",
-        "evaluate_scratch_at",
-        "train_finetune_at",
-        "train_class_conditional_at",
-    } <= planned.keys()
-    planned = jobs(finished.snakemake("-n", scale="paper", config=("suites=[latent-consistency]",)))
-    assert "train_latent_consistency_lcm_at" in planned and "reconstruction_latent_consistency" in planned
-    assert not {name for name in planned if name.startswith("train")} - {
-        f"train_latent_consistency_{method}"
-        for method in ("lcm", "lcm_ip", "lcm_at", "lcm_forward", "lcm_3x", "teacher")
-    }
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""A copy of the repository in which commands run as a user would type them, and what Snakemake says it did."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+CELL = "results/ci/scratch/at/seed0/final/ddim-nfe10.json"
+REPORT_JOBS = {f"report_{suite}" for suite in ("scratch", "finetune", "class_conditional")}
+REPORT_JOBS |= {"report_consistency", "report_latent_consistency"}
+REPORT_JOBS |= {"tidy", "claims", "figures", "tables", "all"}
+
+
+class Checkout:
+    """A copy of the repository in which commands run as a user would type them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        ignored = shutil.ignore_patterns(
+            ".git", ".venv", "results", ".snakemake", "__pycache__", "*.egg-info", ".*_cache"
+        )
+        shutil.copytree(REPOSITORY, folder, ignore=ignored, dirs_exist_ok=True)
+
+    def run(self, *command: str, expect: int = 0) -> str:
+        """Output of a command; its exit code must be ``expect`` (None: any)."""
+        environment = os.environ | {"PYTHONPATH": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        output = done.stdout + done.stderr
+        assert expect is None or done.returncode == expect, output[-4000:]
+        return output
+
+    def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
+        command = ("snakemake", "--cores", "2", "--quiet=rules", *arguments)
+        return self.run(*command, "--config", f"scale={scale}", *config, expect=expect)
+
+    def copy(self, folder: Path) -> "Checkout":
+        """A copy with results and Snakemake's memory, time stamps kept."""
+        shutil.copytree(self.folder, folder)
+        return self.at(folder)
+
+    @classmethod
+    def at(cls, folder: Path) -> "Checkout":
+        """The checkout that is already there."""
+        found = object.__new__(cls)
+        found.folder = folder
+        return found
+
+
+def jobs(output: str) -> dict[str, int]:
+    """Rule -> number of jobs, from Snakemake's job statistics; empty when there is nothing to do."""
+    if "Job stats:" not in output:
+        assert "Nothing to be done" in output, output[-3000:]
+        return {}
+    table = output.split("Job stats:")[1].split("total")[0]
+    return {name: int(count) for name, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.M)}
+
+
+def compute_jobs(output: str) -> dict[str, int]:
+    return {name: count for name, count in jobs(output).items() if name not in REPORT_JOBS}
