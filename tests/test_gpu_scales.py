@@ -16,7 +16,6 @@ from atbench.cells import Run
 from atbench.config import EXPERIMENTS, load, read_yaml, scale_file
 from atbench.data import cifar10
 from atbench.records import read_json
-from atbench.tasks import generate
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.train import train
 
@@ -64,13 +63,13 @@ def small(tmp_path, monkeypatch):
         (folder / name).write_bytes(published(*content(name)))
     monkeypatch.setenv("ATBENCH_DATA_CIFAR10_JPEG", str(folder))
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
-    monkeypatch.setattr(generate, "BLOCK", 4)
     monkeypatch.chdir(tmp_path)
     shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
     monkeypatch.setattr(config, "EXPERIMENTS", tmp_path / "experiments")
     file = tmp_path / "experiments/scales/gpu-hour.yaml"
     scale = yaml.safe_load(file.read_text())
     scale["training"] = {"batch_size": 4}
+    scale["evaluation"]["block"] = 4
     for suite in ("scratch", "finetune"):
         scale["suites"][suite] |= {"batches": 2, "snapshots": 2}
     file.write_text(yaml.safe_dump(scale))
