@@ -140,7 +140,7 @@ def test_the_claim_on_the_mismatch_is_judged_from_its_measures_alone(measured):
         line for line in reviews.page(benchmark, frame, found, root, [SUITE]).splitlines() if "mismatch" in line
     ]
     assert "mismatch at equal batches: 1 supported" in answer and "[scratch-mismatch](scratch-mismatch.md)" in answer
-    assert 'cores all mismatch --config scale=workstation "suites=[scratch,finetune]"' in answer
+    assert "(`snakemake --cores all mismatch --config scale=workstation`)" in answer
 
 
 def test_a_seed_without_measures_is_left_out_and_none_names_the_target(measured):

@@ -65,7 +65,7 @@ def test_answers_come_from_the_verdicts_and_the_cells(frame):
     text = " ".join(answer for answer, _ in rows(page(frame)).values())
     assert "From 2 seeds, few steps at equal batches: 8 inconclusive (mean gain positive in 8 of 8)" in text
     assert "many steps at equal updates: 2 inconclusive" in text
-    more = '`snakemake --cores all --config scale=laptop "suites=[scratch,finetune,ablations]"`'
+    more = "`snakemake --cores all ablations --config scale=laptop`"
     assert f"No results: suite ablations is not part of this report ({more})." in text
     assert text.count(f"No results: {more} makes them.") == 2  # norms, sizes
     assert "No results: `snakemake --cores all cost --config scale=laptop` measures it." in text

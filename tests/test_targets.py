@@ -71,9 +71,15 @@ def test_distilled_students_and_their_teacher_stand_beside_each_other(finished):
 
 
 def test_a_suite_beside_the_default_ones_runs_by_its_name(scratchpad):
-    scratchpad.snakemake("edm", config=("suites=[edm]",))
+    scratchpad.snakemake("edm")
     assert (scratchpad.folder / "results/ci/edm/edm/seed0/config.json").exists()
-    assert jobs(scratchpad.snakemake("-n", "edm", config=("suites=[edm]",))) == {}
+    assert jobs(scratchpad.snakemake("-n", "edm")) == {}
+    # From now on it stands on the pages that span suites, without being a part of everything.
+    shown = ("-n", "-p", "--quiet=progress", "results/ci/tables/claims.md")
+    planned = scratchpad.snakemake(*shown, config=("suites=[scratch]",))
+    assert "--suites scratch edm" in planned and "evaluate_edm_edm" not in jobs(planned)
+    scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "edm")
+    assert "report_edm" in jobs(scratchpad.snakemake("-n", "--forceall", "tables", config=("cached=1",)))
 
 
 def test_mismatch_is_a_target_of_its_own(scratchpad):

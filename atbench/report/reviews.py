@@ -51,7 +51,7 @@ def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) 
     present, absent = verdicts[verdicts.verdict != NOTHING], verdicts[verdicts.verdict == NOTHING]
     possible = absent[absent.nfe != ""]
     targets = possible.claim.map(lambda name: _target(benchmark, name))
-    commands = [_command(benchmark, suites, group.suite, target) for target, group in possible.groupby(targets)]
+    commands = [_command(benchmark, group.suite, target) for target, group in possible.groupby(targets)]
     lacking = f"no results: {'; '.join(dict.fromkeys(absent.note))}" + (f" ({', '.join(commands)})" if commands else "")
     if present.empty:
         return f"{lacking[0].upper()}{lacking[1:]}.", []
@@ -102,7 +102,7 @@ def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite
     narrow, cells = views.narrowed(benchmark, frame, suite, view)
     gains = views.gains(narrow, cells, suite).sort_values("mean", ascending=False)
     if gains.empty:
-        return f"No results: {_command(benchmark, suites, [suite])} makes them.", []
+        return f"No results: {_command(benchmark, [suite])} makes them.", []
     first, spent, ranked = narrow.suite(suite)["methods"][0], captions.budgets(narrow, suite), [*gains.itertuples()]
     ends = {"most": ranked[0], "least": ranked[-1]} if len(ranked) > 1 else {"alone": ranked[0]}
     found = [f"{end}, {_gain(benchmark, row)} ({spent[row.method].against(spent[first])})" for end, row in ends.items()]
@@ -129,7 +129,7 @@ def _of_cost(benchmark: Benchmark, root: Path, suite: str, method: str) -> Answe
     numbers = cost.table(benchmark, cost.collect(benchmark, root)).numbers
     row = numbers[(numbers.suite == suite) & (numbers.method == method)]
     if row.empty:
-        return f"No results: `snakemake --cores all cost --config scale={benchmark.scale}` measures it.", []
+        return f"No results: {_command(benchmark, [], 'cost')} measures it.", []
     row, label, plain = row.iloc[0], benchmark.methods[method]["label"], benchmark.methods[COST_BASELINE[1]]["label"]
     return (
         f"A batch of {label} takes {row.ratio:.2f} times as long as one of {plain} (quartiles {row.ratio_low:.2f} to "
@@ -149,10 +149,10 @@ def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kin
     return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in drawn]
 
 
-def _command(benchmark: Benchmark, suites: list[str], wanted: Iterable[str], target: str = "") -> str:
-    """What makes the ``wanted`` suites, or what a target measures of them, and keeps ``suites`` on the same page."""
-    every = ",".join(dict.fromkeys([*suites, *wanted]))
-    return f'`snakemake --cores all {target} --config scale={benchmark.scale} "suites=[{every}]"`'.replace("  ", " ")
+def _command(benchmark: Benchmark, wanted: Iterable[str], target: str = "") -> str:
+    """What makes the ``wanted`` suites, or what a target of its own measures."""
+    named = target or " ".join(dict.fromkeys(wanted))
+    return f"`snakemake --cores all {named} --config scale={benchmark.scale}`"
 
 
 def _link(path: str) -> str:

@@ -35,8 +35,6 @@ SUITES = config["suites"]
 BENCHMARK = or_stop(files.load, SCALE)
 SEEDS = config.get("seeds")
 CACHED = bool(config.get("cached"))
-if CACHED:  # only what was released can be drawn
-    SUITES = [suite for suite in SUITES if Path(addresses.RELEASED, SCALE, suite).is_dir()]
 ROOT = f"{addresses.RELEASED if CACHED else addresses.ROOT}/{SCALE}"
 
 # A cell named on the command line is wanted alone; otherwise one job evaluates all cells of a run.
@@ -167,7 +165,7 @@ def labelled(path):
     """A table or figure with its place in Snakemake's HTML report."""
     stem, kind = Path(path).stem, Path(path).suffix[1:]
     caption = stem if stem in ("claims", "reviews") else Path(path).parent.name
-    suite = max((name for name in SUITES if stem.startswith(name)), key=len, default="all suites")
+    suite = max((name for name in WITH_GRID if stem.startswith(name)), key=len, default="all suites")
     return report(
         path,
         caption=f"../captions/{caption}.rst",
@@ -182,6 +180,13 @@ def measured(target, suite):
     return existing(list(map(str, files)))
 
 
+# A suite outside SUITES is a target under its own name. Once its cells are there, it stands on the pages that span suites.
+WITH_GRID = [suite for suite in BENCHMARK.sizes["suites"] if BENCHMARK.suites[suite]["samplers"]]
+if CACHED:  # what was released, all of it
+    SUITES = SHOWN = [suite for suite in WITH_GRID if existing(cells_of(suite))]
+else:
+    SHOWN = SUITES + [s for s in WITH_GRID if s not in SUITES and all(map(os.path.exists, cells_of(s)))]
+BESIDE = [path for suite in SHOWN if suite not in SUITES for path in cells_of(suite)]
 EVERY_CELL = existing([path for suite in SUITES for path in cells_of(suite)])
 REPORT = artefacts_of(SUITES)
 # Target of its own, and suite -> table and figures: not part of everything, but drawn where they were released.

@@ -1,8 +1,9 @@
 # Tables and figures, a job per suite; across suites the tidy file of all cells and the verdicts. They read JSON only.
+# Cells of suites outside SUITES are shown where they are there, but never made: keys of a rule, not its input.
 SEED_OPTION = " ".join(["--seeds", *map(str, SEEDS)]) if SEEDS else ""
 WHERE = "--released" if CACHED else ""
 
-for suite in SUITES:
+for suite in WITH_GRID:
 
     # A rule for the suite as a whole, under its own name: snakemake scratch
     rule:
@@ -100,9 +101,10 @@ rule tidy:
         "../../environment.yml"
     params:
         scale=SCALE,
-        suites=SUITES,
+        suites=SHOWN,
         where=WHERE,
         seeds=SEED_OPTION,
+        beside=content_of(BESIDE),
     shell:
         "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"
@@ -125,11 +127,11 @@ rule claims:
         "../../environment.yml"
     params:
         scale=SCALE,
-        suites=SUITES,
+        suites=SHOWN,
         where=WHERE,
         seeds=SEED_OPTION,
         key=digest([BENCHMARK.claims, BENCHMARK.questions]),  # made again when the claims change
-        beside=content_of([f"{ROOT}/cost.json", *(path for key in TARGETS for path in measured(*key))]),
+        beside=content_of([*BESIDE, f"{ROOT}/cost.json", *(path for key in TARGETS for path in measured(*key))]),
     shell:
         "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
         " --only {output} > {log} 2>&1"
