@@ -46,7 +46,7 @@ def test_counts_are_those_that_the_released_jobs_recorded(suite):
 
 
 def test_jobs_are_those_of_the_workflow():
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet=rules", "--config", "scale=laptop"]
+    command = [sys.executable, "-m", "snakemake", "-n", "--forceall", "--quiet=rules", "--config", "scale=laptop"]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     output = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
     planned = sum(map(int, re.findall(r"^(?!all|total)\w+\s+(\d+)$", output.split("Job stats:")[1], re.M)))
