@@ -28,7 +28,7 @@ test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit 
 	python -m pytest -q -s tests/smoke_slurm.py
 
 smoke-paper: .venv/ready  ## both networks of the paper for pixels on small files of the real formats: minutes on a CPU
-	python -m pytest -q -s tests/smoke_paper.py
+	python -m pytest -q -s tests/smoke_paper.py tests/smoke_workflow.py
 
 lint: .venv/ready  ## formatting and lint of Python and Snakemake files
 	ruff check .
