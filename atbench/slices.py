@@ -101,8 +101,9 @@ def mismatch_digest(benchmark: Benchmark, run: Run) -> str:
 
 
 def heldout_digest(benchmark: Benchmark, run: Run) -> str:
-    """Of all that determines a run's loss on held-out images beyond its weights."""
-    return digest({**benchmark.heldout, "data": _images(plan.data_of(benchmark, run.suite))})
+    """Of all that determines what is said of a run's predictions on held-out images beyond its weights."""
+    settings = {name: value for name, value in benchmark.heldout.items() if name != "suites"}
+    return digest({**settings, "data": _images(plan.data_of(benchmark, run.suite))})
 
 
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:

@@ -10,9 +10,10 @@ from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
 from atbench.errors import UserError
 from atbench.noise import gaussian
-from atbench.records import read_json
-from atbench.slices import heldout_digest
-from atbench.tasks.heldout import BLOCK, eps_errors, heldout
+from atbench.records import read_json, write_json
+from atbench.slices import heldout_digest, training_digest
+from atbench.tasks import release
+from atbench.tasks.heldout import BLOCK, heldout, predictions
 from atbench.tasks.train import train
 
 PROCESS, VARIANCE = Process(cosine_schedule()), 0.25  # of Gaussian data, for which the best prediction is linear
@@ -20,21 +21,22 @@ ADM, CONTINUED = Run("ci", "scratch", "adm", 0), Run("ci", "scratch", "adm-3x", 
 
 
 def exact(x, t):
-    """E[eps | x_t] = sigma_t x_t / (alpha_t^2 v + sigma_t^2), and a variance that must not be looked at."""
+    """E[eps | x_t] = sigma_t x_t / (alpha_t^2 v + sigma_t^2), and a variance four times as far up as beta_t."""
     alpha, sigma = PROCESS.alpha(t, x), PROCESS.sigma(t, x)
-    return torch.cat([sigma * x / (alpha**2 * VARIANCE + sigma**2), torch.full_like(x, 9.0)], 1)
+    return torch.cat([sigma * x / (alpha**2 * VARIANCE + sigma**2), torch.full_like(x, 7.0)], 1)
 
 
 @pytest.mark.parametrize("t", [50, 500, 950])
 def test_errors_of_the_best_network_are_what_it_cannot_know(t):
     images = VARIANCE**0.5 * gaussian((8 * BLOCK + 5, 3, 4, 4), "images")
-    errors = eps_errors(exact, images, PROCESS, t, ("test",))
+    errors, fraction = predictions(exact, images, PROCESS, t, ("test",))
     alpha, sigma = (f(torch.tensor([t]), images).item() for f in (PROCESS.alpha, PROCESS.sigma))
-    assert errors.shape == (len(images),)
+    assert errors.shape == (len(images),) and fraction == 4
     expected = alpha**2 * VARIANCE / (alpha**2 * VARIANCE + sigma**2)
     assert errors.mean().item() == pytest.approx(expected, rel=0.03)
-    assert torch.equal(errors, eps_errors(exact, images, PROCESS, t, ("test",)))
-    assert not torch.equal(errors, eps_errors(exact, images, PROCESS, t, ("other",)))
+    assert torch.equal(errors, predictions(exact, images, PROCESS, t, ("test",))[0])
+    assert not torch.equal(errors, predictions(exact, images, PROCESS, t, ("other",))[0])
+    assert predictions(lambda x, t: exact(x, t)[:, :3], images, PROCESS, t, ("test",))[1] is None
 
 
 @pytest.fixture
@@ -52,11 +54,18 @@ def test_training_lowers_the_loss_on_images_that_it_never_saw(workplace, monkeyp
     # Training from scratch begins with a network that says nothing: its error is eps itself.
     assert all(row["before"]["mse"] == pytest.approx(1, abs=5 * row["before"]["se"]) for row in record["eps_mse"])
     (middle,) = (row for row in record["eps_mse"] if row["t"] == 500)
+    # A zero output layer puts the variance half way.
+    assert [(row["t"], row["before"]) for row in record["variance_fraction"]] == [
+        (row["t"], 0.5) for row in record["eps_mse"]
+    ]
+    assert all(0 < row["after"] < 1 and row["after"] != 0.5 for row in record["variance_fraction"])
     assert middle["after"]["mse"] < middle["before"]["mse"] - 5 * middle["before"]["se"]
     assert record["counts"]["images"] == 100 and record["counts"]["batches"] == 20
     assert record["inputs"]["data"]["held-out"]["hash"] != record["inputs"]["data"]["train"]["hash"]
     assert record["provenance"]["seconds"] > 0 and record["run"]["seed"] == 0
+    assert release.heldout_files(load("ci"), ADM) == [plan.heldout_path(ADM)]
     train(CONTINUED)
+    assert release.heldout_files(load("ci"), CONTINUED) == []  # was not measured
     heldout(CONTINUED)
     again = read_json(plan.heldout_path(CONTINUED))["eps_mse"]
     assert again[-1]["before"] != record["eps_mse"][-1]["before"]  # it begins where another training ended
@@ -77,7 +86,20 @@ def test_other_runs_are_refused(workplace, monkeypatch, run, change, word):
         heldout(run)
 
 
-def test_levels_belong_to_the_digest(workplace, monkeypatch):
+def test_levels_belong_to_the_digest_and_other_suites_do_not(workplace, monkeypatch):
     before = heldout_digest(load("ci"), ADM)
+    monkeypatch.setitem(load("ci").heldout, "suites", ["scratch"])
+    assert heldout_digest(load("ci"), ADM) == before
     monkeypatch.setitem(load("ci").heldout, "levels", [1])
     assert heldout_digest(load("ci"), ADM) != before
+
+
+def test_release_refuses_what_other_levels_were_measured_at(workplace, monkeypatch):
+    path = plan.heldout_path(ADM)
+    write_json(
+        path, {"config": {"training": training_digest(load("ci"), ADM), "heldout": heldout_digest(load("ci"), ADM)}}
+    )
+    assert release.heldout_files(load("ci"), ADM) == [path]
+    monkeypatch.setitem(load("ci").heldout, "levels", [1])
+    with pytest.raises(UserError, match=r"heldout\.json: made by another configuration"):
+        release.heldout_files(load("ci"), ADM)

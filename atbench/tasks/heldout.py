@@ -1,4 +1,4 @@
-"""Measure a run's loss on held-out images before and after its training: one JSON beside its last step."""
+"""Measure what a run's network says of held-out images before and after its training: one JSON beside its last step."""
 
 import torch
 from torch import Tensor
@@ -22,8 +22,8 @@ BLOCK = 64  # images per pass, always: CPU convolutions give other bits at other
 
 
 def heldout(run: Run) -> None:
-    """Write ``heldout.json`` of a run: eps-MSE at fixed timesteps of the weights that its training began with, and of
-    the averaged ones at its end, on the same noisy images.
+    """Write ``heldout.json`` of a run: eps-MSE and learned variance at fixed timesteps, of the weights that its
+    training began with and of the averaged ones at its end, on the same noisy images.
 
     Raises UserError for a run that is missing, stale or conditional, or was not trained to predict noise of pixels.
     """
@@ -42,13 +42,16 @@ def heldout(run: Run) -> None:
     }
     process = make_objective(record["slice"]).process
     rows = [{"t": t} for t in settings["levels"]]
-    for row in rows:
+    variances = [{"t": t} for t in settings["levels"]]
+    for row, variance in zip(rows, variances):
         for state, model in models.items():
-            errors = eps_errors(model, images, process, row["t"], names)
+            errors, fraction = predictions(model, images, process, row["t"], names)
             row[state] = {"mse": errors.mean().item(), "se": (errors.std() / len(errors) ** 0.5).item()}
+            variance[state] = fraction
     content = {
         "run": run.axes,
         "eps_mse": rows,
+        "variance_fraction": variances,
         "counts": record["counts"] | {"images": len(images), "parameters": record["parameters"]},
         "settings": settings,
         "config": {"training": record["digest"], "heldout": slices.heldout_digest(benchmark, run)},
@@ -82,11 +85,18 @@ def chosen(heldout: ImageSet, count: int) -> Tensor:
 
 
 @torch.no_grad()
-def eps_errors(denoise: Denoiser, images: Tensor, process: Process, t: int, names: tuple) -> Tensor:
-    """(N,) mean over pixels of (eps - eps_hat(x_t))^2 at the timestep t; noise by ``names`` and t."""
+def predictions(
+    denoise: Denoiser, images: Tensor, process: Process, t: int, names: tuple
+) -> tuple[Tensor, float | None]:
+    """What a network says of x_t at the timestep t, the noise drawn by ``names`` and t: (N,) mean over pixels of
+    (eps - eps_hat)^2, and the mean of its variance's place between the posterior variance (0) and beta_t (1) on a
+    logarithmic scale (Nichol and Dhariwal 2021, equation 15), None where it predicts no variance.
+    """
     eps = gaussian(images.shape, *names, t).to(images)
     times = torch.full((len(images),), t, device=images.device)
     states = process.q_sample(images, times, eps)
-    parts = zip(*(tensor.split(BLOCK) for tensor in (states, times, eps)))
-    errors = [(wanted - denoise(x, at)[:, : wanted.shape[1]]).square().flatten(1).mean(1) for x, at, wanted in parts]
-    return torch.cat(errors).cpu()
+    said = torch.cat([denoise(x, at) for x, at in zip(states.split(BLOCK), times.split(BLOCK))])
+    channels = eps.shape[1]
+    errors = (eps - said[:, :channels]).square().flatten(1).mean(1).cpu()
+    variance = said[:, channels:]
+    return errors, ((variance + 1) / 2).mean().item() if variance.numel() else None

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from atbench import measures, plan, provenance, slices
-from atbench.cells import RELEASED, ROOT, Cell, is_cell, parse_cell
+from atbench.cells import RELEASED, ROOT, Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
 from atbench.records import file_hash, read_cell, read_json, write_json
@@ -57,6 +57,7 @@ def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
     for run in plan.runs(benchmark, suite):
         paths.append(run.path / "config.json")
         paths += [path for cell in plan.cells(benchmark, run) for path in cell_files(benchmark, cell)]
+        paths += heldout_files(benchmark, run)
     root = Path(ROOT, benchmark.scale)
     paths.append(plan.rows_path(benchmark, suite))
     if plan.is_latent(benchmark, suite):
@@ -70,6 +71,17 @@ def cell_files(benchmark: Benchmark, cell: Cell) -> list[Path]:
     if cell.path.exists() and read_cell(cell.path)["config"] != slices.digests(benchmark, cell):
         raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
     return [cell.path, cell.path.with_suffix(".png")]
+
+
+def heldout_files(benchmark: Benchmark, run: Run) -> list[Path]:
+    """What was measured of a run on held-out images, if it was. Refuses what another configuration made."""
+    path = plan.heldout_path(run)
+    if not path.exists():
+        return []
+    made_by = {"training": slices.training_digest(benchmark, run), "heldout": slices.heldout_digest(benchmark, run)}
+    if read_json(path)["config"] != made_by:
+        raise UserError(f"{path}: made by another configuration; measure it again before releasing")
+    return [path]
 
 
 def target_files(benchmark: Benchmark, target: str, suite: str) -> list[str]:
