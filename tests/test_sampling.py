@@ -20,6 +20,7 @@ from atbench.sampling.dpm_solver import half_log_snr_grid, kept_log_alpha, level
 SCHEDULE = cosine_schedule()
 SAMPLERS = {
     "iddpm": {"kind": "ancestral", "eps_scale": 1.0},
+    "ddpm": {"kind": "ancestral", "variance": 0.0},
     "es": {"kind": "ancestral", "eps_scale": 1.017},
     "ddim": {"kind": "ddim"},
     "dpm-solver": {"kind": "dpm-solver++", "order": 2, "t_start": 0.992},
@@ -78,7 +79,7 @@ def measured_mean_and_variance(sampler, nfe):
     return out[0].item(), ((out[1:] - out[0]) / PROBE).square().sum().item()
 
 
-def ancestral_recursion(nfe, eps_scale, eps_slope=0.0):
+def ancestral_recursion(nfe, eps_scale, eps_slope=0.0, v=V):
     """Mean and variance of x under x' = m_0 x0_hat + m_t x + std z, in floats from alphas_cumprod alone."""
     steps = even_timesteps(nfe, 1000)
     abar = [SCHEDULE.alphas_cumprod[t].item() for t in steps]
@@ -92,7 +93,7 @@ def ancestral_recursion(nfe, eps_scale, eps_slope=0.0):
         to_x = math.sqrt(1 - beta[i]) * (1 - before[i]) / (1 - abar[i])
         sigma = math.sqrt(1 - abar[i])
         a, b = to_x + to_x0 * (1 - sigma * slope), -to_x0 * sigma * offset
-        noise = beta[i] ** ((1 + V) / 2) * tilde[i] ** ((1 - V) / 2) if i else 0.0
+        noise = beta[i] ** ((1 + v) / 2) * tilde[i] ** ((1 - v) / 2) if i else 0.0
         mean, variance = a * mean + b, a**2 * variance + noise
     return mean, variance
 
@@ -134,6 +135,7 @@ def dpm_solver_recursion(nfe):
 
 RECURSIONS = {
     "iddpm": lambda nfe: ancestral_recursion(nfe, 1.0),
+    "ddpm": lambda nfe: ancestral_recursion(nfe, 1.0, v=-1.0),
     "es": lambda nfe: ancestral_recursion(nfe, 1.017),
     "ddim": ddim_recursion,
     "dpm-solver": dpm_solver_recursion,
@@ -144,6 +146,18 @@ RECURSIONS = {
 def test_gaussian_output_follows_the_samplers_own_recursion(name, nfe):
     mean, variance = measured_mean_and_variance(sampler_of(name, nfe), nfe)
     assert (mean, variance) == pytest.approx(RECURSIONS[name](nfe), rel=1e-6)
+
+
+def test_a_fixed_variance_needs_no_learned_one():
+    step_noise = dict(enumerate(torch.randn(4, 2, 3, 4, 4, dtype=torch.float64, generator=torch.manual_seed(0))))
+    x_T = torch.randn(2, 3, 4, 4, dtype=torch.float64)
+    denoise = gaussian_denoiser(alpha_at)
+    both, alone = (sampler_of("ddpm", 5)(d, x_T, step_noise.get) for d in (denoise, lambda x, t: denoise(x, t)[:, :3]))
+    assert torch.equal(both, alone)
+    with pytest.raises(UserError, match="predicts no variance"):
+        sampler_of("iddpm", 5)(lambda x, t: denoise(x, t)[:, :3], x_T, step_noise.get)
+    beta = sampler_of("ddpm", 5, variance=1.0)
+    assert measured_mean_and_variance(beta, 5) == pytest.approx(ancestral_recursion(5, 1.0, v=1.0), rel=1e-6)
 
 
 def test_es_slope_is_indexed_by_the_respaced_step():

@@ -1,4 +1,4 @@
-"""Ancestral sampling: IDDPM (Nichol & Dhariwal 2021) and, with a scaled eps, ES (Ning et al. 2024)."""
+"""Ancestral sampling: DDPM (Ho et al. 2020), IDDPM (Nichol & Dhariwal 2021) and ES, scaled eps (Ning et al. 2024)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,23 @@ from atbench.errors import UserError
 
 @dataclass(frozen=True)
 class Ancestral:
-    """Learned-variance ancestral sampler; called as `(denoise, x_T, step_noise) -> x0`."""
+    """Ancestral sampler of learned or fixed variance; called as `(denoise, x_T, step_noise) -> x0`."""
 
     process: Process  # respaced: one step per network evaluation
     eps_scale: float  # b in lambda_i = b + k i; 1 is plain IDDPM
     eps_slope: float  # k in lambda_i = b + k i, per respaced step (i = 0 is the least noisy)
+    variance: float | None  # 0: the posterior's, 1: beta_t, between them on a logarithmic scale; None: learned
 
     @classmethod
-    def build(cls, nfe: int, schedule: Schedule, *, eps_scale: float = 1.0, eps_slope: float = 0.0) -> "Ancestral":
+    def build(
+        cls,
+        nfe: int,
+        schedule: Schedule,
+        *,
+        eps_scale: float = 1.0,
+        eps_slope: float = 0.0,
+        variance: float | None = None,
+    ) -> "Ancestral":
         """Refuse with UserError an nfe outside 2..T, or a scale that reaches zero (eps is divided by it)."""
         process = respaced(schedule, even_timesteps(nfe, schedule.num_steps))
         if min(eps_scale, eps_scale + eps_slope * (nfe - 1)) <= 0:
@@ -30,20 +39,32 @@ class Ancestral:
                 f"eps_scale {eps_scale}, eps_slope {eps_slope}: eps_scale + eps_slope * i must stay above 0 "
                 f"for i = 0..{nfe - 1}"
             )
-        return cls(process, eps_scale, eps_slope)
+        return cls(process, eps_scale, eps_slope, variance)
 
     @torch.no_grad()
     def __call__(
         self, denoise: Callable[[Tensor, Tensor], Tensor], x_T: Tensor, step_noise: Callable[[int], Tensor]
     ) -> Tensor:
-        """x_T (N, C, H, W) -> x0; `denoise` returns (N, 2C, H, W); `step_noise` is asked for k = 0..nfe-2."""
+        """x_T (N, C, H, W) -> x0; `step_noise` is asked for k = 0..nfe-2.
+
+        `denoise` returns (N, 2C, H, W); C channels are enough where the variance is fixed, else UserError.
+        """
         x, (count, channels) = x_T, x_T.shape[:2]
         for k, i in enumerate(reversed(range(self.process.num_steps))):
             t = torch.full((count,), i, device=x.device)
             label = torch.full((count,), float(self.process.timesteps[i]), device=x.device)
-            eps_hat, v = denoise(x, label).split([channels, channels], dim=1)
+            output = denoise(x, label)
+            eps_hat, v = output[:, :channels], self.v_of(output[:, channels:], x)
             # ES: eps / lambda_i before x0_hat is formed, hence before the clamp (Ning et al. 2024)
             scaled_eps = eps_hat / (self.eps_scale + self.eps_slope * i)
             x0_hat = self.process.x0_from_eps(x, t, scaled_eps).clamp(-1, 1)
             x = ancestral_step(self.process, x, t, x0_hat, v, noise=step_noise(k) if i else None)
         return x
+
+    def v_of(self, learned: Tensor, like: Tensor) -> Tensor:
+        """The variance output v in [-1, 1] of Nichol & Dhariwal 2021, eq. 15: the network's, or the fixed one's."""
+        if self.variance is not None:
+            return torch.full_like(like, 2 * self.variance - 1)
+        if learned.shape != like.shape:
+            raise UserError("the network predicts no variance: sample with a fixed one, `variance:` of samplers.yaml")
+        return learned
