@@ -104,7 +104,8 @@ def test_a_view_is_answered_by_its_best_and_worst_method_over_paired_seeds():
         in answer
     )
     assert (
-        "From 4 seeds, paired gains over ADM" in answer and "mean over IDDPM and DDIM at 5 to 20 evaluations" in answer
+        "From 4 seeds, paired gains over ADM" in answer
+        and "mean over IDDPM, DDPM and DDIM at 5 to 20 evaluations" in answer
     )
     assert "not corrected for picking among 3; fewer than 5 seeds settle nothing." in answer
     assert shown == "[ablations-norm](ablations-norm.md), [ablations-norm](../figures/ablations-norm.png)"

@@ -106,7 +106,8 @@ def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite
     first, spent, ranked = narrow.suite(suite)["methods"][0], captions.budgets(narrow, suite), [*gains.itertuples()]
     ends = {"most": ranked[0], "least": ranked[-1]} if len(ranked) > 1 else {"alone": ranked[0]}
     found = [f"{end}, {_gain(benchmark, row)} ({spent[row.method].against(spent[first])})" for end, row in ends.items()]
-    samplers = " and ".join(benchmark.samplers[sampler]["label"] for sampler in samplers_of(narrow, suite))
+    *others, last = (benchmark.samplers[sampler]["label"] for sampler in samplers_of(narrow, suite))
+    samplers = f"{', '.join(others)} and {last}" if others else last
     seeds, nfes = ranked[0].n, nfe_of(benchmark, suite)
     caution = f"; fewer than {MIN_SEEDS} seeds settle nothing" if seeds < MIN_SEEDS else ""
     return (
