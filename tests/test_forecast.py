@@ -40,7 +40,9 @@ def test_counts_are_those_that_the_released_jobs_recorded(suite):
     passes = {method: config["counts"]["forward_passes"] for method, config in runs.items()}
     passes["adm-3x"] -= passes["adm"]  # it continues that run
     assert found.passes == seeds * sum(passes.values()) * runs["adm"]["slice"]["batch_size"]
-    cells = records(f"{suite}/*/seed*/*/*-nfe*.json").values()
+    # Released with the suite are cells of the wider grid, a target of its own.
+    grid = load("laptop").sizes["nfe"]
+    cells = [cell for cell in records(f"{suite}/*/seed*/*/*-nfe*.json").values() if cell["counts"]["nfe"] in grid]
     assert found.cells == len(cells) > 0
     assert found.evaluations == sum(cell["counts"]["nfe"] * cell["counts"]["samples"] for cell in cells)
 
