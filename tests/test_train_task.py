@@ -373,7 +373,7 @@ def test_other_weights_in_place_make_a_cell_stale(workplace):
 
 REFUSED = {
     "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
-    "unknown sampler": (Cell(ADM, "final", "ddpm", 5), lambda: None, "unknown sampler 'ddpm'"),
+    "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
     "weights missing": (CELL, lambda: ADM.weights().unlink(), str(ADM.weights())),
     "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
     "run missing": (CELL, lambda: (ADM.path / "config.json").unlink(), "config.json"),
