@@ -5,7 +5,10 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import yaml
 
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -48,6 +51,13 @@ class Checkout:
         found = object.__new__(cls)
         found.folder = folder
         return found
+
+
+def edit(file: Path, change: Callable[[dict], object]) -> None:
+    """Change the content of a YAML file in place; its comments are lost."""
+    content = yaml.safe_load(file.read_text())
+    change(content)
+    file.write_text(yaml.safe_dump(content))
 
 
 def jobs(output: str) -> dict[str, int]:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import test_cifar10
 import test_imagenet64
-import yaml
+from checkout import edit
 from test_inception import Narrow, random_weights
 
 from atbench import cli, config, plan
@@ -45,11 +45,11 @@ def scale(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data = small_data(tmp_path / "data")
     file = tmp_path / "experiments/scales/paper.yaml"
-    edit(file, lambda content: content.update(data=data["scratch"], threads=1))
-    edit(file, lambda content: content.pop("cross_checks"))
+    edit_scale(file, lambda content: content.update(data=data["scratch"], threads=1))
+    edit_scale(file, lambda content: content.pop("cross_checks"))
     for suite, images in data.items():
         block = {"batches": 2, "snapshots": 1, "data": images, "training": {"batch_size": BATCH[suite]}}
-        edit(file, lambda content, suite=suite, block=block: content["suites"][suite].update(block))
+        edit_scale(file, lambda content, suite=suite, block=block: content["suites"][suite].update(block))
     random_inception(tmp_path / "inception.pth", monkeypatch)
     yield file
     config.load.cache_clear()
@@ -84,10 +84,8 @@ def random_inception(file, monkeypatch):
     monkeypatch.setitem(extractors.EXTRACTORS, "inception-2015", narrow)
 
 
-def edit(file, change):
-    content = yaml.safe_load(file.read_text())
-    change(content)
-    file.write_text(yaml.safe_dump(content))
+def edit_scale(file, change):
+    edit(file, change)
     config.load.cache_clear()
     # Past the schema, which asks for as many samples as mean something.
     config.load("paper").sizes["evaluation"].update(FEW)
@@ -137,7 +135,7 @@ def test_cifar10_and_checkpoints(scale):
     timed("export the raw weights", atbench, "export-weights", f"{TRAINED}/final", "raw.pt", "--raw")
     files = {role: {"path": f"{role}.pt", "sha256": file_hash(f"{role}.pt")} for role in ("ema", "raw")}
     block = {"seeds": [0], "imported": {"adm": {"batches": 2} | files}}
-    edit(scale, lambda content: content["suites"].update(imported=block))
+    edit_scale(scale, lambda content: content["suites"].update(imported=block))
     timed("import both", atbench, "import-weights", "ema.pt", "raw.pt", IMPORTED)
     assert file_hash(IMPORTED.weights()) == file_hash(TRAINED.weights())
     evaluate_few_steps(IMPORTED)

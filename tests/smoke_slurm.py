@@ -13,11 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
-from checkout import REPOSITORY, Checkout, jobs
+from checkout import Checkout, jobs
 
-from atbench import plan
-from atbench.config import load
+from atbench.config import default, load
+from atbench.report.tidy import declared_cells
 
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "munge"]
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # jobs read this one: the plugin keeps SLURM_CONF from them
@@ -128,9 +127,8 @@ def cells(checkout: Checkout) -> dict[Path, dict]:
 
 def declared() -> set[Path]:
     """The paths that the default suites promise."""
-    benchmark, suites = load("ci"), yaml.safe_load((REPOSITORY / "experiments/config.yaml").read_text())["suites"]
-    found = (cell for suite in suites for run in plan.runs(benchmark, suite) for cell in plan.cells(benchmark, run))
-    return {cell.path.relative_to("results/ci") for cell in found}
+    cells = declared_cells(load("ci"), default("suites"))
+    return {cell.path.relative_to("results/ci") for cell in cells}
 
 
 def timed(what: str, action, *arguments) -> str:

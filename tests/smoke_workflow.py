@@ -13,19 +13,13 @@ import pandas as pd
 import smoke_paper
 import text_to_image_files
 import yaml
-from checkout import Checkout
+from checkout import Checkout, edit
 
 from atbench.tasks.pretrained import CLIP_VARIABLE, PIPELINE_VARIABLE
 
 PARAMETERS = {"scratch": 57_094_662, "finetune": 57_094_662, "class-conditional": 295_904_454}
 SMALL = {"batches": 2, "snapshots": 1, "seeds": [0]}
 SHORT = {"nfe": {"cm": [1, 2], "ddim": [2], "heun": [3]}}, {"nfe": {"lcm": [1, 4], "ddim-guided": [4]}}
-
-
-def edit(file, change):
-    content = yaml.safe_load(file.read_text())
-    change(content)
-    file.write_text(yaml.safe_dump(content))
 
 
 def smoke_scale(data: dict, world) -> dict:
