@@ -41,17 +41,18 @@ def heldout(run: Run) -> None:
         "after": load_model(run.weights(), network_name(record["slice"])).to(device),
     }
     process = make_objective(record["slice"]).process
-    rows = [{"t": t} for t in settings["levels"]]
-    variances = [{"t": t} for t in settings["levels"]]
-    for row, variance in zip(rows, variances):
-        for state, model in models.items():
-            errors, fraction = predictions(model, images, process, row["t"], names)
-            row[state] = {"mse": errors.mean().item(), "se": (errors.std() / len(errors) ** 0.5).item()}
-            variance[state] = fraction
+    said = {
+        t: {state: predictions(model, images, process, t, names) for state, model in models.items()}
+        for t in settings["levels"]
+    }
     content = {
         "run": run.axes,
-        "eps_mse": rows,
-        "variance_fraction": variances,
+        "eps_mse": [
+            {"t": t} | {state: mean_and_error(errors) for state, (errors, _) in at.items()} for t, at in said.items()
+        ],
+        "variance_fraction": [
+            {"t": t} | {state: variance for state, (_, variance) in at.items()} for t, at in said.items()
+        ],
         "counts": record["counts"] | {"images": len(images), "parameters": record["parameters"]},
         "settings": settings,
         "config": {"training": record["digest"], "heldout": slices.heldout_digest(benchmark, run)},
@@ -82,6 +83,11 @@ def chosen(heldout: ImageSet, count: int) -> Tensor:
     """Float images in a fixed random choice of at most ``count``."""
     order = torch.randperm(len(heldout), generator=generator("heldout", heldout.name, len(heldout)))
     return heldout.floats(order[:count])
+
+
+def mean_and_error(errors: Tensor) -> dict[str, float]:
+    """Mean of errors (N,) and its standard error over images."""
+    return {"mse": errors.mean().item(), "se": (errors.std() / len(errors) ** 0.5).item()}
 
 
 @torch.no_grad()
