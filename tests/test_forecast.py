@@ -10,22 +10,21 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from atbench import workload
 from atbench.cells import Run
-from atbench.config import load
+from atbench.config import default, load
 from atbench.errors import UserError
 from atbench.report.forecast import Row, Spread, forecast
 from atbench.tasks import stopwatch
-from atbench.tasks.forecast import noted, row
+from atbench.tasks.forecast import noted, released, row
 from atbench.tasks.generate import BLOCK
 
 REPOSITORY = Path(__file__).parent.parent
 RELEASED = REPOSITORY / "results/released/laptop"
 CPU = torch.device("cpu")
 SUITES = ["scratch", "finetune", "class-conditional"]
-DEFAULT_SUITES = yaml.safe_load((REPOSITORY / "experiments/config.yaml").read_text())["suites"]
+DEFAULT_SUITES = default("suites")
 
 
 def records(pattern):
@@ -98,7 +97,7 @@ def test_the_estimate_scales_what_was_measured():
     assert found.startup == 2.0 * 8 and found.disk == 10 * work.snapshots + 100 * 4
 
 
-def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum(tmp_path):
+def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum():
     paper = load("paper")
     works = {work.suite: work for work in workload.workloads(paper, ["latent-consistency"], BLOCK)}
     with pytest.raises(UserError, match="ATBENCH_STABLE_DIFFUSION") as caught:
@@ -106,12 +105,25 @@ def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum(tmp_path):
     scratch = workload.workloads(load("ci"), ["scratch"], BLOCK)[-1]
     known = Row(scratch, training=Spread(3600.0, 3600.0, 3600.0), cpu_training=3600.0)
     cost = {"training": 1800.0, "sampling": 1.0, "metrics": 1.0, "start-up": 1.0, "total": 1803.0}
-    (tmp_path / "time.json").write_text(json.dumps(cost))
     rows = [known, Row(works["latent-consistency"], fault=str(caught.value))]
-    text = forecast("paper", "cpu", rows, 4, 0.5, tmp_path / "time.json")
+    text = forecast("paper", "cpu", rows, 4, 0.5, cost)
     assert "latent-consistency: not measured" in text and "had 50 %" in text
     total = next(line.split() for line in text.splitlines() if line.split()[:1] == ["total"])
     assert total[-4] == "1.00" and "+100 %" in text
+
+
+def test_the_released_cost_is_that_of_the_suites_asked_for(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    laptop, cost = load("laptop"), json.loads((RELEASED / "time.json").read_text())
+    found = released(laptop, workload.workloads(laptop, ["scratch"], BLOCK))
+    parts = [cost[name] for name in ("extractor", "scratch", "references")]
+    assert found["total"] == pytest.approx(sum(part["total"] for part in parts)) and found["metrics"] > 0
+    # Of `scratch` only the runs behind it would be trained again.
+    assert released(laptop, workload.workloads(laptop, ["finetune"], BLOCK)) is None
+    ci = load("ci")  # never released
+    assert released(ci, workload.workloads(ci, ["scratch"], BLOCK)) is None
+    monkeypatch.chdir(tmp_path)
+    assert released(laptop, workload.workloads(laptop, ["scratch"], BLOCK)) is None
 
 
 def test_the_command_prints_every_suite(tmp_path):

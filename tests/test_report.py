@@ -324,8 +324,6 @@ def test_timing_counts_each_job_once(benchmark, root):
     assert spent["sampling"] == len(frame) and spent["total"] == pytest.approx(15 * jobs + 1.5 * len(frame) + 5.0)
     assert spent["start-up share"] == pytest.approx(100 * spent["start-up"] / spent["total"])
     assert "Start-up share" in status.status(benchmark, root, [SUITE], time=True, seeds=SEEDS)
-    timing.write(spent, root / "timing.json")
-    assert json.loads((root / "timing.json").read_text()) == spent
 
 
 def test_compare_judges_within_the_noise_of_released_seeds(benchmark, root, tmp_path):

@@ -1,11 +1,9 @@
 """What a scale would take on the machine at hand, as text: hours, disk and jobs per suite, and how sure that is."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from atbench.records import read_json
 from atbench.workload import Workload
 
 MARGIN = 0.9  # share of the processor below which other work is mentioned
@@ -50,12 +48,12 @@ class Row:
     notes: tuple[str, ...] = ()  # what was measured
 
 
-def forecast(scale: str, device: str, rows: list[Row], shared: int, share: float, released: Path | None) -> str:
+def forecast(scale: str, device: str, rows: list[Row], shared: int, share: float, released: dict | None) -> str:
     """The estimate of ``rows`` as text.
 
     shared    jobs that belong to no suite
     share     of the processor that the measurement had; below 1 other work held it
-    released  the cost of released results of the same suites, if there are any
+    released  what released results of the same suites cost (atbench.report.timing), if there are any
     """
     known = [row for row in rows if not row.fault]
     lines = [f"Scale {scale} on {device}, one job at a time:\n", table(rows, shared), ""]
@@ -66,7 +64,7 @@ def forecast(scale: str, device: str, rows: list[Row], shared: int, share: float
     if share < MARGIN:
         lines.append(f"Other work held the processor: the measurement had {100 * share:.0f} % of what it asked for.")
     if released:
-        lines += ["", against(read_json(released), known, released)]
+        lines += ["", against(released, known)]
     return "\n".join(lines)
 
 
@@ -104,7 +102,7 @@ def estimate(rows: list[Row]) -> dict[str, str]:
     return hours | {"±": f"{whole.percent:.0f} %", "GiB": f"{sum(row.disk for row in rows) / GIB:.2f}"}
 
 
-def against(cost: dict[str, float], rows: list[Row], path: Path) -> str:
+def against(cost: dict[str, float], rows: list[Row]) -> str:
     """Released CPU seconds beside the estimated ones, kind by kind (see atbench.report.timing)."""
     estimated = {
         "training": sum(row.cpu_training for row in rows),
@@ -112,7 +110,7 @@ def against(cost: dict[str, float], rows: list[Row], path: Path) -> str:
         "start-up": sum(row.startup for row in rows),
     }
     estimated["total"] = sum(estimated.values())
-    lines = [f"Against {path}, CPU seconds:"]
+    lines = ["Against the released results, CPU seconds:"]
     for kind in ("training", "sampling", "metrics", "start-up", "total"):
         guess = estimated.get(kind)
         found = "none" if guess is None else f"{guess:9,.0f}, {100 * (guess / cost[kind] - 1):+.0f} %"

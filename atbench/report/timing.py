@@ -1,12 +1,11 @@
 """What the results cost: CPU seconds of training, sampling, metrics and start-up, as jobs recorded them."""
 
-from pathlib import Path
+from collections.abc import Iterable
 
 import pandas as pd
 
-from atbench.records import write_json
-
 KINDS = ("training", "sampling", "metrics", "start-up")
+REFERENCES = "references"  # beside the suites: the real images that cells of all suites are compared with
 
 
 def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str, float]:
@@ -25,19 +24,24 @@ def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str
         + frame.seconds_startup.sum()
         + sum(seconds.get("startup", 0.0) for seconds in references),
     }
+    return summed([seconds])
+
+
+def by_suite(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str, dict[str, float]]:
+    """`total` for each suite, and for the reference rows under REFERENCES."""
+    parts = {s: total(frame[frame.suite == s], runs[runs.suite == s], []) for s in dict.fromkeys(runs.suite)}
+    return parts | {REFERENCES: total(frame[:0], runs[:0], rows)}
+
+
+def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
+    """The sum of what parts of the results cost, as `total` gives it."""
+    parts = list(parts)
+    seconds = {kind: float(sum(part[kind] for part in parts)) for kind in KINDS}
     spent = sum(seconds.values())
     share = 100 * seconds["start-up"] / spent if spent else 0.0
-    return {kind: float(seconds[kind]) for kind in KINDS} | {
-        "total": float(spent),
-        "start-up share": float(share),
-    }
+    return seconds | {"total": spent, "start-up share": share}
 
 
 def text(seconds: dict[str, float]) -> str:
     lines = [f"  {kind:<9} {seconds[kind]:12,.1f} s" for kind in (*KINDS, "total")]
     return "CPU time of all jobs:\n" + "\n".join(lines) + f"\nStart-up share: {seconds['start-up share']:.1f} %\n"
-
-
-def write(seconds: dict[str, float], path: Path) -> None:
-    """Write the result of `total` as JSON."""
-    write_json(path, seconds)

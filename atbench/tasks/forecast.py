@@ -10,7 +10,9 @@ from atbench.cells import RELEASED
 from atbench.config import Benchmark
 from atbench.device import choose, cpu_seconds, describe
 from atbench.errors import UserError
+from atbench.records import read_json
 from atbench.report.forecast import NOTHING, Row, Spread, forecast
+from atbench.report.timing import REFERENCES, summed
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.release import TIME
 from atbench.tasks.stopwatch import REPEATS, Measured, Timing, likeness, measure
@@ -76,8 +78,11 @@ def processor_share(timings: list[Timing], threads: int) -> float:
     return sum(sum(timing.cpu) for timing in timings) / (wall * threads) if wall else 1.0
 
 
-def released(benchmark: Benchmark, wanted: list[Workload]) -> Path | None:
-    """The cost of the released results, if they are those of the same suites."""
-    root = Path(RELEASED, benchmark.scale)
-    suites = {suite for suite in benchmark.sizes["suites"] if (root / suite).is_dir()}
-    return root / TIME if suites and suites == {work.suite for work in wanted} else None
+def released(benchmark: Benchmark, wanted: list[Workload]) -> dict[str, float] | None:
+    """What the released results of the same suites cost, if all of them are released and none is wanted in part."""
+    path = Path(RELEASED, benchmark.scale, TIME)
+    cost = read_json(path) if path.exists() else {}
+    whole = all(work.judged or not benchmark.suite(work.suite)["samplers"] for work in wanted)
+    if not whole or not {work.suite for work in wanted} <= cost.keys():
+        return None
+    return summed(cost[name] for name in (*[work.suite for work in wanted], REFERENCES))

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from atbench import measures, plan, provenance, slices
+from atbench import measures, plan, provenance, slices, workload
 from atbench.cells import RELEASED, ROOT, Cell, Run, is_cell, parse_cell
 from atbench.config import Benchmark
 from atbench.errors import UserError
@@ -15,7 +15,7 @@ from atbench.report.runs import collect_runs
 from atbench.report.tidy import collect
 
 MANIFEST = "manifest.json"
-TIME = "time.json"  # CPU seconds behind the scale's results, start-up share included
+TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included
 
 
 def release(benchmark: Benchmark, suites: list[str]) -> None:
@@ -33,7 +33,8 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source / name, target / name)
-    write_json(target / TIME, cost(benchmark))
+    before = read_json(target / TIME) if (target / TIME).exists() else {}
+    write_json(target / TIME, before | cost(benchmark, suites))
     names.append(TIME)
     previous = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
     files = previous | {name: file_hash(target / name) for name in names}
@@ -43,12 +44,13 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     print(f"{target}: {len(names)} files of {', '.join(suites)}")
 
 
-def cost(benchmark: Benchmark) -> dict[str, float]:
-    """What `atbench status --time` prints, over every suite of the scale that has results."""
+def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]:
+    """What `atbench status --time` prints, for each of ``suites`` and of those that only train what they rest on."""
     root = Path(ROOT, benchmark.scale)
-    suites = [suite for suite in benchmark.sizes["suites"] if (root / suite).is_dir()]
-    frame, runs = collect(benchmark, root, suites), collect_runs(benchmark, root, suites)
-    return timing.total(frame, runs, all_reference_rows(benchmark, root))
+    made_from = [run.suite for run in workload.needed(benchmark, suites) if not benchmark.suite(run.suite)["samplers"]]
+    names = list(dict.fromkeys([*made_from, *suites]))
+    frame, runs = collect(benchmark, root, names), collect_runs(benchmark, root, names)
+    return timing.by_suite(frame, runs, all_reference_rows(benchmark, root))
 
 
 def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
