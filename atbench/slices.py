@@ -82,8 +82,10 @@ def evaluation_slice(benchmark: Benchmark, cell: Cell) -> dict:
 def judging_slice(benchmark: Benchmark, run: Run) -> dict:
     """What all cells of a run share beyond its weights: images to compare with, counts, seeds and extractor."""
     plan.resolved(benchmark, run)  # refuses names that no file declares
+    shared = suite_judging(benchmark, run.suite)
+    del shared["floor_repeats"]  # how precise the floor row is changes no cell
     return {
-        **suite_judging(benchmark, run.suite),
+        **shared,
         # Names behind latents, labels and step noise: the same for every method and NFE.
         "seed_names": [run.suite.removeprefix(TUNE_PREFIX), run.seed],
     }
@@ -107,7 +109,7 @@ def heldout_digest(benchmark: Benchmark, run: Run) -> str:
 
 
 def suite_judging(benchmark: Benchmark, suite: str) -> dict:
-    """The part of judging that a suite shares: data, counts, metric options and the extractor."""
+    """What a suite is judged by, reference rows included: data, counts, metric options and the extractor."""
     return {
         "data": _images(plan.judged_by(benchmark, suite)),
         **plan.evaluation_of(benchmark, suite),

@@ -514,9 +514,10 @@ def test_shuffled_files_change_no_digest(experiments):
         ("suites/scratch.yaml", "title", "From nothing"),
         ("suites/scratch.yaml", "methods", ["adm", "at", "adm-3x"]),
         ("scales/ci.yaml", "threads", 1),
+        ("scales/ci.yaml", "evaluation", "floor_repeats", 5),
     ],
 )
-def test_axes_and_labels_are_in_no_digest(experiments, change):
+def test_axes_labels_and_the_floors_precision_are_in_no_digest(experiments, change):
     assert moved_by(experiments, *change) == set()
 
 
