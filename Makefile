@@ -25,10 +25,10 @@ test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
 	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
-	python -m pytest -q -s tests/smoke_slurm.py
+	python -m pytest -q -s tests/workflow/smoke_slurm.py
 
 smoke-paper: .venv/ready  ## both networks of the paper for pixels on small files of the real formats: an hour on two cores
-	python -m pytest -q -s tests/smoke_paper.py tests/smoke_workflow.py
+	python -m pytest -q -s tests/workflow/smoke_paper.py tests/workflow/smoke_workflow.py
 
 lint: .venv/ready  ## formatting and lint of Python and Snakemake files
 	ruff check .

@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from atbench import cells, restart
 from atbench.config import default, load
-from atbench.errors import UserError
+from atbench.runtime import launch
+from atbench.runtime.errors import UserError
+from atbench.spec import address
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,10 +26,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def train(options: argparse.Namespace) -> None:
     """Train one run."""
-    restart.in_processes()
+    launch.in_processes()
     from atbench.tasks.train import train
 
-    train(cells.parse_run(options.run))
+    train(address.parse_run(options.run))
 
 
 def reference(options: argparse.Namespace) -> None:
@@ -47,10 +48,10 @@ def reconstruction(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Evaluate cells of one scale."""
-    wanted = [cells.parse_cell(path) for path in options.cells]
+    wanted = [address.parse_cell(path) for path in options.cells]
     if len({cell.run.scale for cell in wanted}) > 1:
         raise UserError("cells: they belong to several scales; evaluate one scale at a time")
-    restart.in_processes()
+    launch.in_processes()
     from atbench.tasks.evaluate import evaluate
 
     evaluate(wanted)
@@ -60,14 +61,14 @@ def mismatch(options: argparse.Namespace) -> None:
     """Measure the mismatch between training and sampling of a run's last step."""
     from atbench.tasks.mismatch import mismatch
 
-    mismatch(cells.parse_run(options.run))
+    mismatch(address.parse_run(options.run))
 
 
 def heldout(options: argparse.Namespace) -> None:
     """Measure a run's loss on held-out images before and after training."""
     from atbench.tasks.heldout import heldout
 
-    heldout(cells.parse_run(options.run))
+    heldout(address.parse_run(options.run))
 
 
 def cost(options: argparse.Namespace) -> None:
@@ -102,7 +103,7 @@ def export(options: argparse.Namespace) -> None:
     """Write a cell's samples as npz."""
     from atbench.tasks.evaluate import export
 
-    export(cells.parse_cell(options.cell), Path(options.file), options.count)
+    export(address.parse_cell(options.cell), Path(options.file), options.count)
 
 
 def import_weights(options: argparse.Namespace) -> None:
@@ -110,8 +111,8 @@ def import_weights(options: argparse.Namespace) -> None:
     from atbench.tasks.weights import import_file, import_run
 
     files = [Path(file) for file in options.files]
-    if cells.is_run(options.target):
-        import_run(files, cells.parse_run(options.target))
+    if address.is_run(options.target):
+        import_run(files, address.parse_run(options.target))
     elif len(files) > 1:
         raise UserError(f"{options.target}: not the address of a run, so it takes one file")
     else:
@@ -122,7 +123,7 @@ def export_weights(options: argparse.Namespace) -> None:
     """Write a run's weights as guided-diffusion's .pt."""
     from atbench.tasks.weights import export
 
-    export(*cells.parse_snapshot(options.snapshot), Path(options.file), options.raw)
+    export(*address.parse_snapshot(options.snapshot), Path(options.file), options.raw)
 
 
 def report(options: argparse.Namespace) -> None:
@@ -155,8 +156,8 @@ def show(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Estimate hours, disk and jobs of a scale from a few measured steps on this machine."""
     suites = suites_of(options)
-    restart.with_allocator()
-    from atbench.tasks.forecast import estimate
+    launch.with_allocator()
+    from atbench.estimate.forecast import estimate
 
     print(estimate(load(options.scale), suites))
 
@@ -165,7 +166,7 @@ def compare(options: argparse.Namespace) -> int:
     """Judge this reproduction against the released results."""
     from atbench.report.compare import compare
 
-    local, released = Path(cells.ROOT, options.scale), Path(cells.RELEASED, options.scale)
+    local, released = Path(address.ROOT, options.scale), Path(address.RELEASED, options.scale)
     text, code = compare(load(options.scale), local, released, suites_of(options))
     print(text)
     return code
@@ -180,7 +181,7 @@ def release(options: argparse.Namespace) -> None:
 
 def tree(options: argparse.Namespace) -> Path:
     """The scale's results folder that a reading verb looks at."""
-    return Path(cells.RELEASED if options.released else cells.ROOT, options.scale)
+    return Path(address.RELEASED if options.released else address.ROOT, options.scale)
 
 
 def suites_of(options: argparse.Namespace) -> list[str]:

@@ -15,9 +15,9 @@ import jsonschema
 import yaml
 
 from atbench import evidence
-from atbench.errors import UserError, unknown
 from atbench.metric_names import DISTANCE_NAMES, METRICS
 from atbench.overlay import merge, plain, without_nulls
+from atbench.runtime.errors import UserError, unknown
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments"
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds

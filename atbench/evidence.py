@@ -5,8 +5,8 @@ No torch here.
 
 from collections.abc import Iterator
 
-from atbench.errors import UserError, unknown
 from atbench.metric_names import METRICS, MISMATCH_METRICS
+from atbench.runtime.errors import UserError, unknown
 
 CLAIMS = "experiments/claims.yaml"
 REVIEWS = "experiments/reviews.yaml"

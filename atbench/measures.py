@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from atbench import plan, slices
-from atbench.cells import FINAL, ROOT, Cell, Run
 from atbench.config import Benchmark
-from atbench.errors import UserError
-from atbench.records import digest
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest
+from atbench.spec.address import FINAL, ROOT, Cell, Run
 
 COST_BASELINE = ("scratch", "adm")  # suite and method that the cost of all others is a ratio to
 

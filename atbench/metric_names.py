@@ -1,6 +1,6 @@
 """Names of metrics and distances, free of torch so that tables and configuration can use them."""
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 # A Frechet distance may be called FID only in the features of the 2015 Inception network: numbers of two
 # extractors are not comparable, and one name for both would invite the comparison.

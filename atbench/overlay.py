@@ -1,6 +1,6 @@
 """One mapping on top of another, and constants with their source reduced to their value."""
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 def merge(base: dict, over: dict) -> dict:

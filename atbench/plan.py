@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from atbench import budget, search
-from atbench.cells import FINAL, ROOT, Cell, Run, step_name
 from atbench.config import IMPORTED, PRETRAINED, ROLES, TUNE_PREFIX, Benchmark, load
-from atbench.errors import UserError, unknown
 from atbench.overlay import merge
+from atbench.runtime.errors import UserError, unknown
+from atbench.spec.address import FINAL, ROOT, Cell, Run, step_name
 
 CONSISTENCY = "consistency"  # the objective of consistency models, and the kind of their sampler
 INHERITED = "inherited"  # the objective of the run under `init`

@@ -9,11 +9,11 @@ import math
 import os
 
 from atbench import plan, workload
-from atbench.cells import Cell, Run
 from atbench.config import Benchmark
-from atbench.device import gpus, processes
-from atbench.errors import UserError
 from atbench.overlay import merge
+from atbench.runtime.device import gpus, processes
+from atbench.runtime.errors import UserError
+from atbench.spec.address import Cell, Run
 
 TIME_LIMIT_VARIABLE = "ATBENCH_TIME_LIMIT"  # minutes that a training job may take at once, for queues that end jobs
 DAY = 24 * 60  # minutes: what a queue grants, where that variable says nothing

@@ -3,9 +3,9 @@
 A candidate is a run of the suite ``tune-<suite>`` whose method is named ``<method>-c<index>``.
 """
 
-from atbench.cells import Run
 from atbench.config import TUNE_PREFIX, Benchmark
-from atbench.errors import unknown
+from atbench.runtime.errors import unknown
+from atbench.spec.address import Run
 
 
 def suites(benchmark: Benchmark) -> list[str]:

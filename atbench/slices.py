@@ -5,11 +5,11 @@ change anywhere upstream shows. No torch here: the Snakefile imports this module
 """
 
 from atbench import plan, search
-from atbench.cells import Cell, Run
 from atbench.config import ROLES, TUNE_PREFIX, TUNED, Benchmark
-from atbench.errors import UserError, unknown
 from atbench.overlay import merge
-from atbench.records import digest
+from atbench.runtime.errors import UserError, unknown
+from atbench.runtime.files import digest
+from atbench.spec.address import Cell, Run
 
 # Data sets whose name alone says which images they are, checked on reading: where their files lie changes no result.
 PUBLIC = ("cifar10", "imagenet64")

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from atbench import budget, plan, slices
-from atbench.cells import FINAL, Run
+from atbench import plan, slices
+from atbench.budget import PASSES_PER_UPDATE, passes_per_batch, updates_per_batch
 from atbench.config import Benchmark
+from atbench.spec.address import FINAL, Run
 
 SHARED_REPORTS = 2  # jobs across suites: the tidy file of all cells, the verdicts
 
@@ -75,8 +76,8 @@ def passes_per_image(benchmark: Benchmark, run: Run) -> int:
     """Forward passes that training spends on an image of a batch."""
     _, method, _ = plan.resolved(benchmark, run)
     if method["objective"] != plan.CONSISTENCY:
-        return budget.passes_per_batch(method, None)
-    return budget.passes_per_batch(method, slices.training_slice(benchmark, run)["distillation"])
+        return passes_per_batch(method, None)
+    return passes_per_batch(method, slices.training_slice(benchmark, run)["distillation"])
 
 
 def training_passes(benchmark: Benchmark, run: Run) -> int:
@@ -109,3 +110,44 @@ def _workload(benchmark: Benchmark, suite: str, runs: list[Run], judged: bool, b
         snapshots=sum(len(plan.snapshots(benchmark, run)) for run in runs),
         cells=sum(cells),
     )
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run was trained with: ``batches`` of images seen, ``updates`` of the parameters, and ``passes``.
+
+    A pass is a forward pass of the network for a batch; a backward pass counts as two, teacher and target count too.
+    It is shown where it does not follow from the updates: in distillation, and where rounds only move delta.
+    """
+
+    batches: int
+    updates: int
+    passes: int
+
+    @property
+    def follows_from_updates(self) -> bool:
+        return self.passes == PASSES_PER_UPDATE * self.updates
+
+    def __str__(self) -> str:
+        text = f"{self.batches:,} batches / {self.updates:,} updates"
+        return text if self.follows_from_updates else f"{text} / {self.passes:,} passes"
+
+    def against(self, other: "Budget") -> str:
+        """In words, what two runs have in common."""
+        same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
+        follow = self.follows_from_updates and other.follows_from_updates  # then equal updates say it
+        if not follow and abs(self.passes - other.passes) <= 0.01 * other.passes:
+            same.append("passes")
+        return f"equal {' and '.join(same)}" if same else "unequal budgets"
+
+
+def budget(benchmark: Benchmark, run: Run, step: str = FINAL) -> Budget:
+    """The declared budget of a run up to a snapshot: a continued run counts from the beginning of the one before."""
+    method = benchmark.methods[run.method]
+    batches = plan.snapshots(benchmark, run)[step]
+    parent = plan.parents(benchmark, run).get("continues")
+    before = budget(benchmark, parent) if parent else Budget(0, 0, 0)
+    own = batches - before.batches
+    distillation = slices.training_slice(benchmark, run).get("distillation")
+    passes = before.passes + own * passes_per_batch(method, distillation)
+    return Budget(batches, before.updates + own * updates_per_batch(method), passes)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from atbench.data import cifar10, coco, digits, folder, imagenet64
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 # A format is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
 FORMATS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}

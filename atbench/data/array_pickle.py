@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 BYTE = ("u1", "uint8")  # how pickles spell the only dtype there is
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from atbench.data import ImageSet
-from atbench.errors import UserError
-from atbench.seeds import seed_of
+from atbench.rng import seed_of
+from atbench.runtime.errors import UserError
 
 
 class Batches:
@@ -14,7 +14,7 @@ class Batches:
     An epoch is `len(images) // batch_size` whole batches in an order of its own; the remainder sits out and
     another epoch's order brings it back, so no batch straddles two epochs.
 
-    seed_names: what the order is named after (see atbench.seeds.seed_of); flip: mirror each image with
+    seed_names: what the order is named after (see atbench.rng.seed_of); flip: mirror each image with
     probability 1/2.
     Raises UserError when a batch is empty or larger than the set.
     """

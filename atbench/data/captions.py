@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
-from atbench.noise import uniform
+from atbench.rng import uniform
+from atbench.runtime.errors import UserError
 
 CLASS_NAMES = tuple(map(str, range(10)))  # of the data set that the captions describe
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from atbench.data import array_pickle
 from atbench.data.place import place
-from atbench.errors import UserError
-from atbench.records import write_atomically
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
 
 REQUIRED = ()
 OPTIONAL = ("path", "checksum", "download")

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from atbench.data.folder import channels_first, fit, read_image
-from atbench.errors import UserError
-from atbench.noise import generator, uniform
-from atbench.records import read_json
+from atbench.rng import generator, uniform
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json
 
 REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")
 OPTIONAL = ()

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from atbench.data.captions import captions, empty, tokenise
-from atbench.errors import UserError
-from atbench.noise import uniform
+from atbench.rng import uniform
+from atbench.runtime.errors import UserError
 
 CAPTION = "caption"
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 REQUIRED = ()
 OPTIONAL = ()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 REQUIRED = ("path", "resolution", "channels")
 OPTIONAL = ("held_out",)

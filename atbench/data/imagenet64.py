@@ -20,7 +20,7 @@ from torch import Tensor
 
 from atbench.data import folder
 from atbench.data.place import place
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 REQUIRED = ()
 OPTIONAL = ("path", "classes")

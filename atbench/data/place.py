@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 def place(data: dict, wanted: str) -> Path:

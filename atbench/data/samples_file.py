@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from atbench.data.folder import channels_first, common_mode, find_images, pixels, read_image
-from atbench.errors import UserError
-from atbench.records import write_atomically
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
 
 KEY = "arr_0"
 # What NumPy raises for a damaged archive or member, and for a pickle that allow_pickle=False turns away.

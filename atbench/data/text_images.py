@@ -20,8 +20,8 @@ from torch import Tensor
 
 from atbench.data.batches import Batches
 from atbench.data.folder import SUFFIXES, channels_first, pixels, read_image, resized
-from atbench.errors import UserError
-from atbench.noise import uniform
+from atbench.rng import uniform
+from atbench.runtime.errors import UserError
 
 NAME = "text-images"  # in a `data:` block
 REQUIRED = ("path", "resolution")

@@ -15,7 +15,7 @@ from torch import Tensor
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import make_schedule
 from atbench.diffusion.steps import ddim_step, heun_step
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 Network = Callable[[Tensor, Tensor], Tensor]
 SIGMA_DATA = 0.5

@@ -9,7 +9,7 @@ import torch
 
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import Schedule
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 def even_timesteps(nfe: int, num_steps: int) -> list[int]:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 MAX_BETA = 0.999  # keeps alphas_cumprod above zero at the last step
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
 from atbench.metrics.features import Extractor
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import check_options, score
 from atbench.metrics.stream import Scoring
+from atbench.runtime.errors import UserError
 
 CHUNK = 1024  # noise images drawn at once
 

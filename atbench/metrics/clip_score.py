@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
-from atbench.records import digest, file_hash
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash
 
 BLOCK = 32  # images per pass
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 ROWS = 1024  # images per block of the distance matrix, a bound on memory only
 CHUNK_SEED = 0  # the cut into chunks is a fixed property of the training set

@@ -8,13 +8,13 @@ from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, KEY_METRIC_ISC_STD, i
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 
-from atbench.errors import UserError
 from atbench.metrics.features import Features, check_images
 from atbench.metrics.frechet import frechet, frechet_cleanfid
 from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
 from atbench.metrics.memorisation import median_ratio, nearest_distances
 from atbench.metrics.reference import Reference, Split, feature_statistics
 from atbench.metrics.uncertainty import jackknife_se, kept_without_block
+from atbench.runtime.errors import UserError
 
 RNG_SEED = 2020  # of KID subsets and inception-score splits: equal features must give equal numbers
 LARGE = 10_000  # images from which on torch-fidelity is asked to keep distance matrices in pieces

@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from atbench.diffusion.process import Process
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 GRID = np.linspace(-7.0, 7.0, 1401)  # x; data lie in [-1, 1], and noise has unit variance
 CELL = GRID[1] - GRID[0]

@@ -8,7 +8,7 @@ from torch import Tensor
 from atbench.diffusion.process import Process
 from atbench.diffusion.steps import ddim_step
 from atbench.mismatch.trajectory import Denoiser
-from atbench.noise import gaussian
+from atbench.rng import gaussian
 from atbench.training.norms import rms
 
 

@@ -19,15 +19,7 @@ from scipy.special import logsumexp
 
 from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import cosine_schedule
-from atbench.mismatch.gaussian_mixture import (
-    CELL,
-    GRID,
-    Mixture,
-    ReverseStep,
-    cross_entropy,
-    divergence,
-    reverse_steps,
-)
+from atbench.mismatch.gaussian_mixture import CELL, GRID, Mixture, ReverseStep, cross_entropy, divergence, reverse_steps
 
 PLAIN = "plain"
 OFFSETS = np.linspace(-1, 1, 9)  # of a state within its ball, in radii

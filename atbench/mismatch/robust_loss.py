@@ -7,7 +7,7 @@ from torch import Tensor
 
 from atbench.diffusion.process import Process
 from atbench.mismatch.trajectory import Denoiser
-from atbench.noise import gaussian
+from atbench.rng import gaussian
 from atbench.training.draw import Draw
 from atbench.training.perturb import make_perturbation
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from atbench.diffusion.process import Process
 from atbench.metrics.frechet import frechet
 from atbench.metrics.reference import feature_statistics
-from atbench.noise import gaussian, uniform
+from atbench.rng import gaussian, uniform
 from atbench.sampling import Sampler
 from atbench.training.norms import rms
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
 from atbench.models.weights import build, differences
-from atbench.records import write_atomically
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
 
 LABELS = "label_emb.weight"  # (classes, width), of class-conditional networks only
 

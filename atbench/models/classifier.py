@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 LAST_CHANNELS = 32
 POOLED_SIDE = 2  # features keep a coarse position: pooled over all pixels they collapse to little more than the class

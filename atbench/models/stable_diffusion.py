@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from atbench.errors import UserError
-from atbench.records import digest, file_hash, read_json
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash, read_json
 
 PARTS = {  # folder of a pipeline -> the file that tells whether it is there
     "unet": "config.json",

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from atbench.data import captions
-from atbench.errors import UserError
 from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
 from atbench.models.caption_encoder import CaptionEncoder
+from atbench.runtime.errors import UserError
 
 
 class Stage(nn.Sequential):

@@ -8,12 +8,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from atbench.errors import UserError
 from atbench.models.autoencoder import Autoencoder
 from atbench.models.classifier import DigitsClassifier
 from atbench.models.stable_diffusion import StableDiffusion
 from atbench.models.unet import UNet
-from atbench.records import write_atomically
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
 
 SHOWN = 4  # differences in an error message
 HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments

@@ -6,9 +6,10 @@ import matplotlib
 import pandas as pd
 
 from atbench.config import Benchmark
+from atbench.judgement import claims
+from atbench.reading import tidy
 from atbench.report import (
     captions,
-    claims,
     cost,
     curves,
     figures,
@@ -20,7 +21,6 @@ from atbench.report import (
     reviews,
     samples,
     tables,
-    tidy,
     verdict_table,
     views,
     wide,

@@ -1,17 +1,16 @@
 """The words that go with a table: no number travels without its scale, budget and commit."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan, slices
-from atbench.budget import PASSES_PER_UPDATE, passes_per_batch, updates_per_batch
-from atbench.cells import FINAL, Run
+from atbench import plan
 from atbench.config import Benchmark
 from atbench.metric_names import distance_name
-from atbench.records import read_json
 from atbench.report.style import ordered
+from atbench.runtime.files import read_json
+from atbench.spec.address import Run
+from atbench.workload import Budget, budget
 
 METRIC_LABELS = {
     "kid": "KID",
@@ -32,47 +31,6 @@ REFERENCE_LABELS = {
     "held-out": "held-out images",
     "ceiling": "ceiling (noise)",
 }
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a run was trained with: ``batches`` of images seen, ``updates`` of the parameters, and ``passes``.
-
-    A pass is a forward pass of the network for a batch; a backward pass counts as two, teacher and target count too.
-    It is shown where it does not follow from the updates: in distillation, and where rounds only move delta.
-    """
-
-    batches: int
-    updates: int
-    passes: int
-
-    @property
-    def follows_from_updates(self) -> bool:
-        return self.passes == PASSES_PER_UPDATE * self.updates
-
-    def __str__(self) -> str:
-        text = f"{self.batches:,} batches / {self.updates:,} updates"
-        return text if self.follows_from_updates else f"{text} / {self.passes:,} passes"
-
-    def against(self, other: "Budget") -> str:
-        """In words, what two runs have in common."""
-        same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
-        follow = self.follows_from_updates and other.follows_from_updates  # then equal updates say it
-        if not follow and abs(self.passes - other.passes) <= 0.01 * other.passes:
-            same.append("passes")
-        return f"equal {' and '.join(same)}" if same else "unequal budgets"
-
-
-def budget(benchmark: Benchmark, run: Run, step: str = FINAL) -> Budget:
-    """The declared budget of a run up to a snapshot: a continued run counts from the beginning of the one before."""
-    method = benchmark.methods[run.method]
-    batches = plan.snapshots(benchmark, run)[step]
-    parent = plan.parents(benchmark, run).get("continues")
-    before = budget(benchmark, parent) if parent else Budget(0, 0, 0)
-    own = batches - before.batches
-    distillation = slices.training_slice(benchmark, run).get("distillation")
-    passes = before.passes + own * passes_per_batch(method, distillation)
-    return Budget(batches, before.updates + own * updates_per_batch(method), passes)
 
 
 def budgets(benchmark: Benchmark, suite: str) -> dict[str, Budget]:

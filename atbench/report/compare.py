@@ -7,7 +7,7 @@ import pandas as pd
 
 from atbench.config import Benchmark
 from atbench.metric_names import METRICS
-from atbench.report.tidy import AXES, collect
+from atbench.reading.tidy import AXES, collect
 
 LIMIT = 3.0  # accepted difference in units of the noise
 SAME, WITHIN, DIFFERS = "same", "within noise", "DIFFERS"

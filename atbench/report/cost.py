@@ -7,9 +7,9 @@ import pandas as pd
 
 from atbench import measures
 from atbench.config import Benchmark
-from atbench.errors import UserError
-from atbench.records import read_json
 from atbench.report.render import Markup, Table
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json
 
 MIB = 2**20
 COUNTS = {  # column of the numbers -> head in the printed table

@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atbench import plan, slices
-from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
 from atbench.report.captions import metric_label
 from atbench.report.figures import PANEL, WIDTH, draw_floor, empty, fit_distance, legend, title
 from atbench.report.style import ordered, style
+from atbench.spec.address import FINAL, Run
 
 
 def convergence(benchmark: Benchmark, cells: pd.DataFrame, rows: dict, suite: str) -> Figure:

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from atbench.cells import FINAL
 from atbench.config import Benchmark
 from atbench.plan import evaluation_of, nfe_of, samplers_of
-from atbench.records import write_atomically
 from atbench.report.captions import REFERENCE_LABELS, budgets, gaps, metric_label
 from atbench.report.style import REFERENCE, style
+from atbench.runtime.files import write_atomically
+from atbench.spec.address import FINAL
 
 WIDTH = 6.9  # inches, the text width of a two-column page
 PANEL = 2.2  # inches, height of one row of panels

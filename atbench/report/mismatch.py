@@ -10,15 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atbench import plan, slices
-from atbench.cells import FINAL
 from atbench.config import Benchmark
-from atbench.errors import UserError
-from atbench.records import read_json
+from atbench.reading.tidy import run_folder
 from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
 from atbench.report.render import Markup, Table
 from atbench.report.style import REFERENCE, ordered, style
 from atbench.report.tables import value_text
-from atbench.report.tidy import run_folder
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json
+from atbench.spec.address import FINAL
 
 DIGITS = 3  # of the table's ratios
 AXES = {  # measure -> (column, label of the y axis)

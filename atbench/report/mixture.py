@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from atbench import measures
 from atbench.config import Benchmark
-from atbench.errors import UserError
-from atbench.records import read_json
 from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
 from atbench.report.style import REFERENCE, Style
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json
 
 PLAIN = "plain"
 TITLE = "A Gaussian mixture in closed form: robust objectives along sampling"

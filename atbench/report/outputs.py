@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from atbench import plan
 from atbench.config import Benchmark
-from atbench.errors import UserError
 from atbench.metric_names import HAS_SPATIAL
+from atbench.runtime.errors import UserError
 
 # Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
 METRICS = ("fd", "kid", "is", "precision", "recall")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pandas as pd
 
 from atbench.config import Benchmark
+from atbench.judgement.statistics import interval
 from atbench.plan import nfe_of
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table, signed
-from atbench.report.statistics import interval
 from atbench.report.style import ordered
 from atbench.report.tables import decimals, final_cells
 

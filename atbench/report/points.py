@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench.cells import FINAL
 from atbench.config import Benchmark
-from atbench.report import mismatch, tidy
+from atbench.reading import tidy
+from atbench.report import mismatch
+from atbench.spec.address import FINAL
 
 
 def collect(benchmark: Benchmark, root: Path, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:

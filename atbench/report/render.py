@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench.records import write_atomically
+from atbench.runtime.files import write_atomically
 
 
 @dataclass(frozen=True)

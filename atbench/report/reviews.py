@@ -7,11 +7,11 @@ import pandas as pd
 
 from atbench.config import Benchmark
 from atbench.evidence import TARGETS
+from atbench.judgement.claims import MIN_SEEDS, NOTHING, VERDICTS
 from atbench.measures import COST_BASELINE
 from atbench.metric_names import HAS_SPATIAL, RARE
 from atbench.plan import nfe_of, samplers_of
 from atbench.report import captions, cost, views
-from atbench.report.claims import MIN_SEEDS, NOTHING, VERDICTS
 from atbench.report.outputs import OF_SCALE, artefacts
 from atbench.report.render import MARKDOWN
 from atbench.report.tables import final_cells

@@ -8,12 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from atbench.cells import FINAL, Cell, Run
 from atbench.config import Benchmark
 from atbench.plan import fits, nfe_of
+from atbench.reading.tidy import cell_file
 from atbench.report.figures import WIDTH, empty, title
 from atbench.report.style import REFERENCE, ordered
-from atbench.report.tidy import cell_file
+from atbench.spec.address import FINAL, Cell, Run
 
 SIDE = 8  # images per side of the grid beside a cell
 SHOWN = 2  # rows of that grid in the figure, laid side by side

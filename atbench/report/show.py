@@ -5,11 +5,11 @@ from pathlib import Path
 import yaml
 
 from atbench import plan, slices
-from atbench.cells import parse_cell
 from atbench.config import Benchmark
 from atbench.metric_names import distance_name
-from atbench.records import read_cell
-from atbench.report.tidy import older_code
+from atbench.reading.tidy import older_code
+from atbench.runtime.files import read_cell
+from atbench.spec.address import parse_cell
 
 SPREADS = {"_se": "standard error", "_std": "spread over parts"}  # suffix of a metric's companion
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from atbench.cells import Cell, Run
 from atbench.config import Benchmark
-from atbench.report import timing
+from atbench.reading import timing
+from atbench.reading.runs import collect_runs
+from atbench.reading.tidy import cell_file, collect, run_folder
 from atbench.report.captions import all_reference_rows
-from atbench.report.runs import collect_runs
-from atbench.report.tidy import cell_file, collect, run_folder
+from atbench.spec.address import Cell, Run
 
 STATES = ["done", "missing", "stale", "failed", "unreadable", "older code"]
 STALE = {"stale", "older code"}

@@ -7,12 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from atbench import plan
-from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
+from atbench.reading.tidy import on_grid
 from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
 from atbench.report.style import ordered
-from atbench.report.tidy import on_grid
+from atbench.spec.address import FINAL, Run
 
 # The number that "best" goes towards; the nearest-neighbour ratio of a model that has memorised nothing is 1.
 BEST = {

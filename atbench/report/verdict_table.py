@@ -6,9 +6,9 @@ import pandas as pd
 
 from atbench.config import Benchmark
 from atbench.evidence import BUDGETS
+from atbench.judgement.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, paired_gain
+from atbench.judgement.published import published
 from atbench.report import captions
-from atbench.report.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, paired_gain
-from atbench.report.published import published
 from atbench.report.render import MINUS, Markup, Table
 
 HEADS = {"batches": "Equal batches", "updates": "Equal updates", "cost": "Equal cost"}

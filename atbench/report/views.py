@@ -10,15 +10,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from atbench.cells import FINAL
 from atbench.config import Benchmark
+from atbench.judgement.claims import as_written
+from atbench.judgement.statistics import interval
 from atbench.plan import nfe_of, samplers_of
 from atbench.report.captions import budgets, metric_label
-from atbench.report.claims import as_written
 from atbench.report.figures import WIDTH, empty, fit_distance, legend, title
-from atbench.report.statistics import interval
 from atbench.report.style import NFE_STYLES
 from atbench.report.tables import final_cells
+from atbench.spec.address import FINAL
 
 ROW = 0.32  # inches, height of one method
 SHARE = {"better": "lower", "margin": {"relative": 0.0}}  # how the gain of a claim on distances is written

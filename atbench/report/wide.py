@@ -7,7 +7,7 @@ import pandas as pd
 
 from atbench import plan
 from atbench.config import Benchmark
-from atbench.report import tidy
+from atbench.reading import tidy
 from atbench.report.tables import final_cells
 
 ELSEWHERE = ("curves", "grids", "views")  # of a suite, with figures of their own

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from atbench.diffusion.schedule import Schedule
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 from atbench.sampling.ancestral import Ancestral
 from atbench.sampling.consistency import Consistency
 from atbench.sampling.ddim import Ddim

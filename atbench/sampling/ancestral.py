@@ -10,7 +10,7 @@ from atbench.diffusion.process import Process
 from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import ancestral_step
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from atbench.diffusion.consistency import ConsistencyFunction, make_consistency
 from atbench.diffusion.schedule import Schedule
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

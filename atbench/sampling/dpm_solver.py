@@ -10,7 +10,7 @@ from torch import Tensor
 from atbench.diffusion.respacing import check_nfe
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import Level, dpm_solver_first_order, dpm_solver_second_order
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 MIN_HALF_LOG_SNR = -5.1  # noisier entries are dropped: cosine schedules are ill-conditioned near t = 1
 FINAL_FIRST_ORDER_BELOW = 10  # with fewer steps than this the last one is of first order, for stability

@@ -10,7 +10,7 @@ from torch import Tensor
 from atbench.diffusion.consistency import VeConsistency, karras_times, preconditioned
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import heun_step
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from atbench import measures, slices
-from atbench.cells import Run
 from atbench.config import Benchmark
 from atbench.data import ImageSet, captions
-from atbench.device import choose, cpu_seconds
-from atbench.errors import UserError
-from atbench.noise import gaussian
-from atbench.records import write_json
+from atbench.rng import gaussian
+from atbench.runtime.device import choose, cpu_seconds
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_json
+from atbench.spec.address import Run
 from atbench.tasks.run_record import measured
 from atbench.tasks.train import batches_of, new_trainer
 from atbench.training.loop import Trainer

@@ -10,16 +10,17 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from atbench import plan, processes, provenance, slices
-from atbench.cells import Cell, Run
+from atbench import plan, slices
 from atbench.config import Benchmark
 from atbench.data.samples_file import write_samples
-from atbench.device import choose, cpu_seconds, describe
 from atbench.diffusion.schedule import make_schedule
-from atbench.errors import UserError
 from atbench.models.weights import load_model
-from atbench.records import file_hash, read_cell, write_atomically, write_json
+from atbench.runtime import processes, provenance
+from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
+from atbench.spec.address import Cell, Run
 from atbench.tasks.generate import Generator
 from atbench.tasks.judge import Judge, Scores, prompts_of
 from atbench.tasks.latents import load_autoencoder

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from atbench import processes
 from atbench.data import to_uint8
 from atbench.data.conditions import CAPTION, condition
-from atbench.errors import UserError
-from atbench.noise import gaussian, uniform
+from atbench.rng import gaussian, uniform
+from atbench.runtime import processes
+from atbench.runtime.errors import UserError
 from atbench.sampling import CountingDenoiser, Sampler
 
 BLOCK = 128  # images per pass, always: CPU convolutions give other bits at other batch sizes

@@ -4,15 +4,15 @@ import torch
 from torch import Tensor
 
 from atbench import plan, slices
-from atbench.cells import Run
 from atbench.data import ImageSet, load
-from atbench.device import choose, cpu_seconds
 from atbench.diffusion.process import Process
-from atbench.errors import UserError
 from atbench.mismatch.trajectory import Denoiser
 from atbench.models.weights import load_model
-from atbench.noise import gaussian, generator
-from atbench.records import file_hash, write_json
+from atbench.rng import gaussian, generator
+from atbench.runtime.device import choose, cpu_seconds
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, write_json
+from atbench.spec.address import Run
 from atbench.tasks.run_record import measured, network_name, trained
 from atbench.tasks.train import new_trainer, start_from_parent
 from atbench.training.objectives import make_objective

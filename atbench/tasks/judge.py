@@ -6,10 +6,10 @@ from torch import Tensor
 from atbench import plan
 from atbench.config import Benchmark
 from atbench.data import coco
-from atbench.errors import UserError
 from atbench.metrics.clip_score import ClipScore
 from atbench.metrics.reference import Reference
 from atbench.metrics.stream import Scoring
+from atbench.runtime.errors import UserError
 from atbench.tasks.pretrained import CLIP_VARIABLE, path_in
 from atbench.tasks.reference import at_home, scale_extractor
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from atbench.cells import Run
 from atbench.data import ImageSet, to_float
 from atbench.data.text_images import PairBatches, TextImages
 from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import load_model
-from atbench.noise import gaussian
+from atbench.rng import gaussian
+from atbench.spec.address import Run
 from atbench.tasks.run_record import trained
 
 BLOCK = 256  # images per pass

@@ -5,14 +5,14 @@ from dataclasses import replace
 import torch
 
 from atbench import measures, plan, slices
-from atbench.cells import Run
 from atbench.data import load
-from atbench.device import choose, cpu_seconds
-from atbench.errors import UserError
 from atbench.mismatch.recovery import recovery
 from atbench.mismatch.robust_loss import robust_loss
 from atbench.mismatch.trajectory import Recorder, exposure
-from atbench.records import file_hash, write_json
+from atbench.runtime.device import choose, cpu_seconds
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, write_json
+from atbench.spec.address import Run
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.generate import Generator
 from atbench.tasks.run_record import measured, trained

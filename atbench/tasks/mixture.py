@@ -4,9 +4,9 @@ import torch
 
 from atbench import measures
 from atbench.config import Benchmark
-from atbench.device import cpu_seconds
 from atbench.mismatch.robust_fit import measure
-from atbench.records import write_json
+from atbench.runtime.device import cpu_seconds
+from atbench.runtime.files import write_json
 from atbench.tasks.run_record import measured
 
 

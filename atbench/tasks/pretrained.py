@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from atbench import plan
-from atbench.cells import Run
 from atbench.config import Benchmark
-from atbench.errors import UserError
 from atbench.models.stable_diffusion import Pipeline
+from atbench.runtime.errors import UserError
+from atbench.spec.address import Run
 from atbench.tasks.run_record import trained
 
 PIPELINE_VARIABLE = "ATBENCH_STABLE_DIFFUSION"  # folder of the pipeline, in diffusers' format

@@ -2,12 +2,13 @@
 
 import torch
 
-from atbench import plan, provenance
+from atbench import plan
 from atbench.config import Benchmark
 from atbench.data import load, to_uint8
-from atbench.device import choose
-from atbench.noise import generator
-from atbench.records import write_json
+from atbench.rng import generator
+from atbench.runtime import provenance
+from atbench.runtime.device import choose
+from atbench.runtime.files import write_json
 from atbench.tasks.judge import Judge
 from atbench.tasks.latents import BLOCK, load_autoencoder, reconstructed
 from atbench.tasks.pretrained import load_pipeline

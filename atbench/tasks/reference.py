@@ -2,11 +2,9 @@
 
 import torch
 
-from atbench import plan, provenance
+from atbench import plan
 from atbench.config import Benchmark
 from atbench.data import ImageSet, load
-from atbench.device import choose, cpu_seconds, describe
-from atbench.errors import UserError
 from atbench.metric_names import distance_name
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.extractors import PACKAGED, WANTED, load_extractor
@@ -14,9 +12,11 @@ from atbench.metrics.extractors.clean_fid import cross_checked
 from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.metrics.score import check_options
-from atbench.noise import generator
-from atbench.records import write_json
-from atbench.seeds import seed_of
+from atbench.rng import generator, seed_of
+from atbench.runtime import provenance
+from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_json
 from atbench.tasks.pretrained import CLEAN_FID_VARIABLE, EXTRACTOR_VARIABLE, path_in
 from atbench.tasks.run_record import trained
 

@@ -3,16 +3,17 @@
 import shutil
 from pathlib import Path
 
-from atbench import measures, plan, provenance, slices, workload
-from atbench.cells import RELEASED, ROOT, Cell, Run, is_cell, parse_cell
+from atbench import measures, plan, slices, workload
 from atbench.config import Benchmark
-from atbench.errors import UserError
-from atbench.records import file_hash, read_cell, read_json, write_json
-from atbench.report import timing
+from atbench.reading import timing
+from atbench.reading.runs import collect_runs
+from atbench.reading.tidy import collect
 from atbench.report.captions import all_reference_rows
 from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, target_artefacts
-from atbench.report.runs import collect_runs
-from atbench.report.tidy import collect
+from atbench.runtime import provenance
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, read_cell, read_json, write_json
+from atbench.spec.address import RELEASED, ROOT, Cell, Run, is_cell, parse_cell
 
 MANIFEST = "manifest.json"
 TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 
 import torch
 
-from atbench import plan, processes, provenance, slices
-from atbench.cells import Run
-from atbench.device import cpu_seconds, describe
-from atbench.errors import UserError
-from atbench.records import digest, read_json
+from atbench import plan, slices
+from atbench.runtime import processes, provenance
+from atbench.runtime.device import cpu_seconds, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, read_json
+from atbench.spec.address import Run
 from atbench.training.loop import Trainer
 from atbench.training.objectives import OBJECTIVES
 

@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
-from atbench import plan, provenance
-from atbench.cells import NAME, ROOT
+from atbench import plan
 from atbench.config import Benchmark
 from atbench.data.samples_file import read_samples
-from atbench.device import choose, describe
-from atbench.errors import UserError
-from atbench.records import write_json
+from atbench.runtime import provenance
+from atbench.runtime.device import choose, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_json
+from atbench.spec.address import NAME, ROOT
 from atbench.tasks.judge import Judge
 
 

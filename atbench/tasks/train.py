@@ -8,19 +8,20 @@ import time
 import torch
 from tqdm import tqdm
 
-from atbench import plan, processes, slices
-from atbench.cells import FINAL, Run
+from atbench import plan, slices
 from atbench.config import Benchmark
 from atbench.data import ImageSet, captions, check_keys, load, text_images
 from atbench.data.batches import Batches
-from atbench.device import choose, cpu_seconds, describe
-from atbench.errors import UserError
 from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import build, save_weights
-from atbench.records import digest, write_atomically, write_json
 from atbench.resources import time_limit
-from atbench.seeds import seed_of
+from atbench.rng import seed_of
+from atbench.runtime import processes
+from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, write_atomically, write_json
+from atbench.spec.address import FINAL, Run
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
 from atbench.tasks.run_record import network_name, run_record

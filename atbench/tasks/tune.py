@@ -1,9 +1,9 @@
 """The tuning search: rank the candidates of each method and say which value won."""
 
 from atbench import plan, search, slices
-from atbench.cells import ROOT, Run, parse_run
 from atbench.config import Benchmark
-from atbench.records import read_cell, write_json
+from atbench.runtime.files import read_cell, write_json
+from atbench.spec.address import ROOT, Run, parse_run
 
 
 def choose(benchmark: Benchmark, suite: str) -> None:

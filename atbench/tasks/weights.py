@@ -4,15 +4,16 @@ from pathlib import Path
 
 from torch import save
 
-from atbench import plan, provenance, slices
+from atbench import plan, slices
 from atbench.budget import updates_per_batch
-from atbench.cells import FINAL, Run
 from atbench.config import Benchmark
-from atbench.device import cpu_seconds
-from atbench.errors import UserError
 from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint
 from atbench.models.weights import build, load_model, save_weights
-from atbench.records import digest, file_hash, write_atomically, write_json
+from atbench.runtime import provenance
+from atbench.runtime.device import cpu_seconds
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash, write_atomically, write_json
+from atbench.spec.address import FINAL, Run
 from atbench.tasks.run_record import trained
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 LPIPS_SIDE = 224  # pixels; openai/consistency_models resizes as well
 Distance = Callable[[Tensor, Tensor], Tensor]

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from atbench import processes
-from atbench.errors import UserError
 from atbench.models.ema import averaged
 from atbench.models.weights import differences
-from atbench.seeds import seed_of
+from atbench.rng import seed_of
+from atbench.runtime import processes
+from atbench.runtime.errors import UserError
 from atbench.training.draw import Draw
 from atbench.training.norms import rms
 from atbench.training.objectives import make_objective

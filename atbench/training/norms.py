@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 DIMENSIONS = (1, 2, 3)
 

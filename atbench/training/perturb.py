@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from atbench.errors import UserError
-from atbench.noise import gaussian
+from atbench.rng import gaussian
+from atbench.runtime.errors import UserError
 from atbench.training.draw import Draw
 from atbench.training.norms import make_norm
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from atbench import cells as addresses
+from atbench.spec import address as addresses
 from atbench import config as files
 from atbench import measures, plan, search, slices
 from atbench import resources as asked
-from atbench.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
-from atbench.errors import UserError
-from atbench.records import digest, file_hash
+from atbench.runtime.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash
 from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, outputs_of, target_artefacts
 
 

@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 
-from atbench.device import ALLOCATOR
+from atbench.runtime.device import ALLOCATOR
 
 ROUNDS, BATCHES = 3, 60
 
@@ -19,10 +19,10 @@ def batches() -> None:
     import torch
 
     from atbench import slices
-    from atbench.cells import Run
     from atbench.config import load
     from atbench.data import load as load_images
     from atbench.data.batches import Batches
+    from atbench.spec.address import Run
     from atbench.tasks.train import new_trainer
 
     torch.set_num_threads(1)

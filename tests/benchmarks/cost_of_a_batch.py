@@ -9,10 +9,10 @@ import time
 import torch
 
 from atbench import slices
-from atbench.cells import Run
 from atbench.config import load
 from atbench.data import load as load_images
 from atbench.data.batches import Batches
+from atbench.spec.address import Run
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.train import new_trainer
 

@@ -14,13 +14,14 @@ from statistics import mean, stdev
 import torch
 from torch import Tensor
 
-from atbench import plan, provenance
-from atbench.cells import Cell, parse_cell
-from atbench.device import choose, describe
+from atbench import plan
 from atbench.metrics.frechet import frechet
 from atbench.metrics.reference import feature_statistics
-from atbench.noise import generator
-from atbench.records import file_hash, write_json
+from atbench.rng import generator
+from atbench.runtime import provenance
+from atbench.runtime.device import choose, describe
+from atbench.runtime.files import file_hash, write_json
+from atbench.spec.address import Cell, parse_cell
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.judge import Judge
 

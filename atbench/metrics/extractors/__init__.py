@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from atbench.errors import UserError
 from atbench.metrics.extractors import clean_fid, digits_cnn, effnet_lite0, inception_2015
 from atbench.metrics.features import Extractor
-from atbench.records import file_hash
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash
 
 EXTRACTORS = {
     "digits-cnn": digits_cnn.load,

@@ -9,9 +9,9 @@ from cleanfid.inception_torchscript import InceptionV3W
 from cleanfid.resize import build_resizer
 from torch import Tensor, nn
 
-from atbench.errors import UserError
 from atbench.metrics.features import Extractor
-from atbench.records import digest, file_hash
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash
 
 RELEASED_NAME = inception_url.rsplit("/", 1)[-1]  # clean-fid looks for exactly this name in a folder
 WANTED = f"clean-fid's Inception, the file {inception_url}"

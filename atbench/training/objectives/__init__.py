@@ -3,7 +3,7 @@ run starts (`prepare`) and after every optimizer step (`after_update`); it knows
 delta that it is handed.
 """
 
-from atbench.errors import UserError
+from atbench.runtime.errors import UserError
 from atbench.training.objectives.classify import Classify
 from atbench.training.objectives.consistency import Consistency
 from atbench.training.objectives.denoising import Denoising

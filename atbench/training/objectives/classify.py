@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from atbench.noise import uniform
+from atbench.rng import uniform
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from atbench.data.conditions import condition
 from atbench.diffusion.consistency import Network, make_consistency
-from atbench.noise import gaussian, uniform
-from atbench.seeds import seed_of
+from atbench.rng import gaussian, seed_of, uniform
 from atbench.training.distances import make_distance
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective

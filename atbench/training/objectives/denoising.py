@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from atbench.data.conditions import condition
 from atbench.diffusion.consistency import SIGMA_DATA, first_channels, preconditioned
-from atbench.noise import gaussian
+from atbench.rng import gaussian
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from atbench.data.conditions import condition
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
-from atbench.noise import gaussian, uniform
+from atbench.rng import gaussian, uniform
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 from atbench.training.timesteps import TIMESTEPS

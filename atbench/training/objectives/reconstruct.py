@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from atbench.noise import gaussian
+from atbench.rng import gaussian
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 

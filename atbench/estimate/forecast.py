@@ -1,0 +1,88 @@
+"""Estimate what suites of a scale would take on this machine, from a few measured steps of their real networks."""
+
+from pathlib import Path
+from statistics import median
+
+from tqdm import tqdm
+
+from atbench import workload
+from atbench.config import Benchmark
+from atbench.estimate.stopwatch import REPEATS, Measured, Timing, likeness, measure
+from atbench.estimate.table import NOTHING, Row, Spread, forecast
+from atbench.reading.timing import REFERENCES, summed
+from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json
+from atbench.spec.address import RELEASED
+from atbench.tasks.generate import BLOCK
+from atbench.tasks.release import TIME
+from atbench.workload import Workload
+
+
+def estimate(benchmark: Benchmark, suites: list[str]) -> str:
+    """The estimate for ``suites`` and all that they are made from, as text. Raises UserError for an unknown suite."""
+    wanted = workload.workloads(benchmark, suites, BLOCK)
+    device = choose(benchmark.sizes["threads"])
+    startup = cpu_seconds()  # this process has imported what a job imports
+    rows, measured = [], {}
+    for work in tqdm(wanted, desc="suites", disable=None):
+        like = likeness(benchmark, work)
+        try:
+            found = measured[like] if like in measured else measure(benchmark, work, device)
+        except UserError as error:
+            rows.append(Row(work, fault=str(error)))
+            continue
+        measured[like] = found
+        rows.append(row(work, found, startup))
+    timings = [timing for found in measured.values() for timing in (found.training, found.sampling) if timing]
+    share = processor_share(timings, benchmark.sizes["threads"]) if device.type == "cpu" else 1.0
+    where = f"{describe(device)} ({benchmark.sizes['threads']} threads)"
+    shared = workload.shared_jobs(benchmark, suites)
+    return forecast(benchmark.scale, where, rows, shared, share, released(benchmark, wanted))
+
+
+def row(work: Workload, found: Measured, startup: float) -> Row:
+    """What a suite's jobs amount to at the measured speed; ``startup`` is that of one job, in s."""
+    training, sampling = found.training, found.sampling
+    notes = (noted("a forward pass in training", training), noted("a network evaluation in sampling", sampling))
+    return Row(
+        work,
+        training=spread(training) * work.passes,
+        sampling=spread(sampling) * work.evaluations,
+        cpu_training=median(training.cpu) * work.passes if training else 0.0,
+        cpu_sampling=median(sampling.cpu) * work.evaluations if sampling else 0.0,
+        startup=startup * work.compute_jobs,
+        disk=work.snapshots * found.weights + len(work.runs) * found.state,
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def spread(timing: Timing | None) -> Spread:
+    """Of one image; nothing where nothing was measured."""
+    return Spread(median(timing.wall), min(timing.wall), max(timing.wall)) if timing else NOTHING
+
+
+def noted(what: str, timing: Timing | None) -> str:
+    """What a timing says of one image, and whether it saw whole batches."""
+    if timing is None:
+        return ""
+    cut = f" of {timing.wanted}, scaled" if timing.images < timing.wanted else ""
+    found = spread(timing)
+    percent = f"{found.percent:.0f} % over {REPEATS} repetitions"
+    return f"{what}: {1000 * found.middle:.3g} ms an image ± {percent}, {timing.images} at once{cut}"
+
+
+def processor_share(timings: list[Timing], threads: int) -> float:
+    """Processor seconds as a share of what the threads could have had by the clock; 1 without timings."""
+    wall = sum(sum(timing.wall) for timing in timings)
+    return sum(sum(timing.cpu) for timing in timings) / (wall * threads) if wall else 1.0
+
+
+def released(benchmark: Benchmark, wanted: list[Workload]) -> dict[str, float] | None:
+    """What the released results of the same suites cost, if all of them are released and none is wanted in part."""
+    path = Path(RELEASED, benchmark.scale, TIME)
+    cost = read_json(path) if path.exists() else {}
+    whole = all(work.judged or not benchmark.suite(work.suite)["samplers"] for work in wanted)
+    if not whole or not {work.suite for work in wanted} <= cost.keys():
+        return None
+    return summed(cost[name] for name in (*[work.suite for work in wanted], REFERENCES))

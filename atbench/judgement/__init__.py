@@ -1,0 +1,1 @@
+"""Verdicts from tidy frames: paired statistics, the claims under test. It draws nothing."""

@@ -1,0 +1,201 @@
+"""Verdicts on the claims of claims.yaml, from paired differences between methods of one seed.
+
+**Numbers.** The two methods of a seed share data order, noise and latents, so only their difference is looked at. In a
+claim a seed gives one number, the mean of its differences over the claim's cells: cells of one run share its luck
+and are no independent evidence. A seed that lacks any of these cells is left out, or seeds would average other cells.
+
+A claim with a relative margin works on log ratios of the metric: a distance is positive, its spread grows with its size
+(FD-digits of ADM with IDDPM: 4.74 +- 0.70 at 5 evaluations, 1.56 +- 0.49 at 50), a margin in per cent means the same at
+both, large distances at few steps do not drown the rest, and exchanging the methods changes the sign only. An absolute
+margin works on plain differences. Gains are positive in the claimed direction.
+
+**Verdicts.** Two t-tests over seeds, each corrected by Holm for the number of comparisons with MIN_SEEDS seeds or more:
+
+    supported       the gain is above the floor:      0, or for a claim of no loss minus the margin
+    not supported   the gain is below what counts:    the margin, or for a claim of no loss minus the margin
+    inconclusive    neither, and always below MIN_SEEDS seeds
+    no results      no complete seed
+
+so at most 5 % of such tables hold a false "supported", and at most 5 % a false "not supported" (in fact half of that,
+see `statistics.p_above`). A claim may be supported with a gain below its margin; the note says so. A claim on every
+sampler is as significant as its least significant sampler (intersection-union test, Berger 1982), and any sampler
+refutes it, corrected for their number.
+"""
+
+import math
+
+import pandas as pd
+
+from atbench.config import Benchmark
+from atbench.evidence import CLAIMS, TARGETS
+from atbench.judgement import statistics
+from atbench.judgement.comparisons import Comparison, comparisons
+from atbench.runtime.errors import UserError
+
+MIN_SEEDS = 5
+SUPPORTED, REFUTED, OPEN, NOTHING = VERDICTS = ("supported", "not supported", "inconclusive", "no results")
+# Gains, interval and what is detectable: shares of the baseline's value (relative margin) or the metric's own unit.
+LONG = ["claim", "suite", "samplers", "nfe", "metric", "budget", "method", "baseline", "unit", "margin", "verdict"]
+LONG += ["seeds", "incomplete", "gain", "low", "high", "effect", "p", "p_corrected", "p_margin", "p_margin_corrected"]
+LONG += ["tests", "seeds_needed", "detectable", "decisive", "note"]
+
+
+def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:
+    """One row per comparison, columns LONG. ``frame`` comes from `points.collect` over ``suites``."""
+    return verdicts(benchmark, comparisons(benchmark, suites), frame)
+
+
+def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `judge` for comparisons made before."""
+    seeds = {suite: sorted(group.seed.unique()) for suite, group in frame.groupby("suite")}
+    values: dict[str, dict] = {}
+    rows = []
+    for comparison in compared:
+        metric = benchmark.claims["claims"][comparison.claim]["metric"]
+        if metric in frame and metric not in values:
+            values[metric] = _values(frame, metric)
+        declared = seeds.get(comparison.suite, [])
+        rows.append(_row(benchmark, comparison, values.get(metric, {}), declared))
+    _correct(rows)
+    for row in rows:
+        _decide(benchmark.claims["claims"][row["claim"]], row)
+    return pd.DataFrame(rows, columns=LONG)
+
+
+def seed_gains(claim: dict, comparison: Comparison, values: dict, seeds: list[int]) -> dict[str, list[float]]:
+    """Group -> one gain per complete seed, on the scale of the tests (log ratios or differences)."""
+    gains: dict[str, list[float]] = {group: [] for group in comparison.groups}
+    for seed in seeds:
+        found = [[values.get((comparison.suite, seed, *p)) for p in pair] for pair in comparison.pairs]
+        if not any(None in pair for pair in found):
+            rest = iter(found)
+            for group, pairs in comparison.groups.items():
+                differences = [paired_gain(comparison.claim, claim, *next(rest)) for _ in pairs]
+                gains[group].append(sum(differences) / len(differences))
+    return gains
+
+
+def paired_gain(name: str, claim: dict, ours: float, theirs: float) -> float:
+    """The gain of one pair of cells on the scale of the tests. Raises UserError for a ratio of what is not positive."""
+    sign = 1 if claim["better"] == "higher" else -1
+    if "absolute" in claim["margin"]:
+        return sign * (ours - theirs)
+    if not (ours > 0 and theirs > 0):
+        raise UserError(f"{CLAIMS}: claims.{name}.margin: {claim['metric']} is not always positive: make it absolute")
+    return sign * math.log(ours / theirs)
+
+
+def on_test_scale(claim: dict, gain: float) -> float:
+    """A gain as written in a margin (positive: better) on the scale of the tests."""
+    if "absolute" in claim["margin"]:
+        return gain
+    sign = 1 if claim["better"] == "higher" else -1
+    return sign * math.log(1 + sign * gain)
+
+
+def as_written(claim: dict, gain: float) -> float:
+    """The inverse of `on_test_scale`: a share of the baseline's value, or a difference."""
+    if "absolute" in claim["margin"]:
+        return gain
+    sign = 1 if claim["better"] == "higher" else -1
+    return sign * math.expm1(min(sign * gain, 50.0))  # two seeds can give any interval; e^50 is as bad as infinity
+
+
+def bounds(claim: dict) -> tuple[float, float]:
+    """On the scale of the tests: the gain above which a claim is supported, and the one below which it is not."""
+    margin = next(iter(claim["margin"].values()))
+    if claim["test"] == "gain":
+        return 0.0, on_test_scale(claim, margin)
+    return (on_test_scale(claim, -margin),) * 2
+
+
+def _values(frame: pd.DataFrame, metric: str) -> dict[tuple, float]:
+    """(suite, seed, method, step, sampler, nfe) -> number, of declared cells that have one."""
+    usable = frame[(frame.status == "done") & ~frame.off_grid & frame[metric].notna()]
+    axes = ["suite", "seed", "method", "step", "sampler", "nfe"]
+    return dict(zip(zip(*(usable[axis].tolist() for axis in axes)), usable[metric].tolist()))
+
+
+def _row(benchmark: Benchmark, comparison: Comparison, values: dict, seeds: list[int]) -> dict:
+    """Numbers of one comparison; verdict and corrections follow when all are known."""
+    claim = benchmark.claims["claims"][comparison.claim]
+    [(unit, margin)] = claim["margin"].items()
+    nfes = sorted({point[3] for pair in comparison.pairs for point in pair})
+    row = dict.fromkeys(LONG, math.nan) | {
+        "claim": comparison.claim,
+        "suite": comparison.suite,
+        "samplers": " ".join(comparison.samplers),
+        "nfe": " ".join(map(str, nfes)),
+        "metric": claim["metric"],
+        "budget": comparison.budget,
+        "method": comparison.method,
+        "baseline": comparison.baseline,
+        "unit": unit,
+        "margin": margin,
+        "seeds": 0,
+        "incomplete": len(seeds) if comparison.groups else 0,
+        "decisive": "",
+        "note": comparison.gap,
+    }
+    gains = seed_gains(claim, comparison, values, seeds)
+    if not any(gains.values()):
+        target = f" (target {claim['points']})" if claim.get("points") in TARGETS else ""
+        return row | {"note": comparison.gap or f"suite {comparison.suite} has no complete seed{target}"}
+    return row | _test(claim, gains, len(seeds))
+
+
+def _test(claim: dict, gains: dict[str, list[float]], declared: int) -> dict:
+    """Both tests of a comparison, and the numbers of the group that decides: of the only one, or of one sampler."""
+    floor, enough = bounds(claim)
+    tested = {group: statistics.interval(numbers) for group, numbers in gains.items()}
+    above = {group: statistics.p_above(mean, std, n, floor) for group, (mean, std, n, *_) in tested.items()}
+    below = {group: statistics.p_below(mean, std, n, enough) for group, (mean, std, n, *_) in tested.items()}
+    # Ties are broken by the smaller gain; so are p-values that are missing (one seed).
+    decisive = max(tested, key=lambda group: (0 if math.isnan(above[group]) else above[group], -tested[group][0]))
+    p, p_margin = above[decisive], min(below.values()) * len(below)
+    if p_margin < statistics.LEVEL:
+        decisive = min(below, key=below.get)
+    mean, std, n, low, high = tested[decisive]
+    return {
+        "seeds": n,
+        "incomplete": declared - n,
+        "gain": mean,
+        "std": std,
+        "low": low,
+        "high": high,
+        "effect": statistics.hedges(mean, std, n),
+        "p": p,
+        "p_margin": min(1.0, p_margin) if n > 1 else math.nan,
+        "decisive": decisive,
+    }
+
+
+def _correct(rows: list[dict]) -> None:
+    """Holm over the comparisons that can get a verdict; the others are planned as if all results counted."""
+    judged = [row for row in rows if row["seeds"] >= MIN_SEEDS]
+    for key in ("p", "p_margin"):
+        for row, corrected in zip(judged, statistics.holm([row[key] for row in judged])):
+            row[f"{key}_corrected"] = corrected
+    present = sum(row["seeds"] > 0 for row in rows)
+    for row in rows:
+        row["tests"] = len(judged) if row["seeds"] >= MIN_SEEDS else present
+
+
+def _decide(claim: dict, row: dict) -> None:
+    """Fill in verdict, power and notes; turn gains from the scale of the tests into shares or differences."""
+    floor, enough = bounds(claim)
+    n, mean, std = row["seeds"], row["gain"], row.pop("std", math.nan)
+    if n == 0:
+        row["verdict"] = NOTHING
+        return
+    supported = row["p_corrected"] < statistics.LEVEL
+    refuted = row["p_margin_corrected"] < statistics.LEVEL
+    row["verdict"] = SUPPORTED if supported else REFUTED if refuted else OPEN
+    if supported and refuted:
+        row["note"] = "below the margin"
+    level = statistics.LEVEL / row["tests"]
+    if row["verdict"] == OPEN and n > 1:
+        least = max(MIN_SEEDS, n + 1)
+        row["seeds_needed"] = min(statistics.seeds_needed(d, std, level, least) for d in (mean - floor, enough - mean))
+    row["detectable"] = as_written(claim, statistics.detectable(std, n, level))
+    row |= {key: as_written(claim, row[key]) for key in ("gain", "low", "high")}

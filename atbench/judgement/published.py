@@ -1,0 +1,49 @@
+"""Numbers that the paper itself states, from experiments/paper/*.csv, each with its source."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from atbench import config
+from atbench.config import Benchmark
+from atbench.metric_names import METRICS
+from atbench.runtime.errors import UserError, unknown
+
+COLUMNS = ["suite", "method", "sampler", "nfe", "metric", "value", "source"]
+
+
+def published(benchmark: Benchmark) -> pd.DataFrame:
+    """Every published number, columns COLUMNS; empty without a file.
+
+    Raises UserError naming the file and line of an unknown name, a value that is no positive number, a missing source
+    or a number given twice.
+    """
+    files = sorted((config.EXPERIMENTS / "paper").glob("*.csv"))
+    rows = [row for file in files for row in _rows(benchmark, file)]
+    frame = pd.DataFrame(rows, columns=COLUMNS)
+    twice = frame[frame.duplicated(COLUMNS[:5])]
+    if len(twice):
+        raise UserError(f"experiments/paper: {' '.join(map(str, twice.iloc[0][COLUMNS[:5]]))}: given twice")
+    return frame
+
+
+def _rows(benchmark: Benchmark, file: Path) -> list[dict]:
+    frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if list(frame.columns) != COLUMNS:
+        raise UserError(f"{file.name}: columns are {', '.join(frame.columns)}; wanted: {', '.join(COLUMNS)}")
+    return [_row(benchmark, f"{file.name}: line {place}", row) for place, row in enumerate(frame.to_dict("records"), 2)]
+
+
+def _row(benchmark: Benchmark, where: str, row: dict) -> dict:
+    known = {"suite": benchmark.suites, "method": benchmark.methods, "sampler": benchmark.samplers, "metric": METRICS}
+    for key, names in known.items():
+        if row[key] not in names:
+            raise UserError(f"{where}: {unknown(key, row[key], names)}")
+    try:
+        row |= {"nfe": int(row["nfe"]), "value": float(row["value"])}
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+    if not (0 < row["value"] < math.inf) or not row["source"].strip():
+        raise UserError(f"{where}: a published number needs a positive value and a source")
+    return row

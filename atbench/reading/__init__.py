@@ -1,0 +1,1 @@
+"""Results on disk as frames: a row per cell, a row per run, what they cost."""

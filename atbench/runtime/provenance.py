@@ -1,0 +1,62 @@
+"""Where a number comes from: commit, source hashes, library versions."""
+
+import hashlib
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent
+LIBRARIES = ("torch", "torch-fidelity", "clean-fid", "numpy", "scipy", "scikit-learn")
+# What can change the weights of a run, and what can change a cell beyond its weights. An edit elsewhere
+# (reports, README, command line) makes no result stale.
+SOURCES = {
+    "training": ("rng.py", "data", "diffusion", "models", "training", "tasks/train.py"),
+    "evaluation": (
+        "rng.py",
+        "data",
+        "diffusion",
+        "models",
+        "sampling",
+        "metrics",
+        "tasks/evaluate.py",
+        "tasks/generate.py",
+        "tasks/judge.py",
+    ),
+}
+SOURCES["cost"] = (*SOURCES["training"], "tasks/cost.py")
+SOURCES["mixture"] = ("diffusion", "mismatch", "tasks/mixture.py")
+SOURCES["heldout"] = (*SOURCES["training"], "tasks/heldout.py")
+SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
+
+
+@cache
+def source_hash(part: str) -> str:
+    """Short hash of the Python sources of ``part`` ('training' or 'evaluation')."""
+    hasher = hashlib.sha256()
+    for name in SOURCES[part]:
+        path = PACKAGE / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            hasher.update(file.relative_to(PACKAGE).as_posix().encode())
+            hasher.update(file.read_bytes())
+    return hasher.hexdigest()[:16]
+
+
+@cache
+def commit() -> dict:
+    """The commit of the package's checkout and whether package or experiments differ from it; 'unknown' outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(PACKAGE.parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", "atbench", "experiments", "Snakefile")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": "unknown", "dirty": True}
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that can change a number."""
+    return {name: version(name) for name in LIBRARIES}

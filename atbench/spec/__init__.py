@@ -1,0 +1,1 @@
+"""What the experiment files say, resolved once: runs, cells, what they are judged by, what they cost."""

@@ -1,0 +1,113 @@
+"""Inception-2015 with random weights in a file of the real format: FID's and sFID's features, and where to get them."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+from torch_fidelity import feature_extractor_inceptionv3
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from atbench.config import load
+from atbench.metrics.extractors import inception_2015, load_extractor
+from atbench.metrics.features import Features, extract
+from atbench.metrics.frechet import frechet_cleanfid
+from atbench.metrics.reference import Reference, build_reference, feature_statistics
+from atbench.metrics.score import score
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash
+from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
+from atbench.tasks.reference import scale_extractor
+
+CPU = torch.device("cpu")
+OPTIONS = {"kid_subsets": 2, "kid_subset_size": 3, "is_splits": 2, "pr_neighbours": 1, "blocks": 2}
+
+
+def random_weights(path):
+    """A state dictionary with the names and shapes of the released file; layers keep the variance of their input."""
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        torch.manual_seed(0)
+        patch.setattr(feature_extractor_inceptionv3, "load_state_dict_from_url", lambda *_, **__: {})
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+        network = FeatureExtractorInceptionV3("random", ["2048"])
+        for layer in network.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight)
+    torch.save(network.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return random_weights(tmp_path_factory.mktemp("weights") / "inception.pth")
+
+
+@pytest.fixture
+def extractor(weights, monkeypatch):
+    """The extractor of scale paper, found by the variable; only the hash of the file is not the released one."""
+    monkeypatch.setattr(inception_2015, "RELEASED_NAME", f"random-{file_hash(weights)[:8]}.pth")
+    monkeypatch.setattr(inception_2015, "BLOCK", 4)
+    monkeypatch.setenv(EXTRACTOR_VARIABLE, str(weights))
+    paper = load("paper")
+    alone = {key: value for key, value in paper.sizes.items() if key != "cross_checks"}
+    return scale_extractor(dataclasses.replace(paper, sizes=alone), CPU)
+
+
+def pictures(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
+
+
+def test_spatial_features_are_seven_channels_of_the_right_layer(extractor):
+    seen = {}
+    block = extractor.module.network.Mixed_6d
+    block.register_forward_hook(lambda layer, arguments, output: seen.update(arrives=arguments[0], leaves=output))
+    found = extract(extractor, pictures(4, 0))
+    assert found.features.shape == (4, 2048) and found.logits.shape == (4, 1008)
+    assert found.extra["sfid"].shape == (4, 2023) and found.extra["sfid"].std() > 0
+    layer = block.branch1x1
+    expected = layer.bn(nn.functional.conv2d(seen["arrives"], layer.conv.weight))[:, :7].relu()
+    torch.testing.assert_close(found.extra["sfid"].unflatten(1, (7, 17, 17)), expected, rtol=1e-4, atol=1e-4)
+    assert torch.equal(found.extra["sfid"].unflatten(1, (7, 17, 17)), seen["leaves"][:, :7])  # the branch comes first
+
+
+class Narrow(nn.Module):
+    """A few of an extractor's features: eigenvalues of 2048 of them take a minute."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, images):
+        features, logits, extra = self.module(images)
+        return features[:, :3], logits[:, :5], {"sfid": extra["sfid"][:, 140:145]}
+
+
+def test_sfid_goes_through_the_reference_file(extractor, tmp_path):
+    narrow = dataclasses.replace(extractor, module=Narrow(extractor.module))
+    reference = build_reference(pictures(8, 1), pictures(4, 2), narrow, "noise")
+    reference.save(tmp_path / "reference.npz")
+    loaded = Reference.load(tmp_path / "reference.npz")
+    assert loaded.hash == reference.hash and loaded.extra["sfid"].sigma.shape == (5, 5)
+    images = pictures(8, 3) // 2
+    features = narrow(images)
+    metrics = score(images, features, loaded, OPTIONS)
+    distance = frechet_cleanfid(
+        *map(feature_statistics, (features.extra["sfid"], reference.train.features.extra["sfid"]))
+    )
+    assert metrics["sfid"] == pytest.approx(distance, rel=1e-3) and metrics["sfid"] > 0
+    own = score(reference.train.images, reference.train.features, reference, OPTIONS)
+    assert own["sfid"] == pytest.approx(0, abs=1e-3 * metrics["sfid"])
+    with pytest.raises(UserError, match=r"extra features none, of the reference \(inception-2015\) sfid"):
+        score(images, Features(features.features, features.logits), loaded, OPTIONS)
+
+
+def test_the_weights_and_where_to_get_them_are_named(weights, monkeypatch, tmp_path):
+    monkeypatch.delenv(EXTRACTOR_VARIABLE, raising=False)
+    with pytest.raises(UserError, match=rf"inception-2015.*6726825d\.pth: set {EXTRACTOR_VARIABLE}"):
+        scale_extractor(load("paper"), CPU)
+    monkeypatch.setenv(EXTRACTOR_VARIABLE, str(tmp_path / "none.pth"))
+    with pytest.raises(UserError, match=rf"6726825d\.pth: {EXTRACTOR_VARIABLE} is .*none\.pth, where nothing lies"):
+        scale_extractor(load("paper"), CPU)
+    with pytest.raises(UserError, match=r"inception\.pth: SHA-256 begins .*, allowed: 6726825d"):
+        load_extractor("inception-2015", weights, CPU)

@@ -1,0 +1,226 @@
+"""Checkpoints of other code: safe reading, bit-exact round trip, and runs that come from files."""
+
+import pickle
+import shutil
+from collections import OrderedDict
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from atbench import cli, config, plan, slices
+from atbench.config import EXPERIMENTS
+from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch
+from atbench.models.weights import build, load_model
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, read_cell, read_json
+from atbench.spec.address import Cell, Run, parse_snapshot
+from atbench.tasks import train as training
+from atbench.tasks.evaluate import evaluate, generator_of
+from atbench.tasks.reference import reference
+
+ADM, TUNED = Run("ci", "imported", "adm", 0), Run("ci", "finetune", "at", 3)
+NETWORK = config.load("ci").sizes["model"]
+FILES = {"ema": "ema_0.9999_020000.pt", "raw": "model020000.pt"}
+
+
+def weights(seed: int, **changes) -> OrderedDict:
+    """A state dictionary as guided-diffusion saves it, every value drawn."""
+    draw = torch.Generator().manual_seed(seed)
+    state = build("unet", NETWORK | changes).state_dict()
+    return OrderedDict((name, 0.1 * torch.randn(value.shape, generator=draw)) for name, value in state.items())
+
+
+def declare(experiments, **roles):
+    """Let the ci scale import these files as scratch's ADM, and fine-tune from there."""
+    file = experiments / "scales/ci.yaml"
+    content = yaml.safe_load(file.read_text())
+    files = {role: {"path": str(path), "sha256": file_hash(path)} for role, path in roles.items()}
+    content["suites"]["imported"] = {"seeds": [0], "imported": {"adm": {"batches": 20000} | files}}
+    content["suites"]["finetune"] |= {"init": "imported/adm", "seeds": [3]}
+    file.write_text(yaml.safe_dump(content))
+    config.load.cache_clear()
+
+
+@pytest.fixture
+def experiments(tmp_path, monkeypatch):
+    """A folder with the two checkpoints as the current one, and a ci scale that declares them."""
+    shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.setattr(config, "EXPERIMENTS", tmp_path / "experiments")
+    monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(FILES.values()):
+        torch.save(weights(seed), name)
+    declare(tmp_path / "experiments", **FILES)
+    yield tmp_path / "experiments"
+    config.load.cache_clear()
+
+
+def atbench(*words: object) -> None:
+    assert cli.main([str(word) for word in words]) == 0
+
+
+def refused(capsys, *words: object) -> str:
+    assert cli.main([str(word) for word in words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+def refusal(call, *arguments) -> str:
+    with pytest.raises(UserError) as caught:
+        call(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def same(a: dict, b: dict) -> bool:
+    """Equal names in equal order, equal bits."""
+    return list(a) == list(b) and all(torch.equal(a[name].view(torch.int32), b[name].view(torch.int32)) for name in a)
+
+
+def test_round_trip_is_bit_exact(experiments):
+    atbench("import-weights", *FILES.values(), ADM)
+    atbench("export-weights", f"{ADM}/final", "ema.pt")
+    atbench("export-weights", f"{ADM}/final", "raw.pt", "--raw")
+    for role, file in FILES.items():
+        assert same(torch.load(f"{role}.pt", weights_only=True), torch.load(file, weights_only=True))
+    assert torch.equal(load_file(ADM.weights())["out.2.bias"], weights(0)["out.2.bias"])
+
+
+def test_a_single_file_becomes_a_weights_file(experiments, capsys):
+    atbench("import-weights", FILES["raw"], "converted", "--scale", "ci")
+    assert capsys.readouterr().out.strip() == "converted/weights.safetensors"
+    assert same(load_model("converted/weights.safetensors", "unet").state_dict(), weights(1))
+    assert "takes one file" in refused(capsys, "import-weights", *FILES.values(), "converted", "--scale", "ci")
+
+
+def test_one_file_stands_in_for_the_other(experiments):
+    for role, other in (("ema", "raw"), ("raw", "ema")):
+        declare(experiments, **{role: FILES[role]})
+        atbench("import-weights", FILES[role], ADM)
+        state = read_torch(ADM.state, "state")
+        assert same(state["model"], state["ema"]) and same(state["ema"], read_checkpoint(FILES[role])), other
+
+
+def test_an_imported_run_is_evaluated_and_trained_from_like_any_other(experiments):
+    atbench("import-weights", *FILES.values(), ADM)
+    training.train(Run("ci", "extractor", "digits-cnn", 0))
+    benchmark = plan.of_run(ADM)
+    reference(benchmark, "imported")
+    cells = [Cell(ADM, "final", sampler, nfe) for sampler, nfe in (("ddim", 5), ("iddpm", 3))]
+    evaluate(cells)
+    record = read_cell(cells[1].path)
+    assert record["counts"]["nfe"] == 3 and record["counts"]["batches"] == 20000
+    assert record["inputs"]["weights"] == file_hash(ADM.weights())
+    training.train(TUNED)
+    made = read_json(TUNED.path / "config.json")
+    assert made["slice"]["init"] == {"run": "imported/adm/seed0", "digest": record["config"]["training"]}
+    assert made["counts"]["batches"] == 10 and TUNED.weights().exists()
+
+
+def test_fine_tuning_starts_from_both_files(experiments):
+    atbench("import-weights", *FILES.values(), ADM)
+    trainer = training.new_trainer(
+        slices.training_slice(plan.of_run(TUNED), TUNED),
+        training.training_images(plan.of_run(TUNED), TUNED, None, torch.device("cpu")),
+        torch.device("cpu"),
+    )
+    parents = plan.parents(plan.of_run(TUNED), TUNED)
+    training.start_from_parent(trainer, slices.training_slice(plan.of_run(TUNED), TUNED), parents)
+    assert same(trainer.ema.module.state_dict(), weights(0)) and same(trainer.model.state_dict(), weights(1))
+    assert int(trainer.ema.n_averaged) == 20000 and trainer.counts["updates"] == 0
+
+
+def test_the_hash_of_the_file_is_in_every_digest_behind_it(experiments):
+    first = [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)]
+    torch.save(weights(7), FILES["raw"])
+    declare(experiments, **FILES)
+    second = [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)]
+    assert first[0] != second[0] and first[1] != second[1]
+    moved = shutil.copy(FILES["raw"], "moved.pt")
+    declare(experiments, ema=FILES["ema"], raw=moved)
+    assert [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)] == second
+
+
+def test_another_architecture_is_refused_with_its_first_differences(experiments, capsys):
+    torch.save(weights(0, channels=16, num_groups=8), FILES["ema"])
+    declare(experiments, ema=FILES["ema"])
+    message = refused(capsys, "import-weights", FILES["ema"], ADM)
+    assert f"{FILES['ema']}: another architecture: time_embed.0.weight is (64, 16) for (32, 8)" in message
+    assert message.count(" for (") == 4 and "more" in message and not ADM.path.exists()
+    fewer = weights(0)
+    del fewer["out.2.bias"]
+    fewer["label_emb.weight"] = torch.zeros(10, 32)
+    torch.save(fewer, "x.pt")
+    found = refusal(fitting_network, "x.pt", read_checkpoint("x.pt"), NETWORK, False)
+    assert found == "x.pt: another architecture: out.2.bias is missing; label_emb.weight (10, 32) is unknown"
+
+
+def test_a_class_conditional_file_brings_its_number_of_classes():
+    state = weights(0, num_classes=7)
+    assert fitting_network("x", state, NETWORK, True) == NETWORK | {"num_classes": 7}
+    assert "label_emb.weight is missing" in refusal(fitting_network, "x", weights(0), NETWORK, True)
+
+
+def test_a_class_conditional_checkpoint_is_a_run_too(experiments):
+    torch.save(weights(0, num_classes=10), "labelled.pt")
+    file, run = experiments / "scales/ci.yaml", Run("ci", "imported-class-conditional", "adm", 0)
+    content = yaml.safe_load(file.read_text())
+    entry = {"batches": 5, "ema": {"path": "labelled.pt", "sha256": file_hash("labelled.pt")}}
+    content["suites"][run.suite] = {"seeds": [0], "imported": {"adm": entry}}
+    file.write_text(yaml.safe_dump(content))
+    config.load.cache_clear()
+    atbench("import-weights", "labelled.pt", run)
+    _, classes, nfe = generator_of(Cell(run, "final", "ddim", 3), torch.device("cpu"))(9)
+    assert classes.shape == (9,) and nfe == 3
+
+
+class Malicious:
+    def __reduce__(self):
+        import os
+
+        return os.system, ("echo owned",)
+
+
+BAD_FILES = {
+    "malicious": (lambda path: torch.save({"out.2.bias": Malicious()}, path), "not a readable checkpoint"),
+    "a bare pickle": (lambda path: path.write_bytes(pickle.dumps(Malicious(), 2)), "not a readable checkpoint"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:-5000]), "not a readable checkpoint"),
+    "missing": (lambda path: path.unlink(), "cannot be read"),
+    "a tensor": (lambda path: torch.save(torch.zeros(2), path), "holds a Tensor"),
+    "optimizer": (lambda path: torch.save({"state": {}, "param_groups": []}, path), "'state' is dict"),
+    "half precision": (lambda path: torch.save({"a": torch.zeros(2).half()}, path), "'a' is torch.float16"),
+    "NaN": (lambda path: torch.save({"a": torch.full((2,), torch.nan)}, path), "a holds NaN"),
+}
+
+
+@pytest.mark.parametrize("how", BAD_FILES)
+def test_a_bad_file_is_refused_by_name_and_never_run(experiments, capfd, how):
+    spoil, words = BAD_FILES[how]
+    path = experiments.parent / FILES["raw"]
+    spoil(path)
+    message = refusal(read_checkpoint, path)
+    assert str(path) in message and words in message and "owned" not in capfd.readouterr().out
+
+
+def test_only_declared_files_come_in(experiments, capsys):
+    torch.save(weights(9), "other.pt")
+    assert "other.pt: SHA-256" in refused(capsys, "import-weights", "other.pt", ADM)
+    assert "give the file of its raw weights too" in refused(capsys, "import-weights", FILES["ema"], ADM)
+    scratch = Run("ci", "scratch", "adm", 0)
+    assert "its suite trains" in refused(capsys, "import-weights", FILES["ema"], scratch)
+    assert "nothing to train" in refused(capsys, "train", ADM)
+    for run in (Run("ci", "imported", "at", 0), Run("ci", "imported", "adm", 1)):
+        assert f"no checkpoint of imported/{run.method}/seed{run.seed}" in refused(
+            capsys, "import-weights", FILES["ema"], run
+        )
+
+
+def test_exports_name_a_snapshot_that_is_kept(experiments, capsys):
+    assert parse_snapshot(f"{ADM}/0000010") == (ADM, "0000010")
+    assert "not the address of a snapshot" in refused(capsys, "export-weights", ADM, "x.pt")
+    assert "config.json: cannot be read" in refused(capsys, "export-weights", f"{ADM}/final", "x.pt")
+    atbench("import-weights", *FILES.values(), ADM)
+    assert "written as .pt" in refused(capsys, "export-weights", f"{ADM}/final", "x.safetensors")
+    assert "last step only" in refused(capsys, "export-weights", f"{ADM}/0000010", "x.pt", "--raw")

@@ -1,0 +1,89 @@
+"""Views of a suite: which methods they show, in which order, and what is refused."""
+
+from dataclasses import replace
+
+import pytest
+from matplotlib.container import ErrorbarContainer
+from test_report import SEEDS, SUITE, make_tree
+
+from atbench import evidence
+from atbench.config import load
+from atbench.reading import tidy
+from atbench.report import captions, views
+from atbench.report.build import build
+from atbench.report.outputs import outputs
+from atbench.runtime import provenance
+from atbench.runtime.errors import UserError
+
+VIEWS = {
+    "order": {"title": "AT before IP", "methods": ["adm", "at", "ip"]},
+    "more": {"title": "plain", "methods": ["adm", "adm-3x"]},
+}
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """The ci scale whose suite has views."""
+    monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+    found = load("ci")
+    return replace(found, suites=found.suites | {SUITE: found.suites[SUITE] | {"views": VIEWS}})
+
+
+@pytest.fixture
+def root(benchmark, tmp_path):
+    return make_tree(benchmark, tmp_path / "results" / "ci")
+
+
+def test_a_view_is_a_table_and_a_figure_and_replaces_the_crowded_one(benchmark, root):
+    made = outputs(benchmark, [SUITE])
+    assert {f"tables/{SUITE}-order.md", f"figures/{SUITE}-more.png"} <= set(made)
+    assert f"figures/{SUITE}-quality-nfe.png" not in made and f"tables/{SUITE}.md" in made
+    written = build(benchmark, root, [SUITE], SEEDS)
+    assert [str(path.relative_to(root)) for path in written] == made
+
+
+def test_a_view_shows_its_own_methods_in_its_own_order(benchmark, root):
+    build(benchmark, root, [SUITE], SEEDS, only=[f"tables/{SUITE}-order.md"])
+    text = (root / f"tables/{SUITE}-order.md").read_text()
+    assert "AT before IP" in text and "ADM, 3x" not in text
+    assert text.index("| ADM ") < text.index("| ADM-AT ") < text.index("| ADM-IP ")
+    main = (build(benchmark, root, [SUITE], SEEDS, only=[f"tables/{SUITE}.md"])[1]).read_text()
+    assert "ADM, 3x" in main and main.index("| ADM-IP ") < main.index("| ADM-AT ")
+
+
+def test_a_figure_has_a_row_per_method_and_a_point_per_step_count(benchmark, root):
+    frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
+    narrow, cells = views.narrowed(benchmark, frame, SUITE, "order")
+    drawn = views.figure(narrow, cells, captions.reference_rows(benchmark, root, SUITE), SUITE)
+    axes = drawn.axes[0]
+    assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == ["ADM", "ADM-AT", "ADM-IP"]
+    points = {bar.get_label(): bar for bar in axes.containers if isinstance(bar, ErrorbarContainer)}
+    assert list(points) == ["5 NFE", "10 NFE"]
+    sampler = narrow.suite(SUITE)["samplers"][0]
+    final = cells[(cells.step == "final") & (cells.sampler == sampler) & (cells.nfe == 5)]
+    expected = final.groupby("method").fd.mean().reindex(["adm", "at", "ip"])
+    assert list(points["5 NFE"].lines[0].get_xdata()) == pytest.approx(list(expected))
+
+
+def test_a_view_without_results_says_so(benchmark, tmp_path):
+    frame = tidy.collect(benchmark, tmp_path, [SUITE], SEEDS)
+    narrow, cells = views.narrowed(benchmark, frame, SUITE, "order")
+    assert "no results yet" in [text.get_text() for text in views.figure(narrow, cells, {}, SUITE).axes[0].texts]
+
+
+@pytest.mark.parametrize(
+    ("methods", "words"),
+    [(["adm", "cm"], "unknown method of the suite 'cm'"), (["at", "adm"], "must begin with the suite's first, adm")],
+)
+def test_methods_that_cannot_be_shown_together_are_refused(benchmark, methods, words):
+    declared = benchmark.suites[SUITE] | {"views": {"v": {"title": "", "methods": methods}}}
+    with pytest.raises(UserError, match=f"suites/{SUITE}.yaml: views.v.methods: {words}"):
+        targets = {"cost": benchmark.cost, "mismatch": benchmark.mismatch, "wide": benchmark.wide}
+        evidence.check(
+            {"claims": {}}, {"questions": []}, benchmark.methods, benchmark.samplers, {SUITE: declared}, targets
+        )
+
+
+def test_the_ablations_views_cover_every_method():
+    declared = load("ci").suites["ablations"]
+    assert {name for view in declared["views"].values() for name in view["methods"]} == set(declared["methods"])

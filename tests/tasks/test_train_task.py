@@ -1,0 +1,442 @@
+"""The recipes train and evaluate at the ci scale: files, interruption, refusals, common random numbers."""
+
+import copy
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from atbench import plan, slices
+from atbench.config import load
+from atbench.models.checkpoints import read_torch
+from atbench.models.weights import load_model, save_weights
+from atbench.resources import TIME_LIMIT_VARIABLE
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash, read_cell, read_json
+from atbench.spec.address import Cell, Run
+from atbench.tasks import evaluate as evaluating
+from atbench.tasks import generate as generating
+from atbench.tasks import train as training
+from atbench.tasks.generate import BLOCK
+from atbench.tasks.reference import reference
+from atbench.training.loop import Trainer
+
+ADM, AT, LONG = (Run("ci", "scratch", method, 0) for method in ("adm", "at", "adm-3x"))
+TUNED_AT = Run("ci", "finetune", "at", 0)
+EXTRACTOR = Run("ci", "extractor", "digits-cnn", 0)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch):
+    """The tests compare bits, which other devices do not promise."""
+    monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the extractor, the reference, scratch/adm and scratch/at of the ci scale are done."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ATBENCH_DEVICE", "cpu")
+        for run in (EXTRACTOR, ADM, AT):
+            training.train(run)
+        reference(load("ci"), "scratch")
+    return folder
+
+
+@pytest.fixture
+def workplace(finished, tmp_path, monkeypatch):
+    """A copy of the finished folder that a test may spoil, as the current directory."""
+    shutil.copytree(finished, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty current directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def files(run):
+    return sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
+
+
+def weights_of(run, *steps, folder="."):
+    """Parameter name -> tensor of several snapshots, side by side."""
+    found = {step: load_file(Path(folder) / run.weights(step)) for step in steps}
+    return {(step, name): tensor for step, tensors in found.items() for name, tensor in tensors.items()}
+
+
+def same(a, b):
+    """Whether two sets of tensors are equal bit for bit."""
+    return a.keys() == b.keys() and all(torch.equal(tensor, b[name]) for name, tensor in a.items())
+
+
+def stop_at(patch, batch, act):
+    """Let ``act(trainer)`` happen just before the batch of that index is trained."""
+    original = Trainer.train_batch
+
+    def train_batch(self, x0, labels):
+        if self.counts["batches"] == batch:
+            act(self)
+        return original(self, x0, labels)
+
+    patch.setattr(Trainer, "train_batch", train_batch)
+
+
+def interrupt(trainer):
+    raise KeyboardInterrupt
+
+
+def poison(trainer):
+    trainer.model.out[2].weight.data[0, 0, 0, 0] = float("nan")
+
+
+def interrupted(run, batch):
+    """Start a run and break it off before the batch of that index."""
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, batch, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(run)
+
+
+# Training.
+
+
+def test_a_finished_run_leaves_exactly_its_outputs(workplace):
+    final = ["final/state.pt", "final/train.jsonl", "final/weights.safetensors"]
+    assert files(ADM) == ["0000010/weights.safetensors", "config.json", *final]
+
+
+@pytest.mark.parametrize(("run", "inner"), [(ADM, 1), (AT, 3)])
+def test_config_json_tells_what_was_trained(workplace, run, inner):
+    record, benchmark = read_json(run.path / "config.json"), load("ci")
+    config = slices.training_slice(benchmark, run)
+    assert record["slice"] == config and record["digest"] == digest(config) == slices.training_digest(benchmark, run)
+    updates = 20 * inner
+    spent = {"batches": 20, "updates": updates, "gradient_evals": updates, "forward_passes": 3 * updates}
+    assert record["counts"] == spent
+    assert record["data"]["images"] == 1348
+    weights = load_model(run.weights(), "unet")
+    assert record["parameters"] == sum(parameter.numel() for parameter in weights.parameters())
+
+
+def test_log_has_the_last_batch_and_only_finite_numbers(workplace):
+    lines = [json.loads(line) for line in (AT.path / "final/train.jsonl").read_text().splitlines()]
+    assert [line["batches"] for line in lines] == [1, 10, 20]  # the first, and the last of every stretch
+    assert lines[-1]["updates"] == 60
+    assert {"loss", "mse", "vb", "grad_norm", "delta_rms", "at_radius"} <= lines[-1].keys()
+    assert all(math.isfinite(value) for line in lines for value in line.values())
+
+
+def test_state_continues_the_averaged_weights(workplace):
+    state = read_torch(ADM.state, "state")
+    averaged = load_model(ADM.weights(), "unet").state_dict()
+    assert state["digest"] == slices.training_digest(load("ci"), ADM)
+    assert all(torch.equal(averaged[name], tensor) for name, tensor in state["ema"].items())
+    assert file_hash(ADM.weights()) != file_hash(ADM.weights("0000010"))
+
+
+def test_interrupted_before_the_first_snapshot_starts_over(finished, empty):
+    interrupted(ADM, 5)
+    assert files(ADM) == []
+    training.train(ADM)
+    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+
+
+@pytest.mark.parametrize("run", [ADM, AT])
+def test_interrupted_run_continues_bit_for_bit(finished, empty, run):
+    interrupted(run, 15)
+    assert files(run) == ["resume/0000010.safetensors", "resume/state.pt"]
+    begun = []
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 10, lambda trainer: begun.append(dict(trainer.counts)))
+        training.train(run)
+    assert len(begun) == 1  # batch 10 is the first one trained again
+    assert files(run) == sorted(str(p.relative_to(finished / run.path)) for p in (finished / run.path).rglob("*.*"))
+    assert same(weights_of(run, "0000010", "final"), weights_of(run, "0000010", "final", folder=finished))
+    log = "final/train.jsonl"
+    assert (run.path / log).read_text() == (finished / run.path / log).read_text()
+
+
+def test_interrupted_after_two_snapshots_keeps_the_first(empty, monkeypatch):
+    benchmark = load("ci")
+    sizes = copy.deepcopy(benchmark.sizes)
+    sizes["suites"]["scratch"] |= {"batches": 6, "snapshots": 3}
+    monkeypatch.setattr(plan, "load", lambda scale: dataclasses.replace(benchmark, sizes=sizes))
+    steps = ["0000002", "0000004", "final"]
+    training.train(ADM)
+    unbroken = weights_of(ADM, *steps)
+    shutil.rmtree(ADM.path)
+    interrupted(ADM, 5)
+    training.train(ADM)
+    assert same(weights_of(ADM, *steps), unbroken)
+
+
+def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
+    monkeypatch.setenv(TIME_LIMIT_VARIABLE, "1e-9")
+    monkeypatch.setattr(training, "LOG_EVERY", 5)
+    for batches in (5, 15):
+        with pytest.raises(UserError, match=f"time is up at batch {batches}; the same command continues"):
+            training.train(ADM)
+    training.train(ADM)
+    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+
+
+@pytest.mark.parametrize("asked", ["0", "-3", "an hour", "nan"])
+def test_a_wrong_time_limit_is_refused(empty, monkeypatch, asked):
+    monkeypatch.setenv(TIME_LIMIT_VARIABLE, asked)
+    with pytest.raises(UserError, match=f"{TIME_LIMIT_VARIABLE}: '{asked}' is no number of minutes"):
+        training.train(ADM)
+    assert files(ADM) == []
+
+
+def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
+    interrupted(ADM, 15)
+    state_file = ADM.path / "resume/state.pt"
+    state = read_torch(state_file, "state")
+    state["digest"] = "0" * 16
+    torch.save(state, state_file)
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 0, lambda trainer: seen.append(files(ADM)))
+        training.train(ADM)
+    assert seen == [[]]  # it did start at batch 0, in an empty folder
+    assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
+
+
+def test_damaged_leftovers_are_named(empty):
+    interrupted(ADM, 15)
+    state_file = ADM.path / "resume/state.pt"
+    state_file.write_bytes(state_file.read_bytes()[:500])
+    with pytest.raises(UserError, match=str(state_file)):
+        training.train(ADM)
+
+
+def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 12, poison)
+        with pytest.raises(UserError, match=r"method adm.*batch 12") as caught:
+            training.train(ADM)
+    assert "\n" not in str(caught.value)
+    assert files(ADM) == ["failure.json", "resume/0000010.safetensors", "resume/state.pt"]
+    failure = read_json(ADM.path / "failure.json")
+    assert failure["method"] == "adm" and failure["values"]["batches"] == "12" and failure["values"]["loss"] == "nan"
+    state = read_torch(ADM.path / "resume/state.pt", "state")
+    assert state["counts"]["batches"] == 10
+    assert all(tensor.isfinite().all() for tensor in state["model"].values())
+    training.train(ADM)
+    assert not (ADM.path / "failure.json").exists()
+    assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
+
+
+SPOILED = {
+    "missing": lambda path: path.unlink(),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:1000]),
+    "empty": lambda path: path.write_bytes(b""),
+    "other digest": lambda path: torch.save(torch.load(path, weights_only=True) | {"digest": "0" * 16}, path),
+    "foreign": lambda path: path.write_text("a note"),
+    "without digest": lambda path: torch.save({"model": {}}, path),
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_parent_state_that_cannot_serve_is_named(workplace, how):
+    SPOILED[how](ADM.state)
+    with pytest.raises(UserError, match=str(ADM.state)) as caught:
+        training.train(LONG)
+    assert "\n" not in str(caught.value)
+    assert not LONG.path.exists()
+
+
+def test_code_in_a_state_file_is_not_executed(workplace):
+    class Payload:
+        def __reduce__(self):
+            return print, ("executed",)
+
+    torch.save({"digest": Payload()}, ADM.state)
+    with pytest.raises(UserError, match="not a readable training state"):
+        training.train(LONG)
+
+
+def test_continued_run_goes_on_where_its_parent_ended(workplace):
+    begun = []
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 20, lambda trainer: begun.append(dict(trainer.counts)))
+        training.train(LONG)
+    assert begun == [{"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}]
+    assert read_json(LONG.path / "config.json")["counts"]["batches"] == 60
+    assert sorted(plan.snapshots(load("ci"), LONG)) == ["0000040", "final"]
+
+
+def test_finetuned_run_needs_the_weights_it_starts_from(workplace):
+    with pytest.raises(UserError, match=r"scratch/adm-3x/seed0/final/state\.pt"):
+        training.train(TUNED_AT)
+
+
+def test_network_of_another_size_is_refused_before_training(empty, monkeypatch):
+    benchmark = load("ci")
+    sizes = benchmark.sizes | {"model": benchmark.sizes["model"] | {"image_size": 16}}
+    monkeypatch.setattr(plan, "load", lambda scale: dataclasses.replace(benchmark, sizes=sizes))
+    with pytest.raises(UserError, match=r"data digits: images of shape \(1, 8, 8\)"):
+        training.train(ADM)
+    assert files(ADM) == []
+
+
+# Evaluation.
+
+CELL = Cell(ADM, "final", "ddim", 5)
+SAMPLES = load("ci").sizes["evaluation"]["samples"]
+
+
+def evaluated(*cells):
+    evaluating.evaluate(list(cells))
+    return [read_cell(cell.path) for cell in cells]
+
+
+@pytest.mark.parametrize("name", ["iddpm", "ddim", "dpm-solver"])
+def test_image_i_is_the_same_whatever_the_count(workplace, name):
+    model = load_model(ADM.weights(), "unet")
+    sampler, _ = evaluating.sampler_of(load("ci"), Cell(ADM, "final", name, 5))
+    few, many = (generating.Generator(model, sampler, ("scratch", 0), CPU)(n)[0] for n in (10, BLOCK + 6))
+    assert few.shape == (10, 1, 8, 8) and many.shape == (BLOCK + 6, 1, 8, 8) and few.dtype == torch.uint8
+    assert torch.equal(many[:10], few)
+    assert not torch.equal(many[BLOCK:], many[:6])  # the second block has latents of its own
+
+
+def test_record_of_a_cell(workplace):
+    (record,) = evaluated(CELL)
+    assert record["cell"] == CELL.axes
+    trained = {"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}
+    assert record["counts"] == trained | {"nfe": 5, "samples": SAMPLES, "reference": 1348}
+    assert record["inputs"]["weights"] == file_hash(ADM.weights())
+    assert record["config"]["evaluation"] == slices.evaluation_digest(load("ci"), CELL)
+    assert CELL.path.with_suffix(".png").is_file()
+
+
+def test_counts_of_a_snapshot(workplace):
+    (record,) = evaluated(Cell(AT, "0000010", "ddim", 5))
+    assert (record["counts"]["batches"], record["counts"]["updates"]) == (10, 30)
+
+
+def test_methods_of_one_seed_start_from_the_same_latents(workplace, monkeypatch):
+    draws = []
+    gaussian = generating.gaussian
+
+    def note(shape, *names):
+        draws.append((shape, names, gaussian(shape, *names)))
+        return draws[-1][2]
+
+    monkeypatch.setattr(generating, "gaussian", note)
+    records = evaluated(CELL, Cell(AT, "final", "ddim", 5))
+    blocks = -(-SAMPLES // BLOCK)
+    assert len(draws) == 2 * blocks  # ddim draws latents and nothing else
+    for ours, theirs in zip(draws[:blocks], draws[blocks:]):
+        assert ours[:2] == theirs[:2] and torch.equal(ours[2], theirs[2])
+    assert not torch.equal(draws[0][2], draws[1][2])
+    assert records[0]["metrics"]["fd"] != records[1]["metrics"]["fd"]
+
+
+def test_current_cells_are_kept(workplace, monkeypatch):
+    evaluated(CELL)
+    before = CELL.path.stat().st_mtime_ns
+    monkeypatch.setattr(evaluating, "Generator", None)
+    evaluated(CELL)
+    assert CELL.path.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("spoil", [lambda text: text[: len(text) // 2], lambda text: "{}", lambda text: ""])
+def test_a_cut_off_cell_is_made_again(workplace, spoil):
+    (before,) = evaluated(CELL)
+    CELL.path.write_text(spoil(CELL.path.read_text()))
+    (after,) = evaluated(CELL)
+    assert after["metrics"] == before["metrics"]
+
+
+def test_other_weights_in_place_make_a_cell_stale(workplace):
+    (before,) = evaluated(CELL)
+    shutil.copy(AT.weights(), ADM.weights())
+    evaluating.weights.cache_clear()
+    (after,) = evaluated(CELL)
+    assert after["inputs"]["weights"] != before["inputs"]["weights"] and after["metrics"] != before["metrics"]
+
+
+REFUSED = {
+    "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
+    "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
+    "weights missing": (CELL, lambda: ADM.weights().unlink(), str(ADM.weights())),
+    "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
+    "run missing": (CELL, lambda: (ADM.path / "config.json").unlink(), "config.json"),
+    "run stale": (CELL, lambda: spoil_digest(ADM), "rerun its training"),
+    "extractor stale": (CELL, lambda: spoil_digest(EXTRACTOR), "extractor/digits-cnn/seed0.*rerun its training"),
+    "extractor missing": (CELL, lambda: EXTRACTOR.weights().unlink(), str(EXTRACTOR.weights())),
+    "reference missing": (CELL, plan.reference_path(load("ci"), "scratch").unlink, "reference/digits-digits-cnn"),
+    "extractor replaced": (CELL, lambda: shuffle_weights(EXTRACTOR), "made with another extractor"),
+}
+
+
+def spoil_digest(run):
+    record = read_json(run.path / "config.json")
+    (run.path / "config.json").write_text(json.dumps(record | {"digest": "0" * 16}))
+
+
+def shuffle_weights(run):
+    """Other weights of the same network."""
+    model = load_model(run.weights(), "digits-classifier")
+    model.head.bias.data += 1
+    config = read_json(run.path / "config.json")["slice"]["network"]
+    save_weights(run.weights(), model, "digits-classifier", config)
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_what_cannot_be_evaluated_is_refused_before_sampling(workplace, monkeypatch, how):
+    cell, spoil, message = REFUSED[how]
+    spoil()
+    monkeypatch.setattr(evaluating, "Generator", None)
+    with pytest.raises(UserError, match=message) as caught:
+        evaluating.evaluate([cell])
+    assert "\n" not in str(caught.value)
+    assert not cell.path.exists()
+
+
+def test_a_bad_cell_is_refused_before_the_good_ones_are_sampled(workplace):
+    with pytest.raises(UserError, match="0000011"):
+        evaluating.evaluate([CELL, Cell(ADM, "0000011", "ddim", 5)])
+    assert not CELL.path.exists()
+
+
+def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
+    kept, generate = [], generating.Generator.one
+    monkeypatch.setattr(generating.Generator, "one", lambda *args: kept.append(generate(*args)) or kept[-1])
+    evaluated(CELL)
+    evaluating.export(CELL, workplace / "images.npz", 10)
+    exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)
+    assert torch.equal(exported, kept[0][0][:10])
+
+
+def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):
+    whole = plan.reference_path(load("ci"), "scratch").read_bytes()
+    reference(load("ci"), "scratch", 400)
+    rows = read_json("results/ci/reference/digits-digits-cnn-n400-rows.json")
+    assert rows["counts"]["train"] == rows["counts"]["heldout"] == rows["counts"]["samples"] == 400
+    assert 0 < rows["floor"]["fd"]["mean"] < rows["ceiling"]["fd"]
+    assert plan.reference_path(load("ci"), "scratch").read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("images", "word"), [(450, "--images 450.*split of 449"), (0, "allowed: 2 to"), (9, "metric op")]
+)
+def test_a_reference_of_impossible_counts_is_refused_at_once(workplace, monkeypatch, images, word):
+    monkeypatch.setattr("atbench.tasks.reference.build_reference", None)
+    with pytest.raises(UserError, match=word):
+        reference(load("ci"), "scratch", images)
