@@ -4,9 +4,10 @@ SCALE ?= laptop
 CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 
-.PHONY: reproduce test test-slurm smoke-paper lint figures cell release tune
+.PHONY: reproduce plan check test test-journeys test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -21,8 +22,19 @@ SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 reproduce: .venv/ready  ## environment, then every table and figure at SCALE
 	$(SNAKEMAKE) --config scale=$(SCALE)
 
-test: .venv/ready  ## all tests, the whole workflow at the ci scale among them
-	python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+plan: .venv/ready  ## what would run at SCALE, by rule, and what it amounts to, by suite
+	@planned=$$($(SNAKEMAKE) --dry-run --config scale=$(SCALE) 2>&1) || { echo "$$planned"; exit 1; }; \
+	echo "$$planned" | awk '/^Job stats:/, /^total/ {if (!seen[$$0]++) print} /^Nothing to be done/'
+	@echo && atbench jobs --scale $(SCALE)
+
+check: lint  ## for every save: lint, types and the unit tests, in under two minutes
+	$(PYTEST) -m "not slow and not workflow and not journey"
+
+test: .venv/ready  ## all tests but the journeys, the whole workflow at the ci scale among them
+	$(PYTEST) -m "not journey"
+
+test-journeys: .venv/ready  ## what a stranger does from a fresh clone: every command of the README, own images, additions
+	$(PYTEST) -m journey
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
 	python -m pytest -q -s tests/workflow/smoke_slurm.py
@@ -30,9 +42,10 @@ test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit 
 smoke-paper: .venv/ready  ## both networks of the paper for pixels on small files of the real formats: an hour on two cores
 	python -m pytest -q -s tests/workflow/smoke_paper.py tests/workflow/smoke_workflow.py
 
-lint: .venv/ready  ## formatting and lint of Python and Snakemake files
+lint: .venv/ready  ## formatting, lint and types of Python and Snakemake files
 	ruff check .
 	ruff format --check .
+	mypy
 	snakefmt --check Snakefile experiments/rules
 	snakemake --lint
 
@@ -43,7 +56,7 @@ figures: .venv/ready  ## redraw the released tables and figures from their JSON;
 
 cell: .venv/ready  ## rerun one cell and the reports that show it: make cell CELL=results/laptop/...json
 	@test -n "$(CELL)" || { echo "make cell: give CELL=results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"; exit 2; }
-	$(SNAKEMAKE) -R $(CELL) --config grain=cell scale=$(word 2,$(subst /, ,$(CELL)))
+	$(SNAKEMAKE) -R $(CELL) --config scale=$(word 2,$(subst /, ,$(CELL)))
 
 release: .venv/ready  ## copy the finished suites of SCALE into results/released: make release SUITES="scratch finetune"
 	atbench release --scale $(SCALE) $(if $(SUITES),--suites $(SUITES))

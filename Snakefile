@@ -21,23 +21,22 @@ include: "experiments/rules/common.smk"
 localrules:
     all,
     cells,
-    cost,
     tables,
     figures,
-    mismatch,
-    wide,
 
 
 rule all:
     default_target: True
     input:
         REPORT,
-        EVERY_CELL,
+        existing(JOBS.evaluations(SUITES)),
+        partial(cells_of, suites=SUITES),
 
 
 rule cells:
     input:
-        EVERY_CELL,
+        existing(JOBS.evaluations(SUITES)),
+        partial(cells_of, suites=SUITES),
 
 
 rule tables:
@@ -48,22 +47,6 @@ rule tables:
 rule figures:
     input:
         [path for path in REPORT if "/figures/" in path],
-
-
-rule mismatch:
-    input:
-        [path for (target, _), paths in TARGETS.items() if target == "mismatch" for path in paths],
-        SCALE_WIDE.get("mixture", []),
-
-
-rule wide:
-    input:
-        [path for (target, _), paths in TARGETS.items() if target == "wide" for path in paths],
-
-
-rule cost:
-    input:
-        SCALE_WIDE.get("cost", []),
 
 
 # With cached=1 only the report rules exist: nothing missing can schedule a training job.

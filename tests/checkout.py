@@ -13,8 +13,7 @@ import yaml
 REPOSITORY = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
 CELL = "results/ci/scratch/at/seed0/final/ddim-nfe10.json"
-REPORT_JOBS = {f"report_{suite}" for suite in ("scratch", "finetune", "class_conditional")}
-REPORT_JOBS |= {"report_consistency", "report_latent_consistency"}
+REPORT_JOBS = {"scratch", "finetune", "class_conditional", "consistency", "latent_consistency"}  # suites
 REPORT_JOBS |= {"tidy", "claims", "figures", "tables", "all"}
 
 
@@ -39,6 +38,24 @@ class Checkout:
     def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
         command = ("snakemake", "--cores", "2", "--quiet=rules", *arguments)
         return self.run(*command, "--config", f"scale={scale}", *config, expect=expect)
+
+    def planned(self, *arguments: str, scale: str = "ci", config: tuple = ()) -> dict[str, list[str]]:
+        """Rule -> suite/method of its jobs, or nothing where they are not about a run; from a dry run."""
+        output = self.run("snakemake", "-n", "--cores", "2", *arguments, "--config", f"scale={scale}", *config)
+        found: dict[str, list[str]] = {}
+        for rule, about in re.findall(r"^ *(?:local)?(?:rule|checkpoint) (\w+):\n((?: +\S.*\n)+)", output, re.M):
+            run = re.search(r"wildcards: suite=([^,\n]+), method=([^,\n]+)", about)
+            found.setdefault(rule, []).append("/".join(run.groups()) if run else "")
+        return {rule: sorted(runs) for rule, runs in found.items()}
+
+    def build_environment(self) -> None:
+        """Have what the first `make` would build: the environment of the tests."""
+        environment = self.folder / ".venv"
+        environment.mkdir()
+        for entry in BIN.parent.iterdir():
+            (environment / entry.name).symlink_to(entry)
+        (environment / "ready").unlink(missing_ok=True)
+        (environment / "ready").touch()
 
     def copy(self, folder: Path) -> "Checkout":
         """A copy with results and Snakemake's memory, time stamps kept."""

@@ -11,10 +11,14 @@ from filelock import FileLock
 
 # Before torch is imported: tiny tensors only lose time to a second thread, and bits depend on the number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+TIERS = {"workflow": "workflow", "journeys": "journey"}  # folder of tests -> marker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of the whole workflow first: they take half of the time."""
+    """A test's tier follows from its folder. The tests of the whole workflow come first: they take half of the time."""
+    for item in items:
+        if item.path.parent.name in TIERS:
+            item.add_marker(TIERS[item.path.parent.name])
     items.sort(key=lambda item: item.path.name not in ("test_workflow.py", "test_targets.py"))
 
 

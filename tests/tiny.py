@@ -1,12 +1,22 @@
-"""A trainer small enough for unit tests: tiny networks, random batches, a training slice."""
+"""A trainer small enough for unit tests: tiny networks, random batches, a recipe."""
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 
+from atbench.data import load
 from atbench.models.weights import build
+from atbench.sampling import make_sampler
+from atbench.spec.fields import refusal
+from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, AnyMethod
+from atbench.spec.models.samplers import AnySampler
+from atbench.spec.models.scale import Data
+from atbench.spec.models.training import Grid, Training
+from atbench.spec.recipe import Recipe
+from atbench.spec.signatures import model_of
 from atbench.training.loop import Trainer
-from atbench.training.objectives import OBJECTIVES
 
 CPU = torch.device("cpu")
+METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (AnyMethod, AnySampler, Grid))
 NETWORKS = {
     "unet": {
         "image_size": 8,
@@ -22,31 +32,77 @@ NETWORKS = {
     "digits-classifier": {"width": 8, "dropout": 0.1},
     "autoencoder": {"image_size": 8, "in_channels": 1, "channels": 8, "latent_channels": 2, "num_groups": 4},
 }
+TRAINING = {
+    "batch_size": 8,
+    "flip": False,
+    "weight_decay": 0.0,
+    "ema": {"relative_length": 0.1},
+    "timesteps": "uniform",
+    "distillation": {
+        "grid": {"parametrisation": "vp", "t_start": 960, "stride": 120},
+        "target_decay": 0.9,
+        "distance": {"kind": "pseudo-huber", "c": 0.03},
+    },
+}
+
+
+def perturbation_of(entry):
+    """The typed form of a ``perturbation:`` block."""
+    return model_of(PERTURBATIONS[entry["kind"]]).model_validate(entry)
+
+
+def data_of(block):
+    """The typed form of a ``data:`` block. Raises UserError as reading a scale does."""
+    try:
+        return Data.model_validate(block)
+    except ValidationError as error:
+        raise refusal(error, block, "scale.yaml", "data") from error
+
+
+def load_images(block, split):
+    """A split of the images of a ``data:`` block."""
+    return load(data_of(block), split)
+
+
+def method_of(objective, perturbation, **options):
+    """A method as methods.yaml declares one."""
+    return METHOD.validate_python({"label": "", "objective": objective, "perturbation": perturbation, **options})
+
+
+def grid_of(block):
+    """The typed form of a ``grid:`` block of a distillation."""
+    return GRIDS.validate_python(block)
+
+
+def sampler_of(kind, nfe, grid=None, **options):
+    """A sampler that calls its denoiser ``nfe`` times; ``grid`` is the block of the distillation that it samples."""
+    entry = SAMPLERS.validate_python({"label": kind, "kind": kind, **options})
+    return make_sampler(entry, nfe, grid and grid_of(grid))
 
 
 def settings(objective="noise-prediction", perturbation=None, **changes):
-    """A training slice of a tiny run."""
-    return {
-        "objective": objective,
-        "perturbation": perturbation or {"kind": "none"},
-        "conditional": False,
-        "learning_rate": 2e-3,
-        "weight_decay": 0.0,
-        "ema": {"relative_length": 0.1},
-        "timesteps": "uniform",
-        "distillation": {
-            "grid": {"parametrisation": "vp", "t_start": 960, "stride": 120},
-            "target_decay": 0.9,
-            "distance": {"kind": "pseudo-huber", "c": 0.03},
-        },
-        "seed_names": ["scratch", 0],
-    } | changes
+    """The recipe of a tiny run; ``changes`` are options of the objective, keys of `training:` or fields of a recipe."""
+    options = {option.name for option in OBJECTIVES[objective].options}
+    training = {key: changes.pop(key) for key in list(changes) if key in Training.known_keys()}
+    return Recipe(
+        objective=objective,
+        options={key: changes.pop(key) for key in list(changes) if key in options},
+        perturbation=perturbation_of(perturbation or {"kind": "none"}),
+        training=Training.model_validate(TRAINING | training),
+        **{
+            "learning_rate": 2e-3,
+            "conditional": False,
+            "seed_names": ("scratch", 0),
+            "network": {},
+            "network_kind": OBJECTIVES[objective].constants["network"],
+        }
+        | changes,
+    )
 
 
-def trainer_of(config, seed=0, **network):
+def trainer_of(recipe, seed=0, **network):
     torch.manual_seed(seed)
-    name = OBJECTIVES[config["objective"]].network
-    return Trainer(build(name, NETWORKS[name] | network), config, CPU)
+    return Trainer(build(recipe.network_kind, NETWORKS[recipe.network_kind] | network), recipe, CPU)
 
 
 def batch(index=0, n=8, channels=1, side=8):

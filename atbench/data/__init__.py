@@ -2,12 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from atbench.data import cifar10, coco, digits, folder, imagenet64
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import Data
 
 # A format is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
 FORMATS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}
@@ -56,7 +58,7 @@ class ImageSet:
         return digest.hexdigest()
 
 
-def load(data: dict, split: str) -> ImageSet:
+def load(data: Data, split: str) -> ImageSet:
     """Load one split of the data set that a scale describes.
 
     data: `{name: digits}`, `{name: cifar10, path}` and so on for the names in FORMATS, or a name of your own and the
@@ -67,31 +69,32 @@ def load(data: dict, split: str) -> ImageSet:
     if split not in SPLITS:
         raise UserError(f"data split {split!r} is unknown: choose one of {', '.join(SPLITS)}")
     images, labels, class_names = _format(data).read(data, held_out=split == "held-out")
-    return ImageSet(data["name"], images, labels, class_names)
+    return ImageSet(data.name, images, labels, class_names)
 
 
-def _format(data: dict):
+def _format(data: Data) -> ModuleType:
     """The module that reads `data`, once its keys are known to be the ones that this module understands."""
-    name = data.get("name")
-    if "format" in data and name in FORMATS:
+    if data.format and data.name in FORMATS:
         # Results carry the name: that of a format means this format's own images, so no other may wear it.
-        raise UserError(f"data.name: {name} stands for that very data set: with `format`, give the images another name")
-    key = "format" if "format" in data else "name"
-    if data.get(key) not in FORMATS:
-        raise UserError(f"data.{key}: {data.get(key)!r} is unknown: choose one of {', '.join(FORMATS)}")
-    check_keys(data, FORMATS[data[key]])
-    return FORMATS[data[key]]
+        raise UserError(
+            f"data.name: {data.name} stands for that very data set: with `format`, give the images another name"
+        )
+    form = data.format or data.name
+    if form not in FORMATS:
+        raise UserError(f"data.name: {form!r} is unknown: choose one of {', '.join(FORMATS)}")
+    check_keys(data, FORMATS[form])
+    return FORMATS[form]
 
 
-def check_keys(data: dict, module) -> None:
+def check_keys(data: Data, module: ModuleType) -> None:
     """Refuse a ``data:`` block whose keys are not those that the ``module`` of its format reads."""
-    form = data.get("format", data["name"])
+    form = data.format or data.name
     known = {"name", "format", *module.REQUIRED, *module.OPTIONAL}
-    for option in data:
+    for option in data.written():
         if option not in known:
             raise UserError(f"data.{option}: {form} has no such key; allowed: {', '.join(sorted(known))}")
     for option in module.REQUIRED:
-        if option not in data:
+        if getattr(data, option) is None:
             raise UserError(f"data.{option}: missing, {form} needs {', '.join(module.REQUIRED)}")
 
 

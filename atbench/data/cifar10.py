@@ -20,6 +20,7 @@ from atbench.data import array_pickle
 from atbench.data.place import place
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
+from atbench.spec.models.scale import Data
 
 REQUIRED = ()
 OPTIONAL = ("path", "checksum", "download")
@@ -44,7 +45,7 @@ SHAPE = (3, 32, 32)  # of one image, planes first, as the files have it
 DOWNLOAD_TIMEOUT = 60  # seconds without a byte
 
 
-def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Images uint8 (N, 3, 32, 32), labels int64 (N,) and class names; held out is the official test batch.
 
     N is 50,000 and 10,000 for the official files. Raises UserError for a missing, truncated, foreign or wrong file,
@@ -52,7 +53,7 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """
     official = _is_official(data)
     root = place(data, f"a folder with {ARCHIVE} or {FOLDER}")
-    if data.get("download"):
+    if data.download:
         download(root)
     source = _source(root)
     contents = _archived if source.is_file() else _unpacked
@@ -61,14 +62,12 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     return images, labels, CLASS_NAMES
 
 
-def _is_official(data: dict) -> bool:
+def _is_official(data: Data) -> bool:
     """Whether `data` claims to be the official data set, and so must pass the checksum."""
-    official, skipped = data["name"] == NAME, data.get("checksum") == "skip"
-    if official and skipped:
-        raise UserError(f"data.checksum: unverified images may not be called {NAME}: name them, with `format: {NAME}`")
+    official, skipped = data.name == NAME, data.checksum == "skip"
     if not official and not skipped:
-        raise UserError(f"data {data['name']}: images other than the official ones need `checksum: skip`")
-    if skipped and data.get("download"):
+        raise UserError(f"data {data.name}: images other than the official ones need `checksum: skip`")
+    if skipped and data.download:
         raise UserError(f"data.download: fetches the official files, which are called {NAME}")
     return official
 

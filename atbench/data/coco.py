@@ -17,6 +17,7 @@ from atbench.data.folder import channels_first, fit, read_image
 from atbench.rng import generator, uniform
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import read_json
+from atbench.spec.models.scale import Data
 
 REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")
 OPTIONAL = ()
@@ -36,25 +37,25 @@ class Prompts:
         return hashlib.sha256(repr((self.texts, self.files)).encode()).hexdigest()
 
 
-def read(data: dict, held_out: bool) -> tuple[Tensor, None, tuple[str, ...]]:
+def read(data: Data, held_out: bool) -> tuple[Tensor, None, tuple[str, ...]]:
     """Images uint8 (N, 3, resolution, resolution): those of the prompts, or with ``held_out`` all others.
 
     Raises UserError naming a file that is missing or damaged, and as `frozen` does.
     """
     prompts = frozen(data)
-    files = [Path(data["path"], name) for name in (prompts.others if held_out else prompts.files)]
+    files = [Path(data.path, name) for name in (prompts.others if held_out else prompts.files)]
     if not files:
-        raise UserError(f"data.prompts: {data['prompts']} leaves no image of {data['annotations']} to hold out")
-    side = data["resolution"]
+        raise UserError(f"data.prompts: {data.prompts} leaves no image of {data.annotations} to hold out")
+    side = data.resolution
     images = torch.empty((len(files), 3, side, side), dtype=torch.uint8)  # filled in place: 24 GB at paper scale
     for row, file in enumerate(files):
         images[row] = channels_first(fit(read_image(file).convert("RGB"), side)[None])[0]
     return images, None, ()
 
 
-def frozen(data: dict) -> Prompts:
+def frozen(data: Data) -> Prompts:
     """The list of a ``data:`` block. Raises UserError naming the annotation file and the key that is wrong."""
-    return _frozen(Path(data["annotations"]), data["prompts"], data["prompt_seed"])
+    return _frozen(Path(data.annotations), data.prompts, data.prompt_seed)
 
 
 @cache

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import Data
 
 REQUIRED = ()
 OPTIONAL = ()
@@ -21,7 +22,7 @@ SPLIT_SEED = 1797
 CLASS_NAMES = tuple("0123456789")
 
 
-def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Images uint8 (N, 1, 8, 8), labels int64 (N,) and class names: N is 449 held out, 1,348 for training."""
     images, labels = _scans()
     rows = np.flatnonzero(held_out_mask(labels) == held_out)

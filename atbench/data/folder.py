@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import Data
 
 REQUIRED = ("path", "resolution", "channels")
 OPTIONAL = ("held_out",)
@@ -32,21 +33,22 @@ MODE_HINTS = {
 DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
-def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
     """Images uint8 (N, channels, resolution, resolution) by file name, labels int64 (N,) or None, classes.
 
     Labels are the ranks of the class sub-folders' sorted names. Every image is resized on its short side and
     cropped at the centre; smaller images are enlarged. Grey may be repeated to 3 channels; colour is never
     dropped.
-    Raises UserError for a bad setting or folder, an image that cannot be used, and a split that is too small.
+    Raises UserError for a bad folder, an image that cannot be used, and a split that is too small.
     """
-    root, resolution, mode, share = _settings(data)
+    root, mode = Path(data.path), MODE_OF_CHANNELS[data.channels]
+    share = HELD_OUT_SHARE if data.held_out is None else data.held_out
     paths, class_names = find_images(root)
     _check_channels(root, common_mode(paths), mode)
     chosen = _split(root, paths, share, held_out)
     if class_names:
         _check_classes(root, _split(root, paths, share, held_out=False), class_names)
-    images = _read_images(chosen, mode, resolution)
+    images = _read_images(chosen, mode, data.resolution)
     return images, _labels(chosen, class_names) if class_names else None, class_names
 
 
@@ -72,20 +74,6 @@ def _labels(paths: list[Path], class_names: tuple[str, ...]) -> Tensor:
     """int64 (N,): the rank of each file's class folder."""
     ranks = {name: rank for rank, name in enumerate(class_names)}
     return torch.tensor([ranks[path.parent.name] for path in paths])
-
-
-def _settings(data: dict) -> tuple[Path, int, str, float]:
-    """The folder, the resolution in pixels, the Pillow mode and the held-out share, each checked."""
-    resolution, channels, share = data["resolution"], data["channels"], data.get("held_out", HELD_OUT_SHARE)
-    if not isinstance(data["path"], str | Path):
-        raise UserError(f"data.path: {data['path']!r} is not a path to a folder of images")
-    if type(resolution) is not int or resolution < 1:
-        raise UserError(f"data.resolution: {resolution!r} is not a positive whole number of pixels")
-    if type(channels) is not int or channels not in MODE_OF_CHANNELS:
-        raise UserError(f"data.channels: {channels!r} is not allowed: 1 (grey) or 3 (RGB)")
-    if not isinstance(share, float) or not 0 < share < 1:
-        raise UserError(f"data.held_out: {share!r} is not a share between 0 and 1, such as {HELD_OUT_SHARE}")
-    return Path(data["path"]), resolution, MODE_OF_CHANNELS[channels], share
 
 
 def find_images(root: Path) -> tuple[list[Path], tuple[str, ...]]:

@@ -21,6 +21,7 @@ from torch import Tensor
 from atbench.data import folder
 from atbench.data.place import place
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import Data
 
 REQUIRED = ()
 OPTIONAL = ("path", "classes")
@@ -36,7 +37,7 @@ CHUNK = 1 << 20  # bytes read at a time
 READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
-def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Images uint8 (N, 3, 64, 64), labels int64 (N,) from 0 and class names; held out is the validation set.
 
     In memory the images stand once: 15.7 GB for the training set. Raises UserError naming the file for one that is
@@ -46,8 +47,8 @@ def read(data: dict, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     if all((root / name).is_dir() for name in FOLDERS):
         return _from_folders(data, root, held_out)
     names = HELD_OUT if held_out else TRAIN
-    numbers = wordnet_numbers(Path(data["classes"])) if "classes" in data else None  # before the images: minutes
-    images, labels = read_batches([root / name for name in names], COUNTS[names] if data["name"] == NAME else None)
+    numbers = wordnet_numbers(Path(data.classes)) if data.classes else None  # before the images: minutes
+    images, labels = read_batches([root / name for name in names], COUNTS[names] if data.name == NAME else None)
     if numbers is None:
         return images, labels, tuple(str(label) for label in range(1, CLASSES + 1))
     places = {number: place for place, number in enumerate(sorted(numbers))}
@@ -70,10 +71,10 @@ def wordnet_numbers(path: Path) -> list[str]:
     return [found[label] for label in wanted]
 
 
-def _from_folders(data: dict, root: Path, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
-    if data["name"] == NAME:
+def _from_folders(data: Data, root: Path, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    if data.name == NAME:
         raise UserError(f"{root}: {NAME} means the npz batches: name these images yourself, with `format: {NAME}`")
-    if "classes" in data:
+    if data.classes:
         raise UserError(f"data.classes: the class folders of {root} are sorted by themselves")
     train, held = (folder.find_images(root / name) for name in FOLDERS)
     if train[1] != held[1] or not train[1]:

@@ -22,6 +22,7 @@ from atbench.data.batches import Batches
 from atbench.data.folder import SUFFIXES, channels_first, pixels, read_image, resized
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import Data
 
 NAME = "text-images"  # in a `data:` block
 REQUIRED = ("path", "resolution")
@@ -140,8 +141,8 @@ def files_hash(files: list[Path]) -> str:
 class TextImages:
     """The pairs that a ``data:`` block {name: text-images, path, resolution} names."""
 
-    def __init__(self, data: dict):
-        path, self.name, self.resolution = Path(data["path"]), data["name"], data["resolution"]
+    def __init__(self, data: Data):
+        path, self.name, self.resolution = Path(data.path), data.name, data.resolution
         if not path.is_dir():
             raise UserError(f"data.path: {path}: no such folder of shards or of images with captions")
         shards = sorted(path.glob("*.tar"))

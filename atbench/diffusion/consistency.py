@@ -16,6 +16,7 @@ from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import make_schedule
 from atbench.diffusion.steps import ddim_step, heun_step
 from atbench.runtime.errors import UserError
+from atbench.spec.models.training import VeGrid, VpGrid
 
 Network = Callable[[Tensor, Tensor], Tensor]
 SIGMA_DATA = 0.5
@@ -151,16 +152,8 @@ def first_channels(output: Tensor, like: Tensor) -> Tensor:
     return output[:, : like.shape[1]]
 
 
-PARAMETRISATIONS = {"vp": VpConsistency, "ve": VeConsistency}
-
-
-def make_consistency(grid: dict) -> ConsistencyFunction:
+def make_consistency(grid: VpGrid | VeGrid) -> ConsistencyFunction:
     """The function of a ``grid:`` block, e.g. {parametrisation: vp, t_start: 960, stride: 40}."""
-    kind = grid.get("parametrisation")
-    if kind not in PARAMETRISATIONS:
-        raise UserError(f"distillation.grid.parametrisation: {kind!r} is unknown; known: {', '.join(PARAMETRISATIONS)}")
-    options = {key: value for key, value in grid.items() if key != "parametrisation"}
-    try:
-        return PARAMETRISATIONS[kind](**options)
-    except TypeError as error:
-        raise UserError(f"distillation.grid: {error}") from error
+    if isinstance(grid, VpGrid):
+        return VpConsistency(grid.t_start, grid.stride, grid.clip, grid.schedule)
+    return VeConsistency(grid.levels, grid.clip)

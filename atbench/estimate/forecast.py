@@ -5,8 +5,6 @@ from statistics import median
 
 from tqdm import tqdm
 
-from atbench import workload
-from atbench.config import Benchmark
 from atbench.estimate.stopwatch import REPEATS, Measured, Timing, likeness, measure
 from atbench.estimate.table import NOTHING, Row, Spread, forecast
 from atbench.reading.timing import REFERENCES, summed
@@ -14,30 +12,31 @@ from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import read_json
 from atbench.spec.address import RELEASED
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.workload import Workload, shared_jobs, workloads
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.release import TIME
-from atbench.workload import Workload
 
 
 def estimate(benchmark: Benchmark, suites: list[str]) -> str:
     """The estimate for ``suites`` and all that they are made from, as text. Raises UserError for an unknown suite."""
-    wanted = workload.workloads(benchmark, suites, BLOCK)
-    device = choose(benchmark.sizes["threads"])
+    wanted, threads = workloads(benchmark, suites, BLOCK), benchmark.file.threads
+    device = choose(threads)
     startup = cpu_seconds()  # this process has imported what a job imports
     rows, measured = [], {}
     for work in tqdm(wanted, desc="suites", disable=None):
-        like = likeness(benchmark, work)
+        like = likeness(work)
         try:
-            found = measured[like] if like in measured else measure(benchmark, work, device)
+            found = measured[like] if like in measured else measure(work, device)
         except UserError as error:
             rows.append(Row(work, fault=str(error)))
             continue
         measured[like] = found
         rows.append(row(work, found, startup))
     timings = [timing for found in measured.values() for timing in (found.training, found.sampling) if timing]
-    share = processor_share(timings, benchmark.sizes["threads"]) if device.type == "cpu" else 1.0
-    where = f"{describe(device)} ({benchmark.sizes['threads']} threads)"
-    shared = workload.shared_jobs(benchmark, suites)
+    share = processor_share(timings, threads) if device.type == "cpu" else 1.0
+    where = f"{describe(device)} ({threads} threads)"
+    shared = shared_jobs(benchmark, suites)
     return forecast(benchmark.scale, where, rows, shared, share, released(benchmark, wanted))
 
 
@@ -82,7 +81,7 @@ def released(benchmark: Benchmark, wanted: list[Workload]) -> dict[str, float] |
     """What the released results of the same suites cost, if all of them are released and none is wanted in part."""
     path = Path(RELEASED, benchmark.scale, TIME)
     cost = read_json(path) if path.exists() else {}
-    whole = all(work.judged or not benchmark.suite(work.suite)["samplers"] for work in wanted)
+    whole = all(work.judged or not benchmark.suite(work.suite).samplers for work in wanted)
     if not whole or not {work.suite for work in wanted} <= cost.keys():
         return None
     return summed(cost[name] for name in (*[work.suite for work in wanted], REFERENCES))

@@ -4,25 +4,26 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
-from atbench import plan, slices, workload
-from atbench.config import Benchmark
 from atbench.data import ImageSet, captions
 from atbench.rng import gaussian, uniform
 from atbench.runtime.device import cpu_seconds
 from atbench.runtime.files import digest
-from atbench.spec.address import Cell, Run
-from atbench.tasks.cost import held_bytes
+from atbench.spec.models.methods import PERTURBATIONS
+from atbench.spec.recipe import Recipe
+from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.signatures import model_of
+from atbench.spec.workload import Workload
 from atbench.tasks.evaluate import sampler_of, surroundings
 from atbench.tasks.generate import BLOCK, Generator
 from atbench.tasks.latents import EncodedPairs
 from atbench.tasks.pretrained import load_pipeline
 from atbench.tasks.train import batches_of, new_trainer, training_images
-from atbench.training.loop import Trainer
-from atbench.workload import Workload
+from atbench.training.loop import Trainer, held_bytes
 
 REPEATS = 3
 SHORTEST = 0.5  # seconds of a repetition: shorter work is done several times over
@@ -51,59 +52,68 @@ class Measured:
     state: int  # bytes of the full state
 
 
-def measure(benchmark: Benchmark, work: Workload, device: torch.device) -> Measured:
+def measure(work: Workload, device: torch.device) -> Measured:
     """Measure the network of a suite on random images of its shape.
 
     The run whose batches are the cheapest stands for all, and its cheapest cell for all cells.
     Raises UserError where the network needs files that are not here.
     """
-    run, config, cell = subject(benchmark, work)
-    pipeline = load_pipeline(benchmark, run.suite, device)
-    images = training_images(benchmark, run, pipeline, device) if pipeline else random_images(config)
-    trainer = new_trainer(config, images, device)
+    run, cell = subject(work)
+    recipe, pipeline = recipe_of(run), load_pipeline(run.suite, device)
+    images = training_images(run, pipeline, device) if pipeline else random_images(recipe)
+    trainer = new_trainer(recipe, images, device)
     training = sampling = None
-    if workload.trained_batches(benchmark, run):
-        training = timed_training(trainer, images, passes(benchmark, run))
+    if run.trained_batches:
+        training = timed_training(trainer, images, run.passes_per_batch)
     if cell:
-        around = surroundings(benchmark, run, device) if pipeline else {}
-        sampling = timed_sampling(benchmark, trainer, cell, around)
+        around = surroundings(run, device) if pipeline else {}
+        sampling = timed_sampling(trainer, cell, around)
     return Measured(training, sampling, held_bytes(trainer.ema.module.state_dict()), held_bytes(trainer.state()))
 
 
-def subject(benchmark: Benchmark, work: Workload) -> tuple[Run, dict, Cell | None]:
-    """The run that stands for a suite, its training slice, and the cell that stands for its cells, if any."""
-    run = min(work.runs, key=lambda run: (not workload.trained_batches(benchmark, run), passes(benchmark, run)))
-    cells = plan.cells(benchmark, run) if work.judged else []
-    config = untrained(benchmark) | slices.training_slice(benchmark, run)
-    parts = config.get("micro_batches", 1)  # one of them is as good as all
-    config |= {"batch_size": config["batch_size"] // parts, "micro_batches": 1}
-    return run, config, min(cells, key=lambda cell: cell.nfe, default=None)
+def subject(work: Workload) -> tuple[RunSpec, CellSpec | None]:
+    """The run that stands for a suite, and the cell that stands for its cells, if any."""
+    run = min(work.runs, key=lambda run: (not run.trained_batches, run.passes_per_batch))
+    return run, min(run.cells if work.judged else (), key=lambda cell: cell.nfe, default=None)
 
 
-def likeness(benchmark: Benchmark, work: Workload) -> str:
+def recipe_of(run: RunSpec) -> Recipe:
+    """What a run trains by, one of its micro-batches at a time: that is as good as all."""
+    recipe = untrained(run) if run.checkpoint else run.recipe
+    training = recipe.training
+    size = training.batch_size // training.micro_batches
+    return replace(recipe, training=training.model_copy(update={"batch_size": size, "micro_batches": 1}))
+
+
+def untrained(run: RunSpec) -> Recipe:
+    """What an imported run would be trained by."""
+    suite, method = run.suite, run.method
+    return Recipe(
+        objective=method.objective,
+        options=method.objective_options,
+        perturbation=model_of(PERTURBATIONS["none"]).model_validate({"kind": "none"}),
+        learning_rate=0.0,
+        training=suite.training,
+        conditional=suite.conditional,
+        seed_names=NAMES,
+        network=suite.network.written(),
+        network_kind=suite.network_kind,
+    )
+
+
+def likeness(work: Workload) -> str:
     """Equal for suites whose measurement is the same."""
-    run, config, cell = subject(benchmark, work)
-    like = ("network", "objective", "conditional", "batch_size", "precision", "distillation", "pretrained")
-    trained = bool(workload.trained_batches(benchmark, run))
-    return digest([{key: config.get(key) for key in like}, trained, cell and [cell.sampler, cell.nfe]])
+    run, cell = subject(work)
+    recipe = recipe_of(run)
+    network = [recipe.network, recipe.objective, recipe.conditional, run.suite.pretrained]
+    distillation = recipe.training.distillation and recipe.training.distillation.written()
+    training = [recipe.training.batch_size, recipe.training.precision, distillation, bool(run.trained_batches)]
+    return digest([network, training, cell and [cell.address.sampler, cell.nfe]])
 
 
-def passes(benchmark: Benchmark, run: Run) -> int:
-    return workload.passes_per_image(benchmark, run)
-
-
-def untrained(benchmark: Benchmark) -> dict:
-    """What the slice of an imported run lacks of that of a trained one; the others have all of it themselves."""
-    return benchmark.sizes["training"] | {
-        "perturbation": {"kind": "none"},
-        "learning_rate": 0.0,
-        "seed_names": list(NAMES),
-    }
-
-
-def random_images(config: dict) -> ImageSet:
-    """As many images, or latents, as a batch of a training slice has, of the network's shape and ten classes."""
-    network, count = config["network"], config["batch_size"]
+def random_images(recipe: Recipe) -> ImageSet:
+    """As many images, or latents, as a batch has, of the network's shape and ten classes."""
+    network, count = recipe.network, recipe.training.batch_size
     shape = (network.get("in_channels", network.get("channels")), *[network["image_size"]] * 2)
     pixels = gaussian((count, *shape), *NAMES, "images")
     labels = (uniform((count,), *NAMES, "labels") * len(captions.CLASS_NAMES)).long()
@@ -112,17 +122,19 @@ def random_images(config: dict) -> ImageSet:
 
 def timed_training(trainer: Trainer, images: ImageSet | EncodedPairs, passes: int) -> Timing:
     """Time batches of training; ``passes`` is what one spends on an image."""
+    recipe = trainer.recipe
 
     def train(count: int) -> None:
-        trainer.train_batch(*batches_of(images, trainer.config | {"batch_size": count}).batch(0))
+        part = replace(recipe, training=recipe.training.model_copy(update={"batch_size": count}))
+        trainer.train_batch(*batches_of(images, part).batch(0))
 
-    return timed(train, trainer.config["batch_size"], passes, trainer.device)
+    return timed(train, recipe.training.batch_size, passes, trainer.device)
 
 
-def timed_sampling(benchmark: Benchmark, trainer: Trainer, cell: Cell, around: dict) -> Timing:
+def timed_sampling(trainer: Trainer, cell: CellSpec, around: dict[str, Any]) -> Timing:
     """Time blocks of a cell's images; ``around`` as in `atbench.tasks.evaluate.surroundings`."""
-    sampler, guidance = sampler_of(benchmark, cell)
-    model, wanted = trainer.ema.module.eval(), plan.evaluation_of(benchmark, cell.run.suite).get("block", BLOCK)
+    model, sampler = trainer.ema.module.eval(), sampler_of(cell)
+    guidance, wanted = cell.sampler.guidance, cell.run.suite.evaluation.block or BLOCK
 
     def sample(count: int) -> None:
         Generator(model, sampler, NAMES, trainer.device, guidance, **around | {"block": count})(count)

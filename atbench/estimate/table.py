@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from atbench.workload import Workload
+from atbench.spec.workload import Workload
 
 MARGIN = 0.9  # share of the processor below which other work is mentioned
 GIB = 2**30
@@ -48,12 +48,14 @@ class Row:
     notes: tuple[str, ...] = ()  # what was measured
 
 
-def forecast(scale: str, device: str, rows: list[Row], shared: int, share: float, released: dict | None) -> str:
+def forecast(
+    scale: str, device: str, rows: list[Row], shared: int, share: float, released: dict[str, float] | None
+) -> str:
     """The estimate of ``rows`` as text.
 
     shared    jobs that belong to no suite
     share     of the processor that the measurement had; below 1 other work held it
-    released  what released results of the same suites cost (atbench.report.timing), if there are any
+    released  what released results of the same suites cost (atbench.reading.timing), if there are any
     """
     known = [row for row in rows if not row.fault]
     lines = [f"Scale {scale} on {device}, one job at a time:\n", table(rows, shared), ""]
@@ -62,7 +64,7 @@ def forecast(scale: str, device: str, rows: list[Row], shared: int, share: float
     lines.append("± is half the range of the repetitions. Not counted: metrics, references, reading of data.")
     lines.append("GiB: weights and states; a run in progress holds its own twice.")
     if share < MARGIN:
-        lines.append(f"Other work held the processor: the measurement had {100 * share:.0f} % of what it asked for.")
+        lines.append(f"Other work held the processor: the measurement had {100 * share:.0f} % of what it wanted.")
     if released:
         lines += ["", against(released, known)]
     return "\n".join(lines)
@@ -103,7 +105,7 @@ def estimate(rows: list[Row]) -> dict[str, str]:
 
 
 def against(cost: dict[str, float], rows: list[Row]) -> str:
-    """Released CPU seconds beside the estimated ones, kind by kind (see atbench.report.timing)."""
+    """Released CPU seconds beside the estimated ones, kind by kind (see atbench.reading.timing)."""
     estimated = {
         "training": sum(row.cpu_training for row in rows),
         "sampling": sum(row.cpu_sampling for row in rows),

@@ -23,14 +23,16 @@ refutes it, corrected for their number.
 """
 
 import math
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
-from atbench.evidence import CLAIMS, TARGETS
 from atbench.judgement import statistics
 from atbench.judgement.comparisons import Comparison, comparisons
+from atbench.judgement.gains import Gains
 from atbench.runtime.errors import UserError
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.models.evidence import CURVE, GRID, Claim
 
 MIN_SEEDS = 5
 SUPPORTED, REFUTED, OPEN, NOTHING = VERDICTS = ("supported", "not supported", "inconclusive", "no results")
@@ -38,6 +40,8 @@ SUPPORTED, REFUTED, OPEN, NOTHING = VERDICTS = ("supported", "not supported", "i
 LONG = ["claim", "suite", "samplers", "nfe", "metric", "budget", "method", "baseline", "unit", "margin", "verdict"]
 LONG += ["seeds", "incomplete", "gain", "low", "high", "effect", "p", "p_corrected", "p_margin", "p_margin_corrected"]
 LONG += ["tests", "seeds_needed", "detectable", "decisive", "note"]
+Row = dict[str, Any]
+Values = dict[tuple[Any, ...], float]  # (suite, seed, method, step, sampler, nfe) -> number
 
 
 def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:
@@ -48,21 +52,74 @@ def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.Da
 def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of `judge` for comparisons made before."""
     seeds = {suite: sorted(group.seed.unique()) for suite, group in frame.groupby("suite")}
-    values: dict[str, dict] = {}
+    values: dict[str, Values] = {}
     rows = []
     for comparison in compared:
-        metric = benchmark.claims["claims"][comparison.claim]["metric"]
-        if metric in frame and metric not in values:
-            values[metric] = _values(frame, metric)
-        declared = seeds.get(comparison.suite, [])
-        rows.append(_row(benchmark, comparison, values.get(metric, {}), declared))
+        claim = benchmark.claims[comparison.claim]
+        if claim.metric in frame and claim.metric not in values:
+            values[claim.metric] = _values(frame, claim.metric)
+        rows.append(_row(claim, comparison, values.get(claim.metric, {}), seeds.get(comparison.suite, [])))
     _correct(rows)
     for row in rows:
-        _decide(benchmark.claims["claims"][row["claim"]], row)
+        _decide(benchmark.claims[row["claim"]], row)
     return pd.DataFrame(rows, columns=LONG)
 
 
-def seed_gains(claim: dict, comparison: Comparison, values: dict, seeds: list[int]) -> dict[str, list[float]]:
+def gains_of(claim: Claim) -> Gains:
+    """How the gains of a claim are counted."""
+    return Gains(claim.better, claim.margin.unit)
+
+
+def paired_gain(name: str, claim: Claim, ours: float, theirs: float) -> float:
+    """The gain of one pair of cells on the scale of the tests. Raises UserError for a ratio of what is not positive."""
+    if claim.margin.unit == "relative" and not (ours > 0 and theirs > 0):
+        key = f"experiments/claims.yaml: claims.{name}.margin"
+        raise UserError(f"{key}: {claim.metric} is not always positive: make it absolute")
+    return gains_of(claim).of(ours, theirs)
+
+
+def bounds(claim: Claim) -> tuple[float, float]:
+    """On the scale of the tests: the gain above which a claim is supported, and the one below which it is not."""
+    gains, margin = gains_of(claim), claim.margin.size
+    if claim.test == "gain":
+        return 0.0, gains.on_test_scale(margin)
+    return (gains.on_test_scale(-margin),) * 2
+
+
+def _values(frame: pd.DataFrame, metric: str) -> Values:
+    """The numbers of declared cells that have one."""
+    usable = frame[(frame.status == "done") & ~frame.off_grid & frame[metric].notna()]
+    axes = ["suite", "seed", "method", "step", "sampler", "nfe"]
+    return dict(zip(zip(*(usable[axis].tolist() for axis in axes)), usable[metric].tolist()))
+
+
+def _row(claim: Claim, comparison: Comparison, values: Values, seeds: list[int]) -> Row:
+    """Numbers of one comparison; verdict and corrections follow when all are known."""
+    nfes = sorted({point[3] for pair in comparison.pairs for point in pair})
+    row = dict.fromkeys(LONG, math.nan) | {
+        "claim": comparison.claim,
+        "suite": comparison.suite,
+        "samplers": " ".join(comparison.samplers),
+        "nfe": " ".join(map(str, nfes)),
+        "metric": claim.metric,
+        "budget": comparison.budget,
+        "method": comparison.method,
+        "baseline": comparison.baseline,
+        "unit": claim.margin.unit,
+        "margin": claim.margin.size,
+        "seeds": 0,
+        "incomplete": len(seeds) if comparison.groups else 0,
+        "decisive": "",
+        "note": comparison.gap,
+    }
+    gains = _seed_gains(claim, comparison, values, seeds)
+    if not any(gains.values()):
+        target = "" if claim.points in (GRID, CURVE) else f" (target {claim.points})"
+        return row | {"note": comparison.gap or f"suite {comparison.suite} has no complete seed{target}"}
+    return row | _test(claim, gains, len(seeds))
+
+
+def _seed_gains(claim: Claim, comparison: Comparison, values: Values, seeds: list[int]) -> dict[str, list[float]]:
     """Group -> one gain per complete seed, on the scale of the tests (log ratios or differences)."""
     gains: dict[str, list[float]] = {group: [] for group in comparison.groups}
     for seed in seeds:
@@ -75,76 +132,7 @@ def seed_gains(claim: dict, comparison: Comparison, values: dict, seeds: list[in
     return gains
 
 
-def paired_gain(name: str, claim: dict, ours: float, theirs: float) -> float:
-    """The gain of one pair of cells on the scale of the tests. Raises UserError for a ratio of what is not positive."""
-    sign = 1 if claim["better"] == "higher" else -1
-    if "absolute" in claim["margin"]:
-        return sign * (ours - theirs)
-    if not (ours > 0 and theirs > 0):
-        raise UserError(f"{CLAIMS}: claims.{name}.margin: {claim['metric']} is not always positive: make it absolute")
-    return sign * math.log(ours / theirs)
-
-
-def on_test_scale(claim: dict, gain: float) -> float:
-    """A gain as written in a margin (positive: better) on the scale of the tests."""
-    if "absolute" in claim["margin"]:
-        return gain
-    sign = 1 if claim["better"] == "higher" else -1
-    return sign * math.log(1 + sign * gain)
-
-
-def as_written(claim: dict, gain: float) -> float:
-    """The inverse of `on_test_scale`: a share of the baseline's value, or a difference."""
-    if "absolute" in claim["margin"]:
-        return gain
-    sign = 1 if claim["better"] == "higher" else -1
-    return sign * math.expm1(min(sign * gain, 50.0))  # two seeds can give any interval; e^50 is as bad as infinity
-
-
-def bounds(claim: dict) -> tuple[float, float]:
-    """On the scale of the tests: the gain above which a claim is supported, and the one below which it is not."""
-    margin = next(iter(claim["margin"].values()))
-    if claim["test"] == "gain":
-        return 0.0, on_test_scale(claim, margin)
-    return (on_test_scale(claim, -margin),) * 2
-
-
-def _values(frame: pd.DataFrame, metric: str) -> dict[tuple, float]:
-    """(suite, seed, method, step, sampler, nfe) -> number, of declared cells that have one."""
-    usable = frame[(frame.status == "done") & ~frame.off_grid & frame[metric].notna()]
-    axes = ["suite", "seed", "method", "step", "sampler", "nfe"]
-    return dict(zip(zip(*(usable[axis].tolist() for axis in axes)), usable[metric].tolist()))
-
-
-def _row(benchmark: Benchmark, comparison: Comparison, values: dict, seeds: list[int]) -> dict:
-    """Numbers of one comparison; verdict and corrections follow when all are known."""
-    claim = benchmark.claims["claims"][comparison.claim]
-    [(unit, margin)] = claim["margin"].items()
-    nfes = sorted({point[3] for pair in comparison.pairs for point in pair})
-    row = dict.fromkeys(LONG, math.nan) | {
-        "claim": comparison.claim,
-        "suite": comparison.suite,
-        "samplers": " ".join(comparison.samplers),
-        "nfe": " ".join(map(str, nfes)),
-        "metric": claim["metric"],
-        "budget": comparison.budget,
-        "method": comparison.method,
-        "baseline": comparison.baseline,
-        "unit": unit,
-        "margin": margin,
-        "seeds": 0,
-        "incomplete": len(seeds) if comparison.groups else 0,
-        "decisive": "",
-        "note": comparison.gap,
-    }
-    gains = seed_gains(claim, comparison, values, seeds)
-    if not any(gains.values()):
-        target = f" (target {claim['points']})" if claim.get("points") in TARGETS else ""
-        return row | {"note": comparison.gap or f"suite {comparison.suite} has no complete seed{target}"}
-    return row | _test(claim, gains, len(seeds))
-
-
-def _test(claim: dict, gains: dict[str, list[float]], declared: int) -> dict:
+def _test(claim: Claim, gains: dict[str, list[float]], declared: int) -> Row:
     """Both tests of a comparison, and the numbers of the group that decides: of the only one, or of one sampler."""
     floor, enough = bounds(claim)
     tested = {group: statistics.interval(numbers) for group, numbers in gains.items()}
@@ -170,7 +158,7 @@ def _test(claim: dict, gains: dict[str, list[float]], declared: int) -> dict:
     }
 
 
-def _correct(rows: list[dict]) -> None:
+def _correct(rows: list[Row]) -> None:
     """Holm over the comparisons that can get a verdict; the others are planned as if all results counted."""
     judged = [row for row in rows if row["seeds"] >= MIN_SEEDS]
     for key in ("p", "p_margin"):
@@ -181,7 +169,7 @@ def _correct(rows: list[dict]) -> None:
         row["tests"] = len(judged) if row["seeds"] >= MIN_SEEDS else present
 
 
-def _decide(claim: dict, row: dict) -> None:
+def _decide(claim: Claim, row: Row) -> None:
     """Fill in verdict, power and notes; turn gains from the scale of the tests into shares or differences."""
     floor, enough = bounds(claim)
     n, mean, std = row["seeds"], row["gain"], row.pop("std", math.nan)
@@ -197,5 +185,6 @@ def _decide(claim: dict, row: dict) -> None:
     if row["verdict"] == OPEN and n > 1:
         least = max(MIN_SEEDS, n + 1)
         row["seeds_needed"] = min(statistics.seeds_needed(d, std, level, least) for d in (mean - floor, enough - mean))
-    row["detectable"] = as_written(claim, statistics.detectable(std, n, level))
-    row |= {key: as_written(claim, row[key]) for key in ("gain", "low", "high")}
+    as_written = gains_of(claim).as_written
+    row["detectable"] = as_written(statistics.detectable(std, n, level))
+    row |= {key: as_written(row[key]) for key in ("gain", "low", "high")}

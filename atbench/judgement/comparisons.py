@@ -2,20 +2,15 @@
 
 from dataclasses import dataclass
 
-from atbench import measures, plan
-from atbench.config import Benchmark
-from atbench.evidence import BUDGETS, CLAIMS
 from atbench.runtime.errors import UserError
-from atbench.spec.address import FINAL, Cell, Run
-from atbench.workload import Budget, budget
+from atbench.spec.address import FINAL
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.models.evidence import BUDGETS, CURVE, GRID, Budget, Claim
+from atbench.spec.probes import probes
+from atbench.spec.run import CellSpec, RunSpec
 
 Point = tuple[str, str, str, int]  # method, step, sampler, nfe: a cell of any seed
-POINTS = {  # `points` of a claim -> those of a run
-    "grid": lambda benchmark, run: [cell for cell in plan.cells(benchmark, run) if cell.step == FINAL],
-    "curve": plan.curve_cells,
-    "mismatch": measures.mismatch_cells,
-    "wide": measures.wide_cells,
-}
+Pair = tuple[Point, Point]  # the claimed method's and its baseline's
 
 
 @dataclass(frozen=True)
@@ -30,14 +25,14 @@ class Comparison:
     claim: str
     suite: str
     samplers: tuple[str, ...]
-    budget: str  # of BUDGETS
+    budget: Budget
     method: str
     baseline: str
-    groups: dict[str, list[tuple[Point, Point]]]
+    groups: dict[str, list[Pair]]
     gap: str = ""
 
     @property
-    def pairs(self) -> list[tuple[Point, Point]]:
+    def pairs(self) -> list[Pair]:
         return [pair for pairs in self.groups.values() for pair in pairs]
 
 
@@ -47,79 +42,92 @@ def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     Raises UserError where a baseline does not have the budget that the claim says it has.
     """
     made = []
-    for name, claim in benchmark.claims["claims"].items():
-        split = [(s,) for s in claim["samplers"]] if claim["judged"] == "each" else [tuple(claim["samplers"])]
-        for suite in claim["suites"]:
+    for name, claim in benchmark.claims.items():
+        split = [(sampler,) for sampler in claim.samplers] if claim.judged == "each" else [claim.samplers]
+        for suite in claim.suites:
             for samplers in split:
-                for kind in (kind for kind in BUDGETS if kind in claim["against"]):
+                for kind in (kind for kind in BUDGETS if kind in claim.against):
                     made.append(_comparison(benchmark, name, suite, samplers, kind, suites))
     return made
 
 
 def _comparison(
-    benchmark: Benchmark, name: str, suite: str, samplers: tuple[str, ...], kind: str, suites: list[str]
+    benchmark: Benchmark, name: str, suite: str, samplers: tuple[str, ...], kind: Budget, suites: list[str]
 ) -> Comparison:
-    claim = benchmark.claims["claims"][name]
-    method, baseline = claim["method"], claim["against"][kind]
-    gap, groups = _gap(benchmark, claim, suite, (method, baseline)), {}
+    claim = benchmark.claims[name]
+    method, baseline = claim.method, claim.against[kind]
+    gap, groups = _gap(benchmark, suite, (method, baseline)), {}
     if not gap:
-        found = {s: _pairs(benchmark, name, suite, s, kind) for s in samplers}
+        ours, theirs = (benchmark.suite(suite).run(each, 0) for each in (method, baseline))  # seeds are all alike
+        if claim.points != CURVE:
+            _check_budget(f"experiments/claims.yaml: claims.{name}.against.{kind}", kind, ours, theirs)
+        found = {sampler: _pairs(claim, ours, theirs, sampler, kind) for sampler in samplers}
         gap = "" if all(found.values()) else f"suite {suite} has no such cells at scale {benchmark.scale}"
         pooled = {"": [pair for pairs in found.values() for pair in pairs]}
-        groups = {} if gap else found if claim["judged"] == "every" else pooled
+        groups = {} if gap else found if claim.judged == "every" else pooled
     if groups and suite not in suites:
         gap = f"suite {suite} is not part of this report"
     return Comparison(name, suite, samplers, kind, method, baseline, groups, gap)
 
 
-def _gap(benchmark: Benchmark, claim: dict, suite: str, methods: tuple[str, ...]) -> str:
+def _gap(benchmark: Benchmark, suite: str, methods: tuple[str, ...]) -> str:
     """Why a claim cannot be tested in a suite; empty when it can."""
-    if suite not in benchmark.sizes["suites"]:
+    if suite not in benchmark.suites:
         return f"scale {benchmark.scale} has no suite {suite}"
-    absent = [m for m in methods if m not in benchmark.suites[suite]["methods"]]
+    absent = [method for method in methods if method not in benchmark.suite(suite).methods]
     return f"suite {suite} does not train {absent[0]}" if absent else ""
 
 
-def _pairs(benchmark: Benchmark, name: str, suite: str, sampler: str, kind: str) -> list[tuple[Point, Point]]:
+def _pairs(claim: Claim, run: RunSpec, other: RunSpec, sampler: str, kind: Budget) -> list[Pair]:
     """Cells of the claim's method and its baseline with one sampler, NFE and budget.
 
     On a curve a baseline that continues another run has that run's points too: both are one longer training.
     """
-    claim = benchmark.claims["claims"][name]
-    first = Run(benchmark.scale, suite, claim["method"], 0)  # the plan of every seed is the same
-    chain = [Run(benchmark.scale, suite, claim["against"][kind], 0)]
-    if claim.get("points") != "curve":
-        _check_budget(benchmark, f"{CLAIMS}: claims.{name}.against.{kind}", kind, first, chain[0])
-        partners = {(c.nfe, c.step): c for c in _cells(benchmark, claim, chain[0], sampler)}
-        keys = {(c.nfe, c.step): c for c in _cells(benchmark, claim, first, sampler)}
+    if claim.points == CURVE:
+        partners = {_spent(cell, kind): cell for each in _chain(other) for cell in _cells(claim, each, sampler)}
+        keys = {_spent(cell, kind): cell for cell in _cells(claim, run, sampler)}
     else:
-        while (before := plan.parents(benchmark, chain[-1]).get("continues")) is not None:
-            chain.append(before)
-        later = [c for run in chain for c in _cells(benchmark, claim, run, sampler)]
-        partners = {(c.nfe, spent(budget(benchmark, c.run, c.step), kind)): c for c in later}
-        mine = _cells(benchmark, claim, first, sampler)
-        keys = {(c.nfe, spent(budget(benchmark, c.run, c.step), kind)): c for c in mine}
+        partners = {_step(cell): cell for cell in _cells(claim, other, sampler)}
+        keys = {_step(cell): cell for cell in _cells(claim, run, sampler)}
     return [(_point(cell), _point(partners[key])) for key, cell in keys.items() if key in partners]
 
 
-def _cells(benchmark: Benchmark, claim: dict, run: Run, sampler: str) -> list[Cell]:
+def _chain(run: RunSpec) -> list[RunSpec]:
+    """A run and those that it continues, the last first."""
+    before = run.parents.get("continues")
+    return [run] if before is None else [run, *_chain(before)]
+
+
+def _cells(claim: Claim, run: RunSpec, sampler: str) -> list[CellSpec]:
     """The points of a run that the claim is about."""
-    low, high = claim["nfe"].get("from", 1), claim["nfe"].get("to", float("inf"))
-    points = POINTS[claim.get("points", "grid")](benchmark, run)
-    return [cell for cell in points if cell.sampler == sampler and low <= cell.nfe <= high]
+    return [cell for cell in _points(claim, run) if cell.address.sampler == sampler and claim.nfe.holds(cell.nfe)]
 
 
-def spent(of: Budget, kind: str) -> int:
-    """Batches, updates, or cost in forward passes."""
-    return {"batches": of.batches, "updates": of.updates, "cost": of.passes}[kind]
+def _points(claim: Claim, run: RunSpec) -> list[CellSpec]:
+    if claim.points == GRID:
+        return [cell for cell in run.cells if cell.address.step == FINAL]
+    if claim.points == CURVE:
+        return list(run.curve_cells)
+    found: list[CellSpec] = probes()[claim.points].claim_cells(run)
+    return found
 
 
-def _check_budget(benchmark: Benchmark, key: str, kind: str, run: Run, other: Run) -> None:
+def _step(cell: CellSpec) -> tuple[int, str]:
+    return cell.nfe, cell.address.step
+
+
+def _spent(cell: CellSpec, kind: Budget) -> tuple[int, int]:
+    return cell.nfe, cell.run.budget(cell.address.step).spent(kind)
+
+
+def _check_budget(key: str, kind: Budget, run: RunSpec, other: RunSpec) -> None:
     """Costs are rounded to whole batches, hence the 1 %."""
-    ours, theirs = (spent(budget(benchmark, each), kind) for each in (run, other))
+    ours, theirs = (each.budget().spent(kind) for each in (run, other))
     if abs(ours - theirs) > (0.01 * ours if kind == "cost" else 0):
-        raise UserError(f"{key}: {other.method} has {theirs:,} and {run.method} {ours:,} in the suite {run.suite}")
+        names = f"{other.address.method} has {theirs:,} and {run.address.method} {ours:,}"
+        raise UserError(f"{key}: {names} in the suite {run.suite.name}")
 
 
-def _point(cell: Cell) -> Point:
-    return cell.run.method, cell.step, cell.sampler, cell.nfe
+def _point(cell: CellSpec) -> Point:
+    address = cell.address
+    return address.run.method, address.step, address.sampler, address.nfe

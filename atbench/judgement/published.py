@@ -2,15 +2,17 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench import config
-from atbench.config import Benchmark
-from atbench.metric_names import METRICS
 from atbench.runtime.errors import UserError, unknown
+from atbench.spec import yaml
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.metrics import METRICS
 
 COLUMNS = ["suite", "method", "sampler", "nfe", "metric", "value", "source"]
+Row = dict[str, Any]
 
 
 def published(benchmark: Benchmark) -> pd.DataFrame:
@@ -19,7 +21,7 @@ def published(benchmark: Benchmark) -> pd.DataFrame:
     Raises UserError naming the file and line of an unknown name, a value that is no positive number, a missing source
     or a number given twice.
     """
-    files = sorted((config.EXPERIMENTS / "paper").glob("*.csv"))
+    files = sorted((yaml.EXPERIMENTS / "paper").glob("*.csv"))
     rows = [row for file in files for row in _rows(benchmark, file)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     twice = frame[frame.duplicated(COLUMNS[:5])]
@@ -28,15 +30,15 @@ def published(benchmark: Benchmark) -> pd.DataFrame:
     return frame
 
 
-def _rows(benchmark: Benchmark, file: Path) -> list[dict]:
+def _rows(benchmark: Benchmark, file: Path) -> list[Row]:
     frame = pd.read_csv(file, dtype=str, keep_default_na=False)
     if list(frame.columns) != COLUMNS:
         raise UserError(f"{file.name}: columns are {', '.join(frame.columns)}; wanted: {', '.join(COLUMNS)}")
     return [_row(benchmark, f"{file.name}: line {place}", row) for place, row in enumerate(frame.to_dict("records"), 2)]
 
 
-def _row(benchmark: Benchmark, where: str, row: dict) -> dict:
-    known = {"suite": benchmark.suites, "method": benchmark.methods, "sampler": benchmark.samplers, "metric": METRICS}
+def _row(benchmark: Benchmark, where: str, row: Row) -> Row:
+    known = {"suite": benchmark.declared, "method": benchmark.methods, "sampler": benchmark.samplers, "metric": METRICS}
     for key, names in known.items():
         if row[key] not in names:
             raise UserError(f"{where}: {unknown(key, row[key], names)}")

@@ -1,6 +1,6 @@
 """Scores of image sets whose quality is known: they tell how to read the scores of samples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -11,12 +11,13 @@ from atbench.metrics.reference import Reference
 from atbench.metrics.score import check_options, score
 from atbench.metrics.stream import Scoring
 from atbench.runtime.errors import UserError
+from atbench.spec.models.scale import MetricOptions
 
 CHUNK = 1024  # noise images drawn at once
 
 
 def reference_rows(
-    reference: Reference, extractor: Extractor, n: int, repeats: int, seed: int, options: Mapping[str, int]
+    reference: Reference, extractor: Extractor, n: int, repeats: int, seed: int, options: MetricOptions
 ) -> dict[str, dict[str, float]]:
     """Score dictionaries: "floor" (with "floor_std"), "heldout" and "ceiling".
 
@@ -44,7 +45,7 @@ def reference_rows(
         "floor": {key: float(np.mean([draw[key] for draw in draws])) for key in draws[0]},
         "floor_std": {key: float(np.std([draw[key] for draw in draws], ddof=1)) for key in draws[0]},
         "heldout": score(reference.heldout.images, reference.heldout.features, reference, options),
-        "ceiling": ceiling.finish()[0],
+        "ceiling": ceiling.finish(),
     }
 
 
@@ -55,9 +56,7 @@ def noise_images(shape: tuple[int, ...], generator: torch.Generator) -> Iterator
         yield ((noise + 1) * 127.5).clamp(0, 255).to(torch.uint8)
 
 
-def _floor_draw(
-    reference: Reference, n: int, generator: torch.Generator, options: Mapping[str, int]
-) -> dict[str, float]:
+def _floor_draw(reference: Reference, n: int, generator: torch.Generator, options: MetricOptions) -> dict[str, float]:
     train = reference.train
     index = torch.randint(len(train), (n,), generator=generator)
     return score(*train.rows(index), reference, options)

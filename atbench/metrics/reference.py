@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics
 
-from atbench.metric_names import EXTRA_DISTANCES
 from atbench.metrics.features import Extractor, Features
 from atbench.metrics.memorisation import check_split_sizes
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
+from atbench.spec.metrics import EXTRA_DISTANCES
 
 STRINGS = ("data", "extractor", "extractor_hash")
 ARRAYS = tuple(

@@ -1,15 +1,16 @@
 """Scores of images that come piece by piece: their features are kept, of their pixels never more than a block."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
-from atbench.metrics.features import Extractor, Features, check_images, joined
+from atbench.metrics.features import Extractor, check_images, joined
 from atbench.metrics.memorisation import ROWS, nearest_distances
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import score_features
+from atbench.spec.models.scale import MetricOptions
 
 
 class Blockwise:
@@ -45,7 +46,7 @@ class Scoring:
     Raises UserError as that does, for images of another shape when they are added.
     """
 
-    def __init__(self, extractor: Extractor, reference: Reference, options: Mapping[str, int]):
+    def __init__(self, extractor: Extractor, reference: Reference, options: MetricOptions):
         self.reference, self.options = reference, options
         self.features = Blockwise(extractor.block, extractor)
         real = {"train": reference.train.images, "heldout": reference.heldout.images}
@@ -58,8 +59,8 @@ class Scoring:
         if self.nearest is not None:
             self.nearest.add(images)
 
-    def finish(self) -> tuple[dict[str, float], Features]:
-        """Every metric of the images added, and their features."""
+    def finish(self, classes: Tensor | None = None, clip: Tensor | None = None) -> dict[str, float]:
+        """Every metric of the images added. ``classes`` and ``clip`` (n,): what they were to show, and how well."""
         features = joined(self.features.finish())
         nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
-        return score_features(features, nearest, self.reference, self.options), features
+        return score_features(features, self.reference, self.options, nearest, classes, clip)

@@ -13,6 +13,9 @@ A fitted step is p(x_s | x_t = y) = N(w . features(y), variance), w the minimise
 All three are convex in w. ``kl`` reads what the paper's public summary leaves open, q~(x_s | x_t), as q(x_s | x_t).
 """
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
@@ -26,8 +29,12 @@ OFFSETS = np.linspace(-1, 1, 9)  # of a state within its ball, in radii
 REACH = 1.8  # the bumps cover as many deviations of x_t on either side
 
 
-def measure(settings: dict) -> list[dict]:
-    """One row per number of bumps, objective, radius and reverse step, of a mixture.yaml's content.
+def measure(
+    mixture: Mixture, nfe: int, bumps: Sequence[int], radii: Mapping[str, Sequence[float]]
+) -> list[dict[str, Any]]:
+    """One row per number of bumps, objective, radius and reverse step of a chain of ``nfe`` states.
+
+    ``radii`` maps an objective beside the plain one to those of its balls. Columns beside these axes:
 
     t              timestep that the step leads to
     kl_pq, kl_qp   KL(p(x_t) || q(x_t)) and the other way round, nats: p is what sampling with the fitted steps draws
@@ -37,10 +44,9 @@ def measure(settings: dict) -> list[dict]:
     visited        E_{p(x_t)} loss of the step: at the states that sampling meets
     worst, inside  objective ``kl`` only: its maximum, and whether p(x_t) lies in the ball: then it bounds `visited`
     """
-    mixture, nfe = Mixture(**settings["mixture"]), settings["nfe"]
     process = respaced(cosine_schedule(), even_timesteps(nfe, cosine_schedule().num_steps))
-    kinds = [(PLAIN, 0.0)] + [(kind, radius) for kind, radii in settings["radii"].items() for radius in radii]
-    chains = [Chain(bumps, kind, radius) for bumps in settings["bumps"] for kind, radius in kinds]
+    kinds = [(PLAIN, 0.0)] + [(kind, radius) for kind, balls in radii.items() for radius in balls]
+    chains = [Chain(count, kind, radius) for count in bumps for kind, radius in kinds]
     for step in reverse_steps(mixture, process):
         for chain in chains:
             chain.take(step)

@@ -1,6 +1,8 @@
 """Robust loss: the training loss at the worst, at a random and at the published attack's state around noisy images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,13 +11,34 @@ from atbench.diffusion.process import Process
 from atbench.mismatch.trajectory import Denoiser
 from atbench.rng import gaussian
 from atbench.training.draw import Draw
-from atbench.training.perturb import make_perturbation
+from atbench.training.perturbations.adversarial import AdversarialPerturbation
 
 STEPS_TO_RADIUS = 2.5  # the ascent's steps together are this many radii long (Madry et al. 2018)
 
 
-def robust_loss(denoise: Denoiser, images: Tensor, process: Process, settings: dict, names: tuple) -> list[dict]:
-    """One row per timestep of ``settings["levels"]`` and radius (RMS per dimension) of ``settings["radii"]``.
+@dataclass(frozen=True)
+class Attack:
+    """How a delta is chosen in a ball: ``steps`` moves, each up the gradient of ``ascended`` or in a random direction.
+
+    ``ascended``: (network, draw, delta) -> (N,).
+    """
+
+    direction: Literal["gradient", "random"]
+    steps: int
+    ascended: Callable[[Denoiser, Draw, Tensor], Tensor]
+
+
+def robust_loss(
+    denoise: Denoiser,
+    images: Tensor,
+    process: Process,
+    names: tuple,
+    *,
+    levels: Sequence[int],
+    radii: Sequence[float],
+    ascent_steps: int,
+) -> list[dict]:
+    """One row per timestep of ``levels`` and radius (RMS per dimension) of ``radii``.
 
     The loss is that of AT, whose target follows delta: mean (eps + delta / sigma_t - eps_hat(x_t + delta))^2.
 
@@ -28,38 +51,34 @@ def robust_loss(denoise: Denoiser, images: Tensor, process: Process, settings: d
     Each sample of ``images`` (M, C, H, W) in [-1, 1] is attacked by itself; noise and directions are by ``names``.
     """
     attacks = {
-        "random": ("random", 1, _whole_loss),
-        "published": ("gradient", settings["ascent_steps"], _published_loss),
-        "worst": ("gradient", settings["ascent_steps"], _whole_loss),
+        "random": Attack("random", 1, _whole_loss),
+        "published": Attack("gradient", ascent_steps, _published_loss),
+        "worst": Attack("gradient", ascent_steps, _whole_loss),
     }
     rows = []
-    for t in settings["levels"]:
+    for t in levels:
         draw = _draw(process, images, t, names)
         clean = _whole_loss(denoise, draw, torch.zeros_like(images)).mean().item()
-        for radius in settings["radii"]:
-            reached = {kind: _attacked(denoise, draw, radius, *attack, names) for kind, attack in attacks.items()}
+        for radius in radii:
+            reached = {kind: _attacked(denoise, draw, radius, attack, names) for kind, attack in attacks.items()}
             rows.append({"t": t, "radius": radius, "clean": clean, **reached})
     return rows
 
 
-def _attacked(
-    denoise: Denoiser, draw: Draw, radius: float, direction: str, steps: int, ascended: Callable, names: tuple
-) -> float:
-    """Mean loss at the end of ``steps`` moves in a ball, up ``ascended``; a single one is as long as the radius."""
-    adversary = make_perturbation(
-        {
-            "kind": "adversarial",
-            "inner_steps": steps + 1,
-            "step_rms": radius if steps == 1 else STEPS_TO_RADIUS * radius / steps,
-            "radius_rms": radius,
-            "follow": True,
-            "direction": direction,
-        }
+def _attacked(denoise: Denoiser, draw: Draw, radius: float, attack: Attack, names: tuple) -> float:
+    """Mean loss at the end of an attack's moves in a ball; a single one is as long as the radius."""
+    steps = attack.steps
+    adversary = AdversarialPerturbation(
+        inner_steps=steps + 1,
+        step_rms=radius if steps == 1 else STEPS_TO_RADIUS * radius / steps,
+        radius_rms=radius,
+        follow=True,
+        direction=attack.direction,
     )
     delta = adversary.start(draw, names)
     for _ in range(steps):
         delta.requires_grad_()
-        (gradient,) = torch.autograd.grad(ascended(denoise, draw, delta).sum(), delta)
+        (gradient,) = torch.autograd.grad(attack.ascended(denoise, draw, delta).sum(), delta)
         delta = adversary.move(draw, delta.detach(), gradient, names)
     with torch.no_grad():
         return _whole_loss(denoise, draw, delta).mean().item()

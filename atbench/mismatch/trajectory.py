@@ -62,7 +62,16 @@ def true_states(images: Tensor, t: int, process: Process, names: tuple) -> Tenso
     return process.q_sample(images, torch.full((len(images),), t), eps)
 
 
-def _row(t, states, predictions, denoise, images, process, draws, names) -> dict:
+def _row(
+    t: int,
+    states: Tensor,
+    predictions: Tensor,
+    denoise: Denoiser,
+    images: Tensor,
+    process: Process,
+    draws: int,
+    names: tuple,
+) -> dict:
     pool = torch.cat([true_states(images, t, process, (*names, draw)) for draw in range(draws)])
     chosen = (uniform((len(states),), *names, "resampled", t) * len(images)).long()
     fair = true_states(images[chosen], t, process, (*names, "floor"))

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from atbench.spec.fields import Count, Side
+
 MOMENTUM = 0.05  # of the running scale of the latents
 
 
@@ -24,13 +26,15 @@ class PlainBlock(nn.Module):
 class Autoencoder(nn.Module):
     """Images (N, C, H, W) in [-1, 1] <-> latents (N, latent_channels, H/2, W/2) of about unit variance."""
 
+    kind = "autoencoder"
+
     def __init__(
         self,
-        image_size: int,  # pixels per side, even
-        in_channels: int,
-        channels: int,  # width at full resolution; twice that at half
-        latent_channels: int,
-        num_groups: int,
+        image_size: Side,  # pixels per side, even
+        in_channels: Count,
+        channels: Count,  # width at full resolution; twice that at half
+        latent_channels: Count,
+        num_groups: Count,
     ):
         super().__init__()
         self.image_size, self.in_channels, self.latent_channels = image_size, in_channels, latent_channels

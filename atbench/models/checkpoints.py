@@ -4,7 +4,9 @@ ADM, ADM-IP and ADM-AT write one for the raw weights and one for each moving ave
 (openai/guided-diffusion:guided_diffusion/train_util.py). Our U-Net bears the same names, so nothing is renamed.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,7 +54,9 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor]) -> None:
     write_atomically(path, lambda temporary: torch.save(dict(tensors), temporary))
 
 
-def fitting_network(path: Path, tensors: dict[str, Tensor], network: dict, conditional: bool) -> dict:
+def fitting_network(
+    path: Path, tensors: dict[str, Tensor], network: Mapping[str, Any], conditional: bool
+) -> dict[str, Any]:
     """Constructor arguments of the U-Net that ``tensors`` belong to: ``network``, and as many classes as the file has.
 
     Raises UserError listing the first names and shapes by which the file differs. What leaves no trace in them must be

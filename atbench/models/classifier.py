@@ -1,9 +1,13 @@
 """A small image classifier whose pooled features serve as the metric space of small grey or colour images."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from atbench.runtime.errors import UserError
+from atbench.spec.fields import Count, Rate, Side
 
 LAST_CHANNELS = 32
 POOLED_SIDE = 2  # features keep a coarse position: pooled over all pixels they collapse to little more than the class
@@ -34,13 +38,15 @@ class DigitsClassifier(nn.Module):
     multiple of 8, fewer than two classes, or a dropout outside [0, 1).
     """
 
+    kind = "digits-classifier"
+
     def __init__(
         self,
-        image_size: int = 8,  # pixels per side
-        channels: int = 1,
-        num_classes: int = 10,
-        width: int = 24,  # channels of all blocks but the last two
-        dropout: float = 0.1,  # probability of dropping a channel
+        image_size: Side = 8,  # pixels per side
+        channels: Count = 1,
+        num_classes: Annotated[int, Field(ge=2)] = 10,
+        width: Count = 24,  # channels of all blocks but the last two
+        dropout: Rate = 0.1,  # probability of dropping a channel
     ):
         super().__init__()
         _check_arguments(image_size, channels, num_classes, width, dropout)

@@ -7,15 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from atbench.spec.models.training import Ema
+
 Average = Callable[[list[Tensor], list[Tensor], int], None]
 
 
-def averaged(model: nn.Module, config: dict) -> AveragedModel:
-    """A moving average of ``model``; ``config`` is {decay: 0.9999} or {relative_length: 0.05}.
+def averaged(model: nn.Module, length: Ema) -> AveragedModel:
+    """A moving average of ``model``, of a fixed decay or of a fixed share of the training so far.
 
     ``n_averaged`` counts optimizer updates; a run that starts from another run's average continues its count.
     """
-    average = get_ema_multi_avg_fn(config["decay"]) if "decay" in config else power_average(config["relative_length"])
+    average = power_average(length.relative_length) if length.decay is None else get_ema_multi_avg_fn(length.decay)
     return AveragedModel(model, multi_avg_fn=average)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest, file_hash, read_json
+from atbench.spec.fields import Count, Side
 
 PARTS = {  # folder of a pipeline -> the file that tells whether it is there
     "unet": "config.json",
@@ -41,12 +42,15 @@ class StableDiffusion(nn.Module):
     Source: huggingface/diffusers:examples/consistency_distillation/train_lcm_distill_sd_wds.py.
     """
 
+    kind = "stable-diffusion"
+
     num_classes = vocabulary = None  # conditioned on text embeddings alone
 
     def __init__(
         self,
-        image_size: int,  # latents per side
-        in_channels: int,  # of the latents
+        image_size: Side,  # latents per side
+        in_channels: Count,  # of the latents
+        *,  # what the pipeline and the method decide, not a file
         unet: dict,  # diffusers' configuration of the network
         text_shape: tuple[int, int],  # (L, D) of a caption's embedding
         guided: bool = False,  # takes a guidance weight as input: the student of a guided teacher
@@ -67,8 +71,8 @@ class StableDiffusion(nn.Module):
     def forward(self, x: Tensor, t: Tensor, texts: Tensor, guidance: Tensor | None = None) -> Tensor:
         if (guidance is None) == self.guided:
             raise ValueError("a guidance weight must be given exactly when the network is guided")
-        told = None if guidance is None else guidance_embedding(guidance, GUIDANCE_WIDTH)
-        return self.unet(x, t, texts, timestep_cond=told, return_dict=False)[0]
+        weight = None if guidance is None else guidance_embedding(guidance, GUIDANCE_WIDTH)
+        return self.unet(x, t, texts, timestep_cond=weight, return_dict=False)[0]
 
     def empty(self, count: int) -> Tensor:
         """Embeddings (count, L, D) of empty captions: the unconditional side of guidance."""

@@ -5,14 +5,16 @@ variant that all of the paper's networks use: residual up/down blocks and scale-
 """
 
 from functools import partial
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from atbench.data import captions
 from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
-from atbench.models.caption_encoder import CaptionEncoder
+from atbench.models.caption_encoder import CaptionEncoder, empty_captions
 from atbench.runtime.errors import UserError
+from atbench.spec.fields import Count, Few, Rate, Series, Side
 
 
 class Stage(nn.Sequential):
@@ -32,28 +34,32 @@ class UNet(nn.Module):
     Output (N, C, H, W), or (N, 2C, H, W) = eps ++ v with ``learn_sigma``.
     """
 
+    kind = "unet"
+
     def __init__(
         self,
-        image_size: int,  # pixels per side
-        in_channels: int,
-        channels: int,  # width of the first level
-        channel_mult: tuple[int, ...],  # width of every level, in units of ``channels``
-        num_res_blocks: int,  # per level on the way down; one more on the way up
-        attention_resolutions: tuple[int, ...],  # pixels per side at which attention acts
-        channels_per_head: int,
-        num_groups: int = 32,  # of every group norm; divides every width
-        dropout: float = 0.0,
+        image_size: Side,  # pixels per side
+        in_channels: Count,
+        channels: Annotated[int, Field(ge=4)],  # width of the first level
+        channel_mult: Series[Count],  # width of every level, in units of ``channels``
+        num_res_blocks: Count,  # per level on the way down; one more on the way up
+        attention_resolutions: Few[Count],  # pixels per side at which attention acts
+        channels_per_head: Count,
+        num_groups: Count = 32,  # of every group norm; divides every width
+        dropout: Rate = 0.0,
+        learn_sigma: bool = True,  # predicts the variance too
+        new_attention_order: bool = True,
+        *,  # what the data and the method decide, not a file
         num_classes: int | None = None,  # of a class-conditional network
         vocabulary: int | None = None,  # of a caption-conditional one, with
         caption_length: int | None = None,  # tokens per caption
         guided: bool = False,  # takes a guidance weight as input: the student of a guided teacher
-        learn_sigma: bool = True,
-        new_attention_order: bool = True,
     ):
         super().__init__()
         self.config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
         check_widths(self.config)
         self.num_classes, self.vocabulary, self.guided = num_classes, vocabulary, guided
+        self.caption_length = caption_length
         self.channels = channels
         width = 4 * channels
         self.time_embed = nn.Sequential(nn.Linear(channels, width), nn.SiLU(), nn.Linear(width, width))
@@ -120,7 +126,7 @@ class UNet(nn.Module):
 
     def empty(self, count: int) -> Tensor:
         """Tokens (count, L) of empty captions: the unconditional side of guidance."""
-        return captions.empty(count)
+        return empty_captions(count, self.caption_length)
 
     def _embedding(self, t: Tensor, labels: Tensor | None, guidance: Tensor | None) -> Tensor:
         """(N, 4 channels) from the timestep and all that the network is conditioned on."""

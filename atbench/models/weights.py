@@ -1,41 +1,33 @@
 """Weights files: safetensors whose header says which network they belong to, so that a file explains itself."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from atbench.models.autoencoder import Autoencoder
-from atbench.models.classifier import DigitsClassifier
-from atbench.models.stable_diffusion import StableDiffusion
-from atbench.models.unet import UNet
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
+from atbench.spec.signatures import find
 
 SHOWN = 4  # differences in an error message
 HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments
-NETWORKS = {
-    "unet": UNet,
-    "digits-classifier": DigitsClassifier,
-    "autoencoder": Autoencoder,
-    "stable-diffusion": StableDiffusion,
-}
 
 
-def build(network: str, config: dict) -> nn.Module:
+def build(network: str, config: Mapping[str, Any]) -> nn.Module:
     """A freshly initialised network. Raises UserError for an unknown name or wrong constructor arguments."""
-    if network not in NETWORKS:
-        raise UserError(f"unknown network {network!r}; known: {', '.join(NETWORKS)}")
+    kind = find("models", "arguments", "network", network)
     try:
-        return NETWORKS[network](**config)
+        return kind(**config)
     except TypeError as error:
         raise UserError(f"model of network {network!r}: {error}") from error
 
 
-def save_weights(path: Path, model: nn.Module, network: str, config: dict) -> None:
+def save_weights(path: Path, model: nn.Module, network: str, config: Mapping[str, Any]) -> None:
     """Write a model's parameters with the arguments that rebuild it, atomically: equal weights, equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     # One key only: safetensors writes several in a random order, and files are compared by their hash.

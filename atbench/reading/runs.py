@@ -1,15 +1,15 @@
 """One row per training run: whether its configuration file is there and current, and what the run cost."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench import plan, slices
-from atbench.config import Benchmark
-from atbench.reading.tidy import older_code, run_folder
+from atbench.reading.tidy import declared_runs, older_code
+from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
-from atbench.spec.address import Run
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.run import RunSpec
 
 COLUMNS = ["suite", "method", "seed", "status", "older_code", "seconds_training", "seconds_startup"]
 
@@ -19,35 +19,30 @@ def collect_runs(benchmark: Benchmark, root: Path, suites: list[str], seeds: lis
 
     status is `done`, `missing`, `stale`, `unreadable` or `failed` (the run left a failure report).
     """
-    runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
-    first = [run for run in plan.foundations(benchmark, suites) if run not in runs]
-    rows = [_row(benchmark, root, run) for run in first + runs]
+    runs = declared_runs(benchmark, suites, seeds)
+    first = [run for run in benchmark.foundations(suites) if run not in runs]
+    rows = [_row(Tree(root), run) for run in first + runs]
     return pd.DataFrame(rows, columns=COLUMNS).fillna({"seconds_training": 0.0, "seconds_startup": 0.0})
 
 
-def _row(benchmark: Benchmark, root: Path, run: Run) -> dict:
-    folder = run_folder(root, run)
-    row = {
-        "suite": run.suite,
-        "method": run.method,
-        "seed": run.seed,
-        "status": "missing",
-        "older_code": False,
-    }
-    row |= {"seconds_training": 0.0, "seconds_startup": 0.0}
-    if (folder / "config.json").exists():
-        row |= _recorded(benchmark, run, folder / "config.json")
+def _row(tree: Tree, run: RunSpec) -> dict[str, Any]:
+    folder, address = tree.folder(run.address), run.address
+    row = {"suite": address.suite, "method": address.method, "seed": address.seed}
+    row |= {"status": "missing", "older_code": False, "seconds_training": 0.0, "seconds_startup": 0.0}
+    row |= _recorded(run, tree)
     return row | ({"status": "failed"} if (folder / "failure.json").exists() else {})
 
 
-def _recorded(benchmark: Benchmark, run: Run, path: Path) -> dict:
+def _recorded(run: RunSpec, tree: Tree) -> dict[str, Any]:
     try:
-        config = read_json(path)
+        config = tree.read(tree.folder(run.address) / run.address.record.name)
     except UserError:
         return {"status": "unreadable"}
+    if config is None:
+        return {}
     seconds = config.get("seconds", {})
     return {
-        "status": "done" if config.get("digest") == slices.training_digest(benchmark, run) else "stale",
+        "status": "done" if config.get("digest") == run.digest else "stale",
         "older_code": older_code(config.get("provenance", {}).get("sources"), ("training",)),
         "seconds_training": seconds.get("training", 0.0),
         "seconds_startup": seconds.get("startup", 0.0),

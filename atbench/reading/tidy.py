@@ -1,17 +1,19 @@
 """One row per cell: what the grid declares, what stands on disk, and whether both agree."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from atbench import measures, plan, slices
-from atbench.config import Benchmark
-from atbench.metric_names import METRICS, RARE
+from atbench.reading.packs import Record
+from atbench.reading.tree import Tree
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_cell, write_atomically
-from atbench.spec.address import Cell, Run, is_cell, parse_cell
+from atbench.spec.address import FINAL, Cell, is_cell, parse_cell
+from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.metrics import METRICS
+from atbench.spec.probes import probes_of_runs
+from atbench.spec.run import CellSpec, RunSpec
 
 AXES = ["scale", "suite", "method", "seed", "step", "sampler", "nfe"]
 STATE = ["off_grid", "status", "older_code", "problem"]
@@ -20,62 +22,53 @@ SECONDS = ["seconds_sampling", "seconds_metrics", "seconds_startup"]
 COLUMNS = [*AXES, *STATE, *METRICS, *COUNTS, *SECONDS, "commit"]
 
 
-def run_folder(root: Path, run: Run) -> Path:
-    """Where a run lies below ``root``, the tree of one scale (local or released)."""
-    return Path(root) / run.suite / run.method / f"seed{run.seed}"
+def declared_runs(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[RunSpec]:
+    """Every run of ``suites``; ``seeds`` overrides the scale's."""
+    return [run for suite in suites for run in benchmark.suite(suite).runs(seeds)]
 
 
-def cell_file(root: Path, cell: Cell) -> Path:
-    return run_folder(root, cell.run) / cell.step / cell.path.name
-
-
-def declared_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[Cell]:
+def declared_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[CellSpec]:
     """The grid and curve cells of every run of ``suites``; ``seeds`` overrides the scale's."""
-    runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
-    return [cell for run in runs for cell in plan.cells(benchmark, run)]
-
-
-def wide_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[Cell]:
-    """The cells of the wider grid of every run of ``suites``, which belong to a target of their own."""
-    runs = [run for suite in suites for run in plan.runs(benchmark, suite, seeds)]
-    return [cell for run in runs for cell in measures.wide_cells(benchmark, run)]
+    return [cell for run in declared_runs(benchmark, suites, seeds) for cell in run.cells]
 
 
 def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
-    """One row per declared cell, then per cell found beside them and the wider grid (``off_grid``). Columns: COLUMNS.
+    """One row per declared cell, then per cell found beside them and side measures (``off_grid``). Columns: COLUMNS.
 
     status is `done`, `missing`, `stale` (made with another configuration) or `unreadable`. Only done cells
     carry metrics, so no aggregate can use a stale number; ``problem`` says in words what is wrong.
     ``older_code`` marks cells made by other sources: they still count.
     Raises UserError for a suite or method that no experiment file declares.
     """
-    declared = declared_cells(benchmark, suites, seeds)
-    extra = _off_grid(benchmark, root, suites, {*declared, *wide_cells(benchmark, suites, seeds)})
-    return rows(benchmark, root, [*declared, *extra], set(extra))
+    tree, runs = Tree(root), declared_runs(benchmark, suites, seeds)
+    declared = [cell for run in runs for cell in run.cells]
+    known = {cell.address for cell in declared} | _measured_beside(benchmark, runs)
+    there = [address for suite in suites for address in tree.cells(benchmark.scale, suite)]
+    found = [address for address in there if address not in known]
+    extra = [_row(tree, address, _difference_at(benchmark, address)) | {"off_grid": True} for address in found]
+    return _typed([*_rows(tree, declared), *extra])
 
 
-def rows(benchmark: Benchmark, root: Path, cells: list[Cell], off_grid: Collection[Cell] = ()) -> pd.DataFrame:
-    """One row per cell, as in `collect`."""
-    made = [_row(benchmark, root, cell) | {"off_grid": cell in off_grid} for cell in cells]
-    frame = pd.DataFrame(made, columns=COLUMNS)
-    numbers = [*METRICS, *COUNTS, *SECONDS]  # all None would otherwise make an object column
-    return frame.astype(dict.fromkeys(numbers, float) | {"off_grid": bool, "older_code": bool})
+def rows(root: Path, cells: Iterable[CellSpec]) -> pd.DataFrame:
+    """One row per cell that belongs here, as in `collect`."""
+    return _typed(_rows(Tree(root), cells))
 
 
-def seeds_of(frame: pd.DataFrame, suite: str) -> list[int]:
-    """The seeds that the report of a suite is asked for."""
-    return sorted(map(int, on_grid(frame, suite).seed.unique()))
+def on_grid(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """The declared cells of the methods of one suite, or of one view of it."""
+    return frame[(frame.suite == suite.name) & frame.method.isin(suite.methods) & ~frame.off_grid]
 
 
-def on_grid(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """The declared cells of one suite."""
-    return frame[(frame.suite == suite) & ~frame.off_grid]
+def final_cells(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
+    """The sampler x NFE grid of the suite's last step, without curve cells and off-grid cells."""
+    cells = on_grid(frame, suite)
+    return cells[cells.step == FINAL]
 
 
-def write_cells(frame: pd.DataFrame, path: Path) -> None:
-    """The tidy file of all cells: same records, same bytes, whatever the code that reads them (no ``older_code``)."""
-    lasting = frame.drop(columns=["older_code", *(metric for metric in RARE if frame[metric].isna().all())])
-    write_atomically(path, lambda temporary: lasting.to_csv(temporary, index=False, float_format="%.10g"))
+def lasting(frame: pd.DataFrame) -> pd.DataFrame:
+    """What the tidy file keeps: same records, same bytes, whatever the code that reads them (no ``older_code``)."""
+    rare = [name for name, metric in METRICS.items() if metric.rare and frame[name].isna().all()]
+    return frame.drop(columns=["older_code", *rare])
 
 
 def older_code(sources: object, parts: tuple[str, ...]) -> bool:
@@ -84,22 +77,29 @@ def older_code(sources: object, parts: tuple[str, ...]) -> bool:
     return any(recorded.get(part) != provenance.source_hash(part) for part in parts)
 
 
-def _row(benchmark: Benchmark, root: Path, cell: Cell) -> dict:
-    path = cell_file(root, cell)
+def _rows(tree: Tree, cells: Iterable[CellSpec]) -> list[Record]:
+    return [_row(tree, cell.address, _difference_from(cell)) | {"off_grid": False} for cell in cells]
+
+
+def _typed(made: list[Record]) -> pd.DataFrame:
+    frame = pd.DataFrame(made, columns=COLUMNS)
+    numbers = [*METRICS, *COUNTS, *SECONDS]  # all None would otherwise make an object column
+    return frame.astype(dict.fromkeys(numbers, float) | {"off_grid": bool, "older_code": bool})
+
+
+def _row(tree: Tree, cell: Cell, difference: Callable[[Record], str]) -> Record:
     row = {**cell.axes, "status": "missing", "older_code": False, "problem": ""}
-    if not path.exists():
-        return row
     try:
-        record = read_cell(path)
-        if record["cell"] != cell.axes:
-            raise UserError(f"{path}: the block cell names another cell")
+        record = tree.cell(cell)
     except UserError as error:
         # Paths relative to the root: the tidy file must not depend on where the tree lies.
-        return row | {"status": "unreadable", "problem": str(error).replace(f"{root}/", "")}
-    return row | _content(record, _staleness(benchmark, cell, record["config"]))
+        return row | {"status": "unreadable", "problem": str(error).replace(f"{tree.root}/", "")}
+    if record is None:
+        return row
+    return row | _content(record, difference(record["config"]))
 
 
-def _content(record: dict, problem: str) -> dict:
+def _content(record: Record, problem: str) -> Record:
     made, counts = record["provenance"], record["counts"]
     seconds = {f"seconds_{part}": value for part, value in made.get("seconds", {}).items()}
     return {
@@ -114,24 +114,33 @@ def _content(record: dict, problem: str) -> dict:
     }
 
 
-def _staleness(benchmark: Benchmark, cell: Cell, recorded: dict) -> str:
+def _difference_from(cell: CellSpec) -> Callable[[Record], str]:
     """In words, which configuration changed since the cell was made; empty when none did."""
-    try:
-        training = slices.training_digest(benchmark, cell.run)
-        evaluation = slices.evaluation_digest(benchmark, cell)
-    except UserError as error:  # an off-grid cell of something the files no longer declare
-        return str(error)
-    current = {"training": training, "evaluation": evaluation}
-    changed = [part for part, value in current.items() if recorded.get(part) != value]
-    return f"{' and '.join(changed)} configuration changed" if changed else ""
+
+    def words(recorded: Record) -> str:
+        changed = [part for part, value in cell.digests.items() if recorded.get(part) != value]
+        return f"{' and '.join(changed)} configuration changed" if changed else ""
+
+    return words
 
 
-def _off_grid(benchmark: Benchmark, root: Path, suites: list[str], declared: set[Cell]) -> list[Cell]:
-    """Cells on disk that the grid does not declare, in order of their paths."""
-    found = []
-    for suite in suites:
-        for path in sorted((Path(root) / suite).glob("*/seed*/*/*.json")):
-            address = f"results/{benchmark.scale}/{path.relative_to(root).as_posix()}"
-            if is_cell(address) and parse_cell(address) not in declared:
-                found.append(parse_cell(address))
+def _difference_at(benchmark: Benchmark, address: Cell) -> Callable[[Record], str]:
+    """The same of a cell off the grid, which may be of something that the files no longer declare."""
+
+    def words(recorded: Record) -> str:
+        try:
+            return _difference_from(benchmark.cell(address))(recorded)
+        except UserError as error:
+            return str(error)
+
+    return words
+
+
+def _measured_beside(benchmark: Benchmark, runs: list[RunSpec]) -> set[Cell]:
+    """The cells that side measures make of ``runs``: they belong to targets of their own."""
+    found = set()
+    for probe in probes_of_runs().values():
+        suites = probe.suites(benchmark)
+        files = [str(path) for run in runs if run.suite.name in suites for path in probe.files(run)]
+        found |= {parse_cell(path) for path in files if is_cell(path)}
     return found

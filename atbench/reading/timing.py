@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from atbench.reading.rows import Rows
+
 KINDS = ("training", "sampling", "metrics", "start-up")
 REFERENCES = "references"  # beside the suites: the real images that cells of all suites are compared with
 
 
-def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str, float]:
+def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[Rows]) -> dict[str, float]:
     """CPU seconds per kind, their ``total`` and ``start-up share`` in % (0 when nothing ran).
 
     ``frame`` from `tidy.collect`, ``runs`` from `runs.collect_runs`, ``rows`` the reference rows of every data
@@ -27,7 +29,7 @@ def total(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str
     return summed([seconds])
 
 
-def by_suite(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[dict]) -> dict[str, dict[str, float]]:
+def by_suite(frame: pd.DataFrame, runs: pd.DataFrame, rows: list[Rows]) -> dict[str, dict[str, float]]:
     """`total` for each suite, and for the reference rows under REFERENCES."""
     parts = {s: total(frame[frame.suite == s], runs[runs.suite == s], []) for s in dict.fromkeys(runs.suite)}
     return parts | {REFERENCES: total(frame[:0], runs[:0], rows)}

@@ -2,12 +2,13 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
-from atbench.metric_names import METRICS
 from atbench.reading.tidy import AXES, collect
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.metrics import METRICS
 
 LIMIT = 3.0  # accepted difference in units of the noise
 SAME, WITHIN, DIFFERS = "same", "within noise", "DIFFERS"
@@ -89,7 +90,7 @@ def _verdict(here: str, there: str, identical: bool, difference: float, noise: f
     return WITHIN if math.isfinite(difference) and abs(difference) <= LIMIT * noise else DIFFERS
 
 
-def _line(row: tuple) -> str:
+def _line(row: Any) -> str:
     name = f"{row.suite}/{row.method}/seed{row.seed}/{row.step}/{row.sampler}-nfe{row.nfe}"
     numbers = f"here {row.here:10.4g}  there {row.there:10.4g}  noise {row.noise:9.3g}".replace("nan", "  —")
     return f"{name:<56} {numbers}  {row.verdict}"

@@ -1,66 +1,29 @@
-"""The files that a report consists of. Only names: the Snakefile imports this module at every start."""
+"""The tables and figures that a report consists of. Light: the Snakefile imports this module at every start."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
-from atbench import plan
-from atbench.config import Benchmark
-from atbench.metric_names import HAS_SPATIAL
+from atbench.reading.sheet import Sheet
+from atbench.report.artefact import FIGURE, TABLE, Artefact
 from atbench.runtime.errors import UserError
+from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.metrics import tabulated
+from atbench.spec.probes import probes
 
-# Metrics with a table in the layout of the main one; `fd` is the main table and bears the suite's bare name.
-METRICS = ("fd", "kid", "is", "precision", "recall")
-MEASURES = ("exposure", "eps-norm", "recovery", "robust-loss")  # of the mismatch, a figure each
-OF_TARGET = {"mismatch": MEASURES, "wide": ("wide",)}  # target of its own -> figures of a suite, beside a table
-TABLE = (".csv", ".md", ".tex")
-FIGURE = (".pdf", ".png")
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
+    from atbench.report.render import Table
 
-@dataclass(frozen=True)
-class Artefact:
-    """One table or figure: its path below a scale's root without suffix, and the formats it is written in."""
-
-    stem: str
-    suite: str  # empty for what spans suites
-    # A metric, `paired`, `convergence`, `quality-nfe`, `samples`, `view`, `wide`, `mismatch` or a measure of it; across
-    # suites `cells`, `claims`, `reviews`, those of OF_SCALE.
-    kind: str
-    suffixes: tuple[str, ...]
-    view: str = ""  # of the suite, where the kind is `view`
-
-    @property
-    def paths(self) -> list[str]:
-        return [self.stem + suffix for suffix in self.suffixes]
-
-
-ACROSS = (
-    Artefact("tables/cells", "", "cells", (".csv",)),
-    Artefact("tables/claims", "", "claims", TABLE),
-    Artefact("tables/reviews", "", "reviews", (".md",)),
-)
-# Of targets of their own, which no suite owns; each is drawn from the JSON of the scale that bears its kind's name.
-OF_SCALE = {
-    "cost": Artefact("tables/cost", "", "cost", TABLE),
-    "mixture": Artefact("figures/mixture", "", "mixture", FIGURE),
-}
+# Kinds of figures, as reviews.yaml names them.
+CONVERGENCE, QUALITY, SAMPLES = "convergence", "quality-nfe", "samples"
 
 
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     """Every table and figure of ``suites``, in order. Raises UserError for an unknown suite."""
-    made = list(ACROSS)
-    for suite in suites:
-        declared = benchmark.suite(suite)
-        if declared["samplers"]:  # a suite that only trains (the extractor) has nothing to tabulate
-            made += [_table(suite, kind) for kind in (*METRICS, *_own_metrics(benchmark, suite), "paired")]
-            made += _figures_of(suite, _figures(declared))
-            made += [view for name in declared.get("views", {}) for view in _view(suite, name)]
-    return made
-
-
-def target_artefacts(benchmark: Benchmark, target: str, suites: list[str]) -> list[Artefact]:
-    """Table and figures of what a target of its own, of OF_TARGET, measures of those ``suites`` that it is about."""
-    measured = [suite for suite in suites if suite in getattr(benchmark, target)["suites"]]
-    return [made for s in measured for made in (_table(s, target), *_figures_of(s, OF_TARGET[target]))]
+    return [*ACROSS, *(made for suite in suites for made in _of_suite(benchmark.suite(suite)))]
 
 
 def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -74,44 +37,126 @@ def outputs_of(benchmark: Benchmark, suite: str) -> list[str]:
 
 
 def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> list[Artefact]:
-    """The artefacts that own the relative paths ``only`` (None: all). UserError for a path none owns."""
+    """The artefacts that own the relative paths ``only`` (None: all but those of side measures).
+
+    Raises UserError for a path that none owns.
+    """
     if only is None:
         return artefacts(benchmark, suites)
-    of_targets = [made for target in OF_TARGET for made in target_artefacts(benchmark, target, suites)]
-    known = [*artefacts(benchmark, suites), *of_targets, *OF_SCALE.values()]
+    known = [*artefacts(benchmark, suites), *_of_probes(benchmark, suites)]
     for path in only:
         if not any(path in artefact.paths for artefact in known):
             raise UserError(f"{path}: no table or figure of the suites {', '.join(suites)}")
     return [artefact for artefact in known if set(artefact.paths) & set(only)]
 
 
-def _own_metrics(benchmark: Benchmark, suite: str) -> list[str]:
-    """Metrics that not every suite has: sFID, copies of what it was trained on, agreement with what was asked for."""
-    own = ["sfid"] if benchmark.sizes["extractor"] in HAS_SPATIAL else []
-    own += ["nn_ratio"] if plan.judged_by(benchmark, suite) == plan.data_of(benchmark, suite) else []
-    if "clip" in plan.evaluation_of(benchmark, suite):
-        return [*own, "clip_score"]
-    return [*own, "caption_score"] if benchmark.suite(suite)["conditional"] else own
+def _of_probes(benchmark: Benchmark, suites: list[str]) -> Iterator[Artefact]:
+    """What targets of their own make: side measures of some of ``suites``, and those of the scale."""
+    for probe in probes().values():
+        if hasattr(probe, "suites"):
+            yield from (made for name in probe.suites(benchmark) if name in suites for made in probe.artefacts(name))
+        else:
+            yield from probe.artefacts()
 
 
-def _figures(declared: dict) -> list[str]:
-    needs = {"convergence": "curves", "quality-nfe": "samplers", "samples": "grids"}
-    if "views" in declared:  # more methods than one figure can hold
-        del needs["quality-nfe"]
-    return [kind for kind, key in needs.items() if key in declared]
+def _of_suite(suite: Suite) -> Iterator[Artefact]:
+    name = suite.name
+    if not suite.samplers:  # a suite that only trains (the extractor) has nothing to tabulate
+        return
+    for metric in tabulated(suite):
+        stem = name if metric == "fd" else f"{name}-{metric}"  # the main table bears the suite's bare name
+        yield Artefact(f"tables/{stem}", name, TABLE, partial(_table, name, metric))
+    yield Artefact(f"tables/{name}-paired", name, TABLE, partial(_paired, name))
+    figures = {
+        CONVERGENCE: (_convergence, suite.curves),
+        QUALITY: (_quality, not suite.views),  # those hold more methods than one figure can
+        SAMPLES: (_samples, suite.samples),
+    }
+    for kind, (draw, wanted) in figures.items():
+        if wanted:
+            yield Artefact(f"figures/{name}-{kind}", name, FIGURE, partial(draw, name), kind)
+    for view in suite.views:
+        yield Artefact(f"tables/{name}-{view}", name, TABLE, partial(_view_table, name, view))
+        yield Artefact(f"figures/{name}-{view}", name, FIGURE, partial(_view_figure, name, view))
 
 
-def _view(suite: str, view: str) -> list[Artefact]:
-    return [
-        Artefact(f"tables/{suite}-{view}", suite, "view", TABLE, view),
-        Artefact(f"figures/{suite}-{view}", suite, "view", FIGURE, view),
-    ]
+def _cells(sheet: Sheet) -> "pd.DataFrame":
+    from atbench.reading.tidy import lasting
+
+    return lasting(sheet.frame)
 
 
-def _table(suite: str, kind: str) -> Artefact:
-    stem = suite if kind == "fd" else f"{suite}-{kind}"
-    return Artefact(f"tables/{stem}", suite, kind, TABLE)
+def _claims(sheet: Sheet) -> "Table":
+    from atbench.report import verdict_table
+
+    return verdict_table.table(sheet.benchmark, sheet.frame, _verdicts(sheet))
 
 
-def _figures_of(suite: str, kinds: Iterable[str]) -> list[Artefact]:
-    return [Artefact(f"figures/{suite}-{kind}", suite, kind, FIGURE) for kind in kinds]
+def _reviews(sheet: Sheet) -> str:
+    from atbench.report import reviews
+
+    return reviews.page(sheet, _verdicts(sheet), artefacts(sheet.benchmark, sheet.suites))
+
+
+def _verdicts(sheet: Sheet) -> "pd.DataFrame":
+    from atbench.judgement import claims, points
+
+    return claims.judge(sheet.benchmark, points.collect(sheet), sheet.suites)
+
+
+def _table(suite: str, metric: str, sheet: Sheet) -> "Table":
+    from atbench.report import tables
+
+    return tables.table(sheet.suite(suite), sheet.frame, sheet.root, metric)
+
+
+def _paired(suite: str, sheet: Sheet) -> "Table":
+    from atbench.report import paired
+
+    return paired.table(sheet.suite(suite), sheet.frame, sheet.root)
+
+
+def _view_table(suite: str, view: str, sheet: Sheet) -> "Table":
+    from atbench.report import tables
+
+    shown = sheet.suite(suite).view(view)
+    return tables.table(shown, sheet.frame, sheet.root, order=shown.methods)
+
+
+def _view_figure(suite: str, view: str, sheet: Sheet) -> "Figure":
+    from atbench.reading import rows, tidy
+    from atbench.report import views
+
+    shown = sheet.suite(suite).view(view)
+    return views.figure(shown, tidy.on_grid(sheet.frame, shown), rows.reference_rows(shown, sheet.root))
+
+
+def _convergence(suite: str, sheet: Sheet) -> "Figure":
+    from atbench.reading import rows, tidy
+    from atbench.report import curves
+
+    spec = sheet.suite(suite)
+    return curves.convergence(spec, tidy.on_grid(sheet.frame, spec), rows.reference_rows(spec, sheet.root))
+
+
+def _quality(suite: str, sheet: Sheet) -> "Figure":
+    from atbench.reading import rows, tidy
+    from atbench.report import figures
+
+    spec = sheet.suite(suite)
+    return figures.quality_nfe(spec, tidy.on_grid(sheet.frame, spec), rows.reference_rows(spec, sheet.root))
+
+
+def _samples(suite: str, sheet: Sheet) -> "Figure":
+    from atbench.reading import tidy
+    from atbench.report import samples
+
+    spec = sheet.suite(suite)
+    return samples.samples(spec, tidy.on_grid(sheet.frame, spec), sheet.root)
+
+
+ACROSS = (
+    Artefact("tables/cells", "", (".csv",), _cells),
+    Artefact("tables/claims", "", TABLE, _claims),
+    Artefact("tables/reviews", "", (".md",), _reviews),
+)

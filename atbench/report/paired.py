@@ -1,73 +1,47 @@
-"""Differences between methods of one seed: sharing batches and latents makes them far less noisy."""
+"""The table of paired differences of a suite, from `atbench.judgement.paired`."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
-from atbench.judgement.statistics import interval
-from atbench.plan import nfe_of
+from atbench.judgement.paired import differences
+from atbench.reading.rows import reference_rows
+from atbench.reading.tidy import final_cells
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table, signed
-from atbench.report.style import ordered
-from atbench.report.tables import decimals, final_cells
-
-LONG = ["sampler", "nfe", "method", "baseline", "budget", "mean", "std", "n", "low", "high"]
-
-
-def pairs(benchmark: Benchmark, suite: str) -> list[tuple[str, str]]:
-    """(method, baseline): AT against every other method, then the others against the suite's first."""
-    baseline, *_ = declared = benchmark.suite(suite)["methods"]
-    challengers = [m for m in declared if benchmark.methods[m]["perturbation"]["kind"] == "adversarial"]
-    methods = ordered(declared)
-    against = [(m, other) for m in challengers for other in methods if other not in challengers]
-    return against + [(m, baseline) for m in methods if m not in (baseline, *challengers)]
+from atbench.report.tables import decimals
+from atbench.spec.benchmark import Suite
+from atbench.spec.grid import nfe_of
+from atbench.spec.metrics import metric_label
 
 
-def table(benchmark: Benchmark, frame: pd.DataFrame, root: Path, suite: str) -> Table:
-    """The suite's table of paired differences of the main distance."""
-    cells = final_cells(frame, suite)
-    rows = captions.reference_rows(benchmark, root, suite)
-    numbers = differences(benchmark, cells, suite)
-    distance = captions.metric_label(benchmark, "fd")
+def table(suite: Suite, frame: pd.DataFrame, root: Path) -> Table:
+    """The suite's table of paired differences of the main distance. ``frame`` comes from `tidy.collect`."""
+    numbers = differences(suite, frame)
+    conditions = captions.conditions(suite, final_cells(frame, suite), reference_rows(suite, root))
     caption = (
-        f"{benchmark.suite(suite)['title']}: difference of {distance} between two methods of the same seed "
+        f"{suite.title}: difference of {metric_label('fd', suite.extractor)} between two methods of the same seed "
         f"(negative: first is better), mean over seeds with two-sided 95 % t-interval and, in parentheses, "
         f"the number of seeds; bold where the interval excludes zero (each for itself, not corrected for "
-        f"the number of comparisons); one seed has no interval; — no pair. "
-        f"{captions.conditions(benchmark, cells, rows, suite)}"
+        f"the number of comparisons); one seed has no interval; — no pair. {conditions}"
     )
-    return Table(numbers, lambda markup: _wide(benchmark, suite, numbers, markup), caption)
+    return Table(numbers, lambda markup: _wide(suite, numbers, markup), caption)
 
 
-def differences(benchmark: Benchmark, cells: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """Per sampler, NFE and pair: mean, std (divisor n - 1), n and 95 % t-interval of fd differences."""
-    spent = captions.budgets(benchmark, suite)
-    made = []
-    for (sampler, nfe), group in cells.groupby(["sampler", "nfe"], sort=False):
-        by_seed = group.pivot(index="seed", columns="method", values="fd")
-        present = [pair for pair in pairs(benchmark, suite) if {*pair} <= {*by_seed.columns}]
-        for method, baseline in present:
-            values = (by_seed[method] - by_seed[baseline]).dropna()
-            words = spent[method].against(spent[baseline])
-            made.append((sampler, nfe, method, baseline, words, *interval(values)))
-    return pd.DataFrame(made, columns=LONG)
-
-
-def _wide(benchmark: Benchmark, suite: str, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
+def _wide(suite: Suite, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
     digits = decimals(numbers["mean"])
-    label = {name: method["label"] for name, method in benchmark.methods.items()}
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in numbers.itertuples():
-        name = f"{label[row.method]} {MINUS} {label[row.baseline]} ({row.budget})"
-        key = markup.escape(benchmark.samplers[row.sampler]["label"]), markup.escape(name)
+        name = f"{suite.method(row.method).label} {MINUS} {suite.method(row.baseline).label} ({row.budget})"
+        key = markup.escape(suite.sampler(row.sampler).label), markup.escape(name)
         lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, markup)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
-    columns = [f"NFE {nfe}" for nfe in nfe_of(benchmark, suite)]
+    columns = [f"NFE {nfe}" for nfe in nfe_of(suite)]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 
 
-def _entry(row: tuple, digits: int, markup: Markup) -> str:
+def _entry(row: Any, digits: int, markup: Markup) -> str:
     if row.n == 0:
         return markup.dash
     text = signed(row.mean, digits, markup)

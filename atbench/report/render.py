@@ -60,8 +60,8 @@ def signed(value: float, decimals: int, markup: Markup) -> str:
     return f"{value:.{decimals}f}".replace("-", markup.minus)
 
 
-def csv(table: Table) -> str:
-    return table.numbers.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+def csv(numbers: pd.DataFrame) -> str:
+    return str(numbers.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 
 def markdown(table: Table) -> str:
@@ -94,10 +94,14 @@ def latex(table: Table, label: str) -> str:
     return body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ")
 
 
-def write(table: Table, stem: Path) -> list[Path]:
-    """Write ``stem``.csv, .md and .tex; returns their paths."""
-    texts = {".csv": csv(table), ".md": markdown(table), ".tex": latex(table, stem.name)}
-    return [write_text(stem.with_name(stem.name + suffix), text) for suffix, text in texts.items()]
+def write(table: Table, stem: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """Write ``stem`` with each of ``suffixes``: .csv, .md, .tex; returns their paths."""
+    texts = {
+        ".csv": lambda: csv(table.numbers),
+        ".md": lambda: markdown(table),
+        ".tex": lambda: latex(table, stem.name),
+    }
+    return [write_text(stem.with_name(stem.name + suffix), texts[suffix]()) for suffix in suffixes]
 
 
 def write_text(path: Path, text: str) -> Path:

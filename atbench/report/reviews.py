@@ -2,48 +2,57 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
-from atbench.evidence import TARGETS
 from atbench.judgement.claims import MIN_SEEDS, NOTHING, VERDICTS
-from atbench.measures import COST_BASELINE
-from atbench.metric_names import HAS_SPATIAL, RARE
-from atbench.plan import nfe_of, samplers_of
-from atbench.report import captions, cost, views
-from atbench.report.outputs import OF_SCALE, artefacts
+from atbench.judgement.paired import gains
+from atbench.reading.methods import budgets
+from atbench.reading.sheet import Sheet
+from atbench.reading.tidy import final_cells
+from atbench.report import captions
+from atbench.report.artefact import Artefact
 from atbench.report.render import MARKDOWN
-from atbench.report.tables import final_cells
 from atbench.report.verdict_table import amount
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.grid import nfe_of, samplers_of
+from atbench.spec.metrics import HAS_SPATIAL, METRICS, metric_label
+from atbench.spec.models.evidence import CURVE, GRID, Question
+from atbench.spec.probes import probes
 
 Answer = tuple[str, list[str]]  # a sentence, and paths below the scale's root
 
 
-def page(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame, root: Path, suites: list[str]) -> str:
+def page(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact]) -> str:
     """The page in Markdown, to lie in tables/.
 
-    ``frame`` comes from `tidy.collect` below ``root`` over ``suites``, ``verdicts`` from `claims.judge`.
+    ``verdicts`` come from `claims.judge` over the sheet's suites, ``drawn`` are the tables and figures of these.
     """
     rows = []
-    for question in benchmark.questions:
-        if "claims" in question:
-            answer, files = _of_claims(benchmark, verdicts[verdicts.claim.isin(question["claims"])], suites)
-        elif "metrics" in question:
-            answer, files = _of_metrics(benchmark, frame, suites, question["metrics"])
-        elif "view" in question:
-            answer, files = _of_view(benchmark, frame, suites, *question["view"].split("/"))
-        elif "cost" in question:
-            answer, files = _of_cost(benchmark, root, *question["cost"].split("/"))
-        else:
-            answer, files = _of_figure(benchmark, frame, suites, question["figure"])
+    for question in sheet.benchmark.questions:
+        answer, files = _answer(sheet, verdicts, drawn, question)
         links = ", ".join(_link(path) for path in files) or MARKDOWN.dash
-        rows.append({"Asked": MARKDOWN.escape(question["asked"]), "Answer": MARKDOWN.escape(answer), "Shown in": links})
+        rows.append({"Asked": MARKDOWN.escape(question.asked), "Answer": MARKDOWN.escape(answer), "Shown in": links})
     body = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
     return (
-        f"What the paper's reviewers asked, and what the results at scale {benchmark.scale} answer. Each answer is made"
-        f" from the verdicts in [claims.md](claims.md) or from the numbers shown. {captions.gaps(frame)}\n\n{body}\n"
+        f"What the paper's reviewers asked, and what the results at scale {sheet.benchmark.scale} answer. Each answer "
+        "is made from the verdicts in [claims.md](claims.md) or from the numbers shown. "
+        f"{captions.gaps(sheet.frame)}\n\n{body}\n"
     )
+
+
+def _answer(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact], question: Question) -> Answer:
+    """From the one kind of evidence that a question names."""
+    if question.claims:
+        return _of_claims(sheet.benchmark, verdicts[verdicts.claim.isin(question.claims)], sheet.suites)
+    if question.metrics:
+        return _of_metrics(sheet, list(question.metrics))
+    if question.view:
+        return _of_view(sheet, *question.view.split("/"))
+    if question.cost:
+        return _of_cost(sheet, *question.cost.split("/"))
+    return _of_figure(sheet, [made for made in drawn if made.kind == question.figure])
 
 
 def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) -> Answer:
@@ -71,83 +80,85 @@ def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) 
 
 def _target(benchmark: Benchmark, claim: str) -> str:
     """The target of its own that measures what a claim is about; empty for what the suites make."""
-    points = benchmark.claims["claims"][claim].get("points")
-    return points if points in TARGETS else ""
+    points = benchmark.claims[claim].points
+    return "" if points in (GRID, CURVE) else points
 
 
-def _of_metrics(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], metrics: list[str]) -> Answer:
+def _of_metrics(sheet: Sheet, metrics: list[str]) -> Answer:
     """How many cells record the metrics, and why none has the others."""
+    frame, extractor = sheet.frame, sheet.benchmark.file.extractor
     done = frame[(frame.status == "done") & ~frame.off_grid]
     recorded_at_all = done.reindex(columns=metrics).notna().any()
-    known = [metric for metric in metrics if metric not in RARE or recorded_at_all[metric]]
+    known = [metric for metric in metrics if not METRICS[metric].rare or recorded_at_all[metric]]
     recorded = int(done[known].notna().all(axis=1).sum())
     labels, absent = (
-        ", ".join(captions.METRIC_LABELS[metric] for metric in group)
+        ", ".join(METRICS[metric].label for metric in group)
         for group in (known, [metric for metric in metrics if metric not in known])
     )
-    extractor = benchmark.sizes["extractor"]
     reason = "no cell has it yet" if extractor in HAS_SPATIAL else f"needs {', '.join(HAS_SPATIAL)}, not {extractor}"
     missing = f"; {absent}: {reason}" if absent else ""
-    shown = [suite for suite in suites if final_cells(done, suite)[known].notna().any(axis=None)]
+    shown = [name for name in sheet.suites if final_cells(done, sheet.suite(name))[known].notna().any(axis=None)]
     return (
         f"{labels[0].upper()}{labels[1:]} stand in {recorded} of {len(done)} finished cells{missing}.",
         [f"tables/{suite}-{metric}.md" for suite in shown for metric in known],
     )
 
 
-def _of_view(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], suite: str, view: str) -> Answer:
+def _of_view(sheet: Sheet, suite: str, view: str) -> Answer:
     """The method of a view that gains most over its first, and the one that gains least."""
-    if suite not in benchmark.sizes["suites"]:
+    benchmark = sheet.benchmark
+    if suite not in benchmark.suites:
         return f"No results: scale {benchmark.scale} has no suite {suite}.", []
-    narrow, cells = views.narrowed(benchmark, frame, suite, view)
-    gains = views.gains(narrow, cells, suite).sort_values("mean", ascending=False)
-    if gains.empty:
+    shown = benchmark.suite(suite).view(view)
+    found = gains(shown, sheet.frame).sort_values("mean", ascending=False)
+    if found.empty:
         return f"No results: {_command(benchmark, [suite])} makes them.", []
-    first, spent, ranked = narrow.suite(suite)["methods"][0], captions.budgets(narrow, suite), [*gains.itertuples()]
+    first, spent, ranked = shown.methods[0], budgets(shown), [*found.itertuples()]
     ends = {"most": ranked[0], "least": ranked[-1]} if len(ranked) > 1 else {"alone": ranked[0]}
-    found = [f"{end}, {_gain(benchmark, row)} ({spent[row.method].against(spent[first])})" for end, row in ends.items()]
-    *others, last = (benchmark.samplers[sampler]["label"] for sampler in samplers_of(narrow, suite))
+    words = [f"{end}, {_gain(benchmark, row)} ({spent[row.method].against(spent[first])})" for end, row in ends.items()]
+    *others, last = (shown.sampler(sampler).label for sampler in samplers_of(shown))
     samplers = f"{', '.join(others)} and {last}" if others else last
-    seeds, nfes = ranked[0].n, nfe_of(benchmark, suite)
+    seeds, nfes = ranked[0].n, nfe_of(shown)
     caution = f"; fewer than {MIN_SEEDS} seeds settle nothing" if seeds < MIN_SEEDS else ""
     return (
-        f"From {seeds} seed{'s' if seeds != 1 else ''}, paired gains over {benchmark.methods[first]['label']} in per "
-        f"cent of its {captions.metric_label(benchmark, 'fd')}, mean over {samplers} at {min(nfes)} to {max(nfes)} "
-        f"evaluations: {'; '.join(found)}. The 95 % intervals are not corrected for picking among {len(ranked)}"
+        f"From {seeds} seed{'s' if seeds != 1 else ''}, paired gains over {shown.method(first).label} in per "
+        f"cent of its {metric_label('fd', shown.extractor)}, mean over {samplers} at {min(nfes)} to {max(nfes)} "
+        f"evaluations: {'; '.join(words)}. The 95 % intervals are not corrected for picking among {len(ranked)}"
         f"{caution}.",
         [f"tables/{suite}-{view}.md", f"figures/{suite}-{view}.png"],
     )
 
 
-def _gain(benchmark: Benchmark, row: tuple) -> str:
+def _gain(benchmark: Benchmark, row: Any) -> str:
     """``ADM-AT +3 % [−1, +7]``; one seed has no interval."""
     bounds = f" [{amount(row.low, 'relative', '')}, {amount(row.high, 'relative', '')}]" if row.n > 1 else ""
-    return f"{benchmark.methods[row.method]['label']} {amount(row.mean, 'relative')}{bounds}"
+    return f"{benchmark.methods[row.method].label} {amount(row.mean, 'relative')}{bounds}"
 
 
-def _of_cost(benchmark: Benchmark, root: Path, suite: str, method: str) -> Answer:
+def _of_cost(sheet: Sheet, suite: str, method: str) -> Answer:
     """Time and memory of a training batch, as ratios to ADM."""
-    numbers = cost.table(benchmark, cost.collect(benchmark, root)).numbers
-    row = numbers[(numbers.suite == suite) & (numbers.method == method)]
-    if row.empty:
-        return f"No results: {_command(benchmark, [], 'cost')} measures it.", []
-    row, label, plain = row.iloc[0], benchmark.methods[method]["label"], benchmark.methods[COST_BASELINE[1]]["label"]
+    cost, methods = probes()["cost"], sheet.benchmark.methods
+    numbers = cost.numbers(sheet)
+    rows = numbers[(numbers.suite == suite) & (numbers.method == method)]
+    if rows.empty:
+        return f"No results: {_command(sheet.benchmark, [], cost.name)} measures it.", []
+    row, label, plain = rows.iloc[0], methods[method].label, methods[cost.baseline[1]].label
     return (
         f"A batch of {label} takes {row.ratio:.2f} times as long as one of {plain} (quartiles {row.ratio_low:.2f} to "
         f"{row.ratio_high:.2f}, measured in turns) and {row.peak_ratio:.2f} times its peak memory. A whole training "
         f"takes {row.ratio:.2f} times as long at equal batches, {row.ratio_update:.2f} times at equal updates.",
-        [f"{OF_SCALE['cost'].stem}.md"],
+        [f"{made.stem}.md" for made in cost.artefacts()],
     )
 
 
-def _of_figure(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str], kind: str) -> Answer:
+def _of_figure(sheet: Sheet, drawn: list[Artefact]) -> Answer:
     """The figures of one kind whose suite has results."""
-    finished = set(frame[frame.status == "done"].suite)
-    drawn = [made for made in artefacts(benchmark, suites) if made.kind == kind and made.suite in finished]
-    if not drawn:
+    finished = set(sheet.frame[sheet.frame.status == "done"].suite)
+    shown = [made for made in drawn if made.suite in finished]
+    if not shown:
         return "No results yet.", []
-    named = "; ".join(benchmark.suites[made.suite]["title"] for made in drawn)
-    return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in drawn]
+    named = "; ".join(sheet.suite(made.suite).title for made in shown)
+    return f"All methods side by side, of one seed and from the same latents: {named}.", [d.paths[-1] for d in shown]
 
 
 def _command(benchmark: Benchmark, wanted: Iterable[str], target: str = "") -> str:

@@ -6,37 +6,36 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.image import imread
 
-from atbench.config import Benchmark
-from atbench.plan import fits, nfe_of
-from atbench.reading.tidy import cell_file
+from atbench.reading.methods import ordered
+from atbench.reading.pictures import first_images
 from atbench.report.figures import WIDTH, empty, title
-from atbench.report.style import REFERENCE, ordered
-from atbench.spec.address import FINAL, Cell, Run
+from atbench.report.style import REFERENCE
+from atbench.spec.address import FINAL
+from atbench.spec.benchmark import Suite
+from atbench.spec.grid import fits, nearest_nfe
+from atbench.spec.run import CellSpec
 
-SIDE = 8  # images per side of the grid beside a cell
-SHOWN = 2  # rows of that grid in the figure, laid side by side
 LINE = 0.52  # inches, height of one method
 
 
-def samples(benchmark: Benchmark, cells: pd.DataFrame, root: Path, suite: str) -> Figure:
-    """One strip of SHOWN * SIDE images per method, of the suite's `grids` cell and the smallest seed.
+def samples(suite: Suite, cells: pd.DataFrame, root: Path) -> Figure:
+    """One strip of the first images per method, of the suite's `grids` cell and the smallest seed.
 
-    Equal columns share their latents. A missing or stale cell leaves an empty frame: a stale image would show
-    another configuration.
+    The NFE is that of the cell, or the nearest. Equal columns share their latents. A missing or stale cell leaves an
+    empty frame: a stale image would show another configuration.
     """
-    declared = benchmark.suite(suite)
-    sampler = declared["grids"]["sampler"]
-    nfe = nearest_nfe(benchmark, suite)
-    seed = int(cells.seed.min())
+    assert suite.samples is not None
+    sampler, seed = suite.samples.sampler, int(cells.seed.min())
+    nfe = nearest_nfe(suite, sampler, suite.samples.nfe)
     at = (cells.step == FINAL) & (cells.sampler == sampler) & (cells.nfe == nfe) & (cells.seed == seed)
     shown = cells[at]
-    words = f"{benchmark.samplers[sampler]['label']}, {nfe} NFE, seed {seed}; equal columns: equal latents"
-    head = f"{title(benchmark, shown, suite)}\n{words}"
-    runs = {method: Run(benchmark.scale, suite, method, seed) for method in ordered(declared["methods"])}
-    methods = [method for method, run in runs.items() if fits(benchmark, run, sampler)]
-    strips = {m: _strip(benchmark, root, shown[shown.method == m], suite, seed, sampler, nfe) for m in methods}
+    words = f"{suite.sampler(sampler).label}, {nfe} NFE, seed {seed}; equal columns: equal latents"
+    head = f"{title(suite, shown)}\n{words}"
+    usable = {*shown[shown.status == "done"].method}
+    methods = [name for name in ordered(suite) if fits(suite, suite.method(name), sampler)]
+    found = {name: suite.run(name, seed).cell(FINAL, sampler, nfe) for name in methods}
+    strips = {name: _strip(root, cell) if name in usable else None for name, cell in found.items()}
     drawn = [strip for strip in strips.values() if strip is not None]
     if not drawn:
         return empty(head)
@@ -44,32 +43,18 @@ def samples(benchmark: Benchmark, cells: pd.DataFrame, root: Path, suite: str) -
     figure = Figure(figsize=(WIDTH, LINE * len(methods) + 0.6))
     figure.suptitle(head)
     panels = figure.subplots(len(methods), 1, squeeze=False)[:, 0]
-    for axes, (method, strip) in zip(panels, strips.items()):
-        _draw(axes, strip, benchmark.methods[method]["label"], aspect)
+    for axes, (name, strip) in zip(panels, strips.items()):
+        _draw(axes, strip, suite.method(name).label, aspect)
     return figure
 
 
-def nearest_nfe(benchmark: Benchmark, suite: str) -> int:
-    """The NFE of the suite's sample figure, or the nearest: small scales lack the large ones."""
-    wanted = benchmark.suite(suite)["grids"]
-    return min(nfe_of(benchmark, suite, wanted["sampler"]), key=lambda nfe: abs(nfe - wanted["nfe"]))
-
-
-def _strip(
-    benchmark: Benchmark, root: Path, cells: pd.DataFrame, suite: str, seed: int, sampler: str, nfe: int
-) -> np.ndarray | None:
-    """(height, width, channels) of the first rows of a cell's grid in one line; None without a usable one."""
-    if not (cells.status == "done").any():
+def _strip(root: Path, cell: CellSpec) -> np.ndarray | None:
+    """(height, width[, channels]) of a cell's first images in one line; None without a picture of them."""
+    images = first_images(root, cell.address)
+    if images is None:
         return None
-    run = Run(benchmark.scale, suite, cells.method.iloc[0], seed)
-    path = cell_file(root, Cell(run, FINAL, sampler, nfe)).with_suffix(".png")
-    if not path.exists():
-        return None
-    image = imread(path)
-    tile = image.shape[0] // SIDE
-    starts = [(row * tile, column * tile) for row in range(SHOWN) for column in range(SIDE)]
-    gap = np.ones((tile, 1, *image.shape[2:]))  # white: images of one dark ground would run into each other
-    parts = [part for y, x in starts for part in (gap, image[y : y + tile, x : x + tile])]
+    gap = np.ones((images.shape[1], 1, *images.shape[3:]))  # white: images of one dark ground would run together
+    parts = [part for image in images for part in (gap, image)]
     return np.concatenate(parts[1:], axis=1)
 
 

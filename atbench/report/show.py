@@ -4,32 +4,29 @@ from pathlib import Path
 
 import yaml
 
-from atbench import plan, slices
-from atbench.config import Benchmark
-from atbench.metric_names import distance_name
+from atbench.reading.packs import Record
 from atbench.reading.tidy import older_code
-from atbench.runtime.files import read_cell
+from atbench.reading.tree import Tree
+from atbench.runtime.errors import UserError
 from atbench.spec.address import parse_cell
+from atbench.spec.load import load_cell
+from atbench.spec.metrics import distance_name
 
 SPREADS = {"_se": "standard error", "_std": "spread over parts"}  # suffix of a metric's companion
 
 
 def show(path: str | Path) -> str:
-    """The record at the cell address ``path`` as text.
+    """The record at the cell address ``path`` as text, whether it is a file of its own or a line of a pack.
 
-    Raises UserError when ``path`` is no cell's address, its scale is unknown, or the file is broken.
+    Raises UserError when ``path`` is no cell's address, its scale is unknown, or the record is missing or broken.
     """
-    cell, record = parse_cell(path), read_cell(path)
-    benchmark = plan.of_run(cell.run)
-    current = {
-        "training": slices.training_digest(benchmark, cell.run),
-        "evaluation": slices.evaluation_digest(benchmark, cell),
-    }
-    settings = {
-        "training": slices.training_slice(benchmark, cell.run),
-        "evaluation": slices.evaluation_slice(benchmark, cell),
-    }
-    parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], benchmark))]
+    address = parse_cell(path)
+    record = Tree(Path(address.run.root, address.run.scale)).cell(address)
+    if record is None:
+        raise UserError(f"{path}: no such result")
+    cell = load_cell(address)
+    current, settings = cell.digests, {"training": cell.run.slice, "evaluation": cell.slice}
+    parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], cell.run.suite.extractor))]
     parts += [_block("Counts", _lines(record["counts"])), _block("State", _state(record, current))]
     for part, resolved in settings.items():
         head = f"{part.capitalize()} configuration, as the experiment files say now (digest {current[part]})"
@@ -38,9 +35,9 @@ def show(path: str | Path) -> str:
     return "\n".join(parts)
 
 
-def metric_lines(metrics: dict, benchmark: Benchmark) -> list[str]:
+def metric_lines(metrics: dict[str, float], extractor: str) -> list[str]:
     """One line per metric, with its standard error or spread where it has one."""
-    names = {"fd": distance_name(benchmark.sizes["extractor"])}
+    names = {"fd": distance_name(extractor)}
     companions = {key + suffix for key in metrics for suffix in SPREADS}
     lines = []
     for key in [key for key in metrics if key not in companions]:
@@ -50,7 +47,7 @@ def metric_lines(metrics: dict, benchmark: Benchmark) -> list[str]:
     return lines
 
 
-def _state(record: dict, current: dict) -> list[str]:
+def _state(record: Record, current: dict[str, str]) -> list[str]:
     lines = []
     for part, digest in current.items():
         made = record["config"].get(part)
@@ -64,5 +61,5 @@ def _block(head: str, lines: list[str]) -> str:
     return "\n".join([head, *(f"  {line}" for line in lines)]) + "\n"
 
 
-def _lines(values: dict) -> list[str]:
+def _lines(values: Record) -> list[str]:
     return yaml.safe_dump(values, sort_keys=False).splitlines()

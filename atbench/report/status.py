@@ -1,15 +1,17 @@
 """What is done, missing, stale or failed, and what must be made again."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
 from atbench.reading import timing
+from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
-from atbench.reading.tidy import cell_file, collect, run_folder
-from atbench.report.captions import all_reference_rows
+from atbench.reading.tidy import collect
+from atbench.reading.tree import Tree
 from atbench.spec.address import Cell, Run
+from atbench.spec.benchmark import Benchmark
 
 STATES = ["done", "missing", "stale", "failed", "unreadable", "older code"]
 STALE = {"stale", "older code"}
@@ -29,7 +31,7 @@ def status(
     stale  list only what another configuration ("stale") or other sources ("older code") made
     paths  bare paths of what is to be made again, one a line (with ``stale``: only of the stale): input for
            Snakemake's -R. A stale run stands as its config.json, which its training rule writes.
-    time   append what the results cost (report.timing)
+    time   append what the results cost (reading.timing)
     """
     frame = collect(benchmark, root, suites, seeds)
     runs = collect_runs(benchmark, root, suites, seeds)
@@ -87,7 +89,7 @@ def outdated(
     """(path, reason) of everything to make again: first the runs, then the declared cells."""
     found = []
     for row in runs.itertuples():
-        folder = run_folder(root, Run(benchmark.scale, row.suite, row.method, row.seed))
+        folder = Tree(root).folder(Run(benchmark.scale, row.suite, row.method, row.seed))
         found.append((folder / "config.json", _reason(row.status, row.older_code), ""))
     for row in frame[~frame.off_grid].itertuples():
         found.append((_path(root, row), _reason(row.state, row.older_code), row.problem))
@@ -100,6 +102,6 @@ def _reason(state: str, older: bool) -> str:
     return "older code" if state == "done" and older else state
 
 
-def _path(root: Path, row: tuple) -> Path:
+def _path(root: Path, row: Any) -> Path:
     run = Run(row.scale, row.suite, row.method, row.seed)
-    return cell_file(root, Cell(run, row.step, row.sampler, row.nfe))
+    return Tree(root).path(Cell(run, row.step, row.sampler, row.nfe))

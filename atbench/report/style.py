@@ -1,7 +1,10 @@
-"""Colours, markers and order of methods: the same everywhere, safe for colour-blind readers."""
+"""Colours and markers of methods: the same in every figure of a suite, safe for colour-blind readers."""
 
 from dataclasses import dataclass
-from zlib import crc32
+from itertools import cycle
+
+from atbench.reading.methods import ordered
+from atbench.spec.benchmark import Suite
 
 
 @dataclass(frozen=True)
@@ -13,29 +16,9 @@ class Style:
     line: str = "-"
 
 
-# Okabe and Ito's palette. The second ADM budget is a lighter black with a broken line; the constants of the
-# authors' scripts take the lighter hue of their method, also broken.
-STYLES = {
-    "adm": Style("#000000", "o"),
-    "adm-3x": Style("#7f7f7f", "s", "--"),
-    "ip": Style("#0072b2", "^"),
-    "at": Style("#d55e00", "D"),
-    "ip-script": Style("#56b4e9", "v", "-."),
-    "at-script": Style("#e69f00", "d", "-."),
-    "cm": Style("#000000", "o"),
-    "cm-forward": Style("#b0b0b0", "s", ":"),
-    "cm-3x": Style("#7f7f7f", "s", "--"),
-    "cm-ip": Style("#0072b2", "^"),
-    "cm-at": Style("#d55e00", "D"),
-    "lcm": Style("#000000", "o"),
-    "lcm-forward": Style("#b0b0b0", "s", ":"),
-    "lcm-3x": Style("#7f7f7f", "s", "--"),
-    "lcm-ip": Style("#0072b2", "^"),
-    "lcm-at": Style("#d55e00", "D"),
-    "ldm": Style("#009e73", "P", ":"),
-    "teacher": Style("#009e73", "P", ":"),
-}
-SPARE = (Style("#009e73", "P", ":"), Style("#cc79a7", "X", ":"), Style("#f0e442", "*", ":"))
+# Okabe and Ito's palette, for methods without a style in methods.yaml: all colours before a marker comes again.
+COLOURS = ("#cc79a7", "#009e73", "#e69f00", "#56b4e9", "#0072b2", "#d55e00")
+MARKERS = ("X", "*", "P", "p", "h", "<", ">", "8")
 # Of step counts, where a figure tells methods apart by place: from few to many.
 NFE_STYLES = (
     Style("#d55e00", "o"),
@@ -71,12 +54,21 @@ RC = {
 }
 
 
-def style(method: str) -> Style:
-    """The style of a method; one that is not listed gets a spare style fixed by its name."""
-    return STYLES.get(method) or SPARE[crc32(method.encode()) % len(SPARE)]
+def looks(suite: Suite) -> dict[str, Style]:
+    """Method -> how it is drawn, in the order of tables and legends.
+
+    No two methods share colour and marker: one without a style, or with that of a method before it (say of the one
+    that it extends), gets the next spare one.
+    """
+    methods = {name: suite.method(name).style for name in ordered(suite)}
+    own: dict[str, Style] = {}
+    for name, look in methods.items():
+        if look is not None and (look.colour, look.marker) not in _taken(own):
+            own[name] = Style(look.colour, look.marker, look.line)
+    pairs = [(colour, marker) for marker in MARKERS for colour in COLOURS]
+    spare = cycle([Style(*pair, ":") for pair in pairs if pair not in _taken(own)])
+    return {name: own.get(name) or next(spare) for name in methods}
 
 
-def ordered(methods: list[str]) -> list[str]:
-    """Methods in the order of tables and legends: as in STYLES, then by name."""
-    rank = {name: place for place, name in enumerate(STYLES)}
-    return sorted(methods, key=lambda name: (rank.get(name, len(rank)), name))
+def _taken(styles: dict[str, Style]) -> set[tuple[str, str]]:
+    return {(style.colour, style.marker) for style in styles.values()}

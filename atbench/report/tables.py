@@ -1,63 +1,42 @@
 """A suite's table of a metric in the paper's layout: blocks of samplers, rows of methods, columns of NFE."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from atbench import plan
-from atbench.config import Benchmark
-from atbench.reading.tidy import on_grid
+from atbench.reading.methods import ordered
+from atbench.reading.rows import Rows, foreign_rows, reference_rows
+from atbench.reading.tidy import final_cells
 from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
-from atbench.report.style import ordered
-from atbench.spec.address import FINAL, Run
+from atbench.spec.benchmark import Suite
+from atbench.spec.grid import fits, nfe_of, samplers_of
+from atbench.spec.metrics import METRICS, metric_label
 
-# The number that "best" goes towards; the nearest-neighbour ratio of a model that has memorised nothing is 1.
-BEST = {
-    "fd": -math.inf,
-    "kid": -math.inf,
-    "sfid": -math.inf,
-    "is": math.inf,
-    "precision": math.inf,
-    "recall": math.inf,
-    "caption_score": math.inf,
-    "clip_score": math.inf,
-    "nn_ratio": 1.0,
-}
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
 
 
-def final_cells(frame: pd.DataFrame, suite: str) -> pd.DataFrame:
-    """The sampler x NFE grid of the suite's last step, without curve cells and off-grid cells."""
-    cells = on_grid(frame, suite)
-    return cells[cells.step == FINAL]
-
-
 def table(
-    benchmark: Benchmark,
-    frame: pd.DataFrame,
-    root: Path,
-    suite: str,
-    metric: str,
-    order: Callable[[list[str]], list[str]] = ordered,
+    suite: Suite, frame: pd.DataFrame, root: Path, metric: str = "fd", order: Sequence[str] | None = None
 ) -> Table:
-    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`; ``order`` is that of the methods."""
-    cells = final_cells(frame, suite)
-    rows = captions.reference_rows(benchmark, root, suite)
+    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`; ``order`` of methods: that of methods.yaml.
+
+    It shows the suite's methods alone: of a view, `Suite.view`, its own.
+    """
+    cells, rows = final_cells(frame, suite), reference_rows(suite, root)
     numbers = summarise(cells, metric)
-    anchors = anchor_rows(rows, captions.foreign_rows(root, rows), metric)
+    anchors = anchor_rows(rows, foreign_rows(root, rows), metric)
     digits = decimals(numbers["mean"])
-    label = captions.metric_label(benchmark, metric)
     caption = (
-        f"{benchmark.suite(suite)['title']}: {label}, mean ± standard deviation over seeds. Best of "
+        f"{suite.title}: {metric_label(metric, suite.extractor)}, mean ± standard deviation over seeds. Best of "
         f"each sampler and NFE in bold; — no result; † stale cells left out; (n) seeds if incomplete. "
-        f"{captions.conditions(benchmark, cells, rows, suite)}"
+        f"{captions.conditions(suite, cells, rows)}"
     )
     return Table(
         pd.concat([numbers, anchors]) if len(anchors) else numbers,
-        lambda markup: _wide(benchmark, suite, numbers, anchors, digits, order, markup),
+        lambda markup: _wide(suite, order or ordered(suite), numbers, anchors, digits, markup),
         caption,
     )
 
@@ -73,16 +52,14 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
         stale=("status", lambda status: (status == "stale").sum()),
         missing=("status", lambda status: status.isin(["missing", "unreadable"]).sum()),
     ).reset_index()
-    # Distance of each mean to the best conceivable one, compared within a sampler and NFE.
-    target = BEST[metric]
-    loss = numbers["mean"] * -math.copysign(1, target) if math.isinf(target) else (numbers["mean"] - target).abs()
+    loss = METRICS[metric].loss(numbers["mean"])  # compared within a sampler and NFE
     rivals = loss.groupby([numbers.sampler, numbers.nfe])
     # A sole survivor of missing rivals has won nothing.
     numbers["best"] = (loss == rivals.transform("min")) & (rivals.transform("count") > 1)
     return numbers[LONG]
 
 
-def anchor_rows(rows: dict, foreign: dict[str, dict], metric: str) -> pd.DataFrame:
+def anchor_rows(rows: Rows, foreign: dict[str, Rows], metric: str) -> pd.DataFrame:
     """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set."""
     made = [
         {"sampler": "foreign", "method": name, "mean": metrics[metric], "std": math.nan}
@@ -104,23 +81,16 @@ def decimals(values: pd.Series) -> int:
 
 
 def _wide(
-    benchmark: Benchmark,
-    suite: str,
-    numbers: pd.DataFrame,
-    anchors: pd.DataFrame,
-    digits: int,
-    order: Callable[[list[str]], list[str]],
-    markup: Markup,
+    suite: Suite, order: Sequence[str], numbers: pd.DataFrame, anchors: pd.DataFrame, digits: int, markup: Markup
 ) -> pd.DataFrame:
-    declared = benchmark.suite(suite)
     entries = {key: group.iloc[0] for key, group in numbers.groupby(["sampler", "nfe", "method"])}
-    nfes, lines = plan.nfe_of(benchmark, suite), {}
-    for sampler in plan.samplers_of(benchmark, suite):
-        fitting = [m for m in declared["methods"] if plan.fits(benchmark, Run(benchmark.scale, suite, m, 0), sampler)]
-        for method in order(fitting):
-            key = benchmark.samplers[sampler]["label"], benchmark.methods[method]["label"]
-            cells = [entries.get((sampler, nfe, method)) for nfe in nfes]
-            lines[tuple(map(markup.escape, key))] = [_entry(cell, digits, markup) for cell in cells]
+    nfes = nfe_of(suite)
+    lines: dict[tuple[str, str], list[str]] = {}
+    for sampler in samplers_of(suite):
+        for name in (name for name in order if fits(suite, suite.method(name), sampler)):
+            cells = [entries.get((sampler, nfe, name)) for nfe in nfes]
+            key = markup.escape(suite.sampler(sampler).label), markup.escape(suite.method(name).label)
+            lines[key] = [_entry(cell, digits, markup) for cell in cells]
     for row in anchors.itertuples():
         text = value_text(row.mean, row.std, digits, markup)
         # These sets have no NFE; repeating the value keeps every column comparable from top to bottom.

@@ -1,15 +1,18 @@
 """The verdict table: a row per claim, suite and sampler; a column per budget; beside them what the paper states."""
 
 import math
+from typing import Any
 
 import pandas as pd
 
-from atbench.config import Benchmark
-from atbench.evidence import BUDGETS
-from atbench.judgement.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, as_written, paired_gain
+from atbench.judgement.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, gains_of, paired_gain
 from atbench.judgement.published import published
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.metrics import METRICS, metric_label
+from atbench.spec.models.evidence import BUDGETS, CURVE, GRID
+from atbench.spec.probes import probes
 
 HEADS = {"batches": "Equal batches", "updates": "Equal updates", "cost": "Equal cost"}
 PAPER = ["paper", "paper_cells", "paper_source"]
@@ -24,14 +27,14 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame) -> 
     return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), _caption(benchmark, frame, numbers), True)
 
 
-def _published_gain(benchmark: Benchmark, row: tuple, theirs: pd.DataFrame) -> tuple[float, int, str]:
+def _published_gain(benchmark: Benchmark, row: Any, theirs: pd.DataFrame) -> tuple[float, int, str]:
     """The gain between the paper's own numbers, averaged over its cells as ours is over ours; it counts minibatches."""
-    claim = benchmark.claims["claims"][row.claim]
-    if row.budget != "batches" or claim.get("points", "grid") != "grid":
+    claim = benchmark.claims[row.claim]
+    if row.budget != "batches" or claim.points != GRID:
         return math.nan, 0, ""
     fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == row.metric)]
     fitting = fitting[fitting.sampler.isin(row.samplers.split())]
-    fitting = fitting[fitting.nfe.between(claim["nfe"].get("from", 1), claim["nfe"].get("to", math.inf))]
+    fitting = fitting[fitting.nfe.map(claim.nfe.holds).astype(bool)]
     values = fitting.pivot(index=["sampler", "nfe"], columns="method", values="value")
     if not {row.method, row.baseline} <= {*values.columns}:
         return math.nan, 0, ""
@@ -41,20 +44,20 @@ def _published_gain(benchmark: Benchmark, row: tuple, theirs: pd.DataFrame) -> t
     gains = [paired_gain(row.claim, claim, ours, base) for ours, base in values.itertuples(index=False)]
     used = fitting[fitting.method.isin([row.method, row.baseline])]
     sources = ", ".join(dict.fromkeys(used.set_index(["sampler", "nfe"]).loc[values.index].source))
-    return as_written(claim, sum(gains) / len(gains)), len(gains), sources
+    return gains_of(claim).as_written(sum(gains) / len(gains)), len(gains), sources
 
 
 def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for key, group in numbers.groupby(ROW, sort=False):
-        claim = benchmark.claims["claims"][key[0]]
+        claim = benchmark.claims[key[0]]
         entries = {HEADS[row.budget]: _entry(benchmark, row, markup) for row in group.itertuples()}
         stated = group[group.paper.notna()]
         if len(stated):
             first = stated.iloc[0]
             source = markup.escape(f"{amount(first.paper, first.unit)} ({first.paper_source})")
             entries["Paper"] = source
-        index = markup.escape(claim["claim"]), markup.escape(_tested_on(benchmark, group.iloc[0]))
+        index = markup.escape(claim.claim), markup.escape(_tested_on(benchmark, group.iloc[0]))
         lines[index] = entries
     index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
     columns = [HEADS[budget] for budget in BUDGETS] + ["Paper"] * bool(numbers.paper.notna().any())
@@ -64,17 +67,19 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
 
 def _tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     """Suite, samplers and NFE in a few words; the metric where it is not the main distance."""
-    title = benchmark.suites[row.suite]["title"] if row.suite in benchmark.suites else f"suite {row.suite}"
+    title = benchmark.declared[row.suite].title
     names = row.samplers.split()
-    samplers = benchmark.samplers[names[0]]["label"] if len(names) == 1 else f"{len(names)} samplers"
+    samplers = benchmark.samplers[names[0]].label if len(names) == 1 else f"{len(names)} samplers"
     nfes = row.nfe.split()
     steps = f", NFE {nfes[0]}" + (f" to {nfes[-1]}" if len(nfes) > 1 else "") if nfes else ""
-    metric = "" if row.metric == "fd" else f"; {captions.METRIC_LABELS.get(row.metric, row.metric).split(' (')[0]}"
-    curve = ", training curve" if benchmark.claims["claims"][row.claim].get("points") == "curve" else ""
+    points = benchmark.claims[row.claim].points
+    own = {} if points in (GRID, CURVE) else {metric.name: metric for metric in probes()[points].metrics}
+    metric = "" if row.metric == "fd" else f"; {(METRICS | own)[row.metric].phrase}"
+    curve = ", training curve" if points == CURVE else ""
     return f"{title}: {samplers}{steps}{curve}{metric}"
 
 
-def _entry(benchmark: Benchmark, row: tuple, markup: Markup) -> str:
+def _entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:
     """``**supported** (5 seeds): +12 % [+4, +20]; p 0.004, d 2.1``, or what an open question would take."""
     if row.verdict == NOTHING:
         return markup.escape(f"{NOTHING}: {row.note}")
@@ -83,11 +88,11 @@ def _entry(benchmark: Benchmark, row: tuple, markup: Markup) -> str:
     return f"{verdict} ({seeds}): {markup.escape('; '.join(_facts(benchmark, row)))}"
 
 
-def _facts(benchmark: Benchmark, row: tuple) -> list[str]:
+def _facts(benchmark: Benchmark, row: Any) -> list[str]:
     gain = amount(row.gain, row.unit)
     if row.seeds > 1:
         gain += f" [{amount(row.low, row.unit, '')}, {amount(row.high, row.unit, '')}]"
-    facts = [f"{gain} with {benchmark.samplers[row.decisive]['label']}" if row.decisive else gain]
+    facts = [f"{gain} with {benchmark.samplers[row.decisive].label}" if row.decisive else gain]
     facts += [row.note] if row.note else []
     if row.seeds >= MIN_SEEDS:
         p = row.p_margin_corrected if row.verdict == REFUTED else row.p_corrected
@@ -115,7 +120,7 @@ def _caption(benchmark: Benchmark, frame: pd.DataFrame, numbers: pd.DataFrame) -
     margins = ", ".join(f"{100 * size:g} %" if unit == "relative" else f"{size:g}" for unit, size in sizes)
     return (
         f"Verdicts on the claims of experiments/claims.yaml at scale {benchmark.scale}. A gain is positive where the "
-        f"claimed method is better: per cent of the baseline's {captions.metric_label(benchmark, 'fd')}, or of "
+        f"claimed method is better: per cent of the baseline's {metric_label('fd', benchmark.file.extractor)}, or of "
         f"the distance named (from log ratios), or a plain difference of scores; mean over a seed's cells, then over "
         f"seeds, with the two-sided 95 % t-interval in brackets (for itself, not corrected). Supported: p < 0.05 for a "
         f"gain above zero in a paired t-test over seeds, Holm-corrected for the {judged} comparisons with {MIN_SEEDS} "

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from atbench.runtime.errors import UserError
 
@@ -27,7 +28,7 @@ def file_hash(path: str | Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename: readers see the old file or the new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ def write_json(path: str | Path, value: object) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text))
 
 
-def read_json(path: str | Path) -> dict:
+def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object. Raises UserError naming the file when it is missing, cut off or no object."""
     try:
         value = json.loads(Path(path).read_text())
@@ -61,13 +62,18 @@ def read_json(path: str | Path) -> dict:
     return value
 
 
-def read_cell(path: str | Path) -> dict:
-    """Read the record of a cell and check that all of its blocks are there and its metrics are numbers."""
+def read_cell(path: str | Path) -> dict[str, Any]:
+    """Read the record of a cell from a file of its own, and `check_cell`."""
     record = read_json(path)
+    check_cell(path, record)
+    return record
+
+
+def check_cell(path: str | Path, record: dict[str, Any]) -> None:
+    """Raises UserError unless all blocks of the cell at ``path`` are there and its metrics are numbers."""
     missing = [block for block in BLOCKS if not isinstance(record.get(block), dict)]
     if missing:
         raise UserError(f"{path}: lacks the block(s) {', '.join(missing)}")
     for key, value in record["metrics"].items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise UserError(f"{path}: metrics.{key} is no number")
-    return record

@@ -24,17 +24,13 @@ SOURCES = {
         "tasks/judge.py",
     ),
 }
-SOURCES["cost"] = (*SOURCES["training"], "tasks/cost.py")
-SOURCES["mixture"] = ("diffusion", "mismatch", "tasks/mixture.py")
-SOURCES["heldout"] = (*SOURCES["training"], "tasks/heldout.py")
-SOURCES["mismatch"] = (*SOURCES["evaluation"], "training", "mismatch", "tasks/mismatch.py")
 
 
 @cache
-def source_hash(part: str) -> str:
-    """Short hash of the Python sources of ``part`` ('training' or 'evaluation')."""
+def source_hash(part: str, sources: tuple[str, ...] = ()) -> str:
+    """Short hash of the Python sources of ``part``: those of SOURCES, or ``sources`` where they are given."""
     hasher = hashlib.sha256()
-    for name in SOURCES[part]:
+    for name in sources or SOURCES[part]:
         path = PACKAGE / name
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             hasher.update(file.relative_to(PACKAGE).as_posix().encode())

@@ -1,25 +1,20 @@
-"""Samplers by name: kind and options come from samplers.yaml and are checked at construction."""
+"""Samplers: kind and options come from samplers.yaml; each kind is a class in a file of this folder."""
 
-import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
-from atbench.diffusion.schedule import Schedule
-from atbench.runtime.errors import UserError
-from atbench.sampling.ancestral import Ancestral
-from atbench.sampling.consistency import Consistency
-from atbench.sampling.ddim import Ddim
-from atbench.sampling.dpm_solver import DpmSolver
-from atbench.sampling.heun import Heun
+from atbench.diffusion.schedule import make_schedule
+from atbench.spec.models import samplers
+from atbench.spec.models.training import VeGrid, VpGrid
+from atbench.spec.signatures import find
 
-# kind -> class; the keyword-only parameters of `build(nfe, schedule, *, ...)` are its options.
-KINDS = {"ancestral": Ancestral, "ddim": Ddim, "dpm-solver++": DpmSolver, "consistency": Consistency, "heun": Heun}
+OF_EVERY_KIND = tuple(samplers.Sampler.model_fields)  # keys that are no option of a kind
 
 
 class Sampler(Protocol):
-    """A full sampling loop of a fixed nfe."""
+    """A full sampling loop of a fixed number of steps."""
 
     def __call__(
         self, denoise: Callable[[Tensor, Tensor], Tensor], x_T: Tensor, step_noise: Callable[[int], Tensor]
@@ -34,38 +29,20 @@ class Sampler(Protocol):
         ...
 
 
-def make_sampler(name: str, config: dict[str, Any], nfe: int, schedule: Schedule) -> Sampler:
-    """The sampler that samplers.yaml calls `name`, for nfe network evaluations per sample.
+def make_sampler(entry: samplers.Sampler, nfe: int, grid: VpGrid | VeGrid | None = None) -> Sampler:
+    """The sampler of an entry of samplers.yaml that calls its denoiser ``nfe`` times per sample.
 
-    Args:
-        config: `kind` (a key of KINDS) and that kind's options.
-    Raises:
-        UserError: unknown kind or option, an option that is no number, or an nfe that the kind cannot spend
-            (the message names the sampler and the nearest valid nfe).
+    grid: of the distillation that the network comes from, where the entry samples distilled networks.
+    Raises UserError for an nfe that the kind cannot spend, naming the nearest valid one.
     """
-    kind = config.get("kind")
-    if kind not in KINDS:
-        raise UserError(f"sampler {name!r}: kind {kind!r} is unknown; allowed are {', '.join(KINDS)}")
-    build = KINDS[kind].build
-    options = {key: value for key, value in config.items() if key != "kind"}
-    parameters = inspect.signature(build).parameters.values()
-    allowed = [p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for key, value in options.items():
-        if key not in allowed:
-            raise UserError(
-                f"sampler {name!r}: option {key!r} is unknown; {kind} allows {', '.join(allowed) or 'none'}"
-            )
-        wanted = "truth value" if key == "clip" else "number"
-        if key != "grid" and (isinstance(value, bool) != (key == "clip") or not isinstance(value, int | float)):
-            raise UserError(f"sampler {name!r}: {key} {value!r} must be a {wanted}")
-    try:
-        return build(nfe, schedule, **options)
-    except UserError as error:
-        raise UserError(f"sampler {name!r}: {error}") from None
+    options = {key: getattr(entry, key) for key in entry.written() if key not in OF_EVERY_KIND}
+    if entry.is_distilled:
+        options["grid"] = grid
+    return find("sampling", "build", "sampler.kind", entry.kind).build(nfe, make_schedule(entry.schedule), **options)
 
 
 class CountingDenoiser:
-    """Measures the nfe: a denoiser that counts how many images the wrapped one was asked about.
+    """Measures the nfe: a denoiser that counts how many images the wrapped one was given.
 
     Args:
         denoise: the denoiser to pass on to.

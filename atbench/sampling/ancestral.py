@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,12 +12,14 @@ from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import ancestral_step
 from atbench.runtime.errors import UserError
+from atbench.spec.fields import Fraction, Positive
 
 
 @dataclass(frozen=True)
 class Ancestral:
     """Ancestral sampler of learned or fixed variance; called as `(denoise, x_T, step_noise) -> x0`."""
 
+    kind: ClassVar[str] = "ancestral"
     process: Process  # respaced: one step per network evaluation
     eps_scale: float  # b in lambda_i = b + k i; 1 is plain IDDPM
     eps_slope: float  # k in lambda_i = b + k i, per respaced step (i = 0 is the least noisy)
@@ -28,9 +31,9 @@ class Ancestral:
         nfe: int,
         schedule: Schedule,
         *,
-        eps_scale: float = 1.0,
-        eps_slope: float = 0.0,
-        variance: float | None = None,
+        eps_scale: Positive = 1.0,  # b in lambda_i = b + k i; 1 is plain IDDPM
+        eps_slope: float = 0.0,  # k in lambda_i = b + k i, per step
+        variance: Fraction | None = None,  # 0: the posterior's, 1: beta_t; without it the learned one
     ) -> "Ancestral":
         """Refuse with UserError an nfe outside 2..T, or a scale that reaches zero (eps is divided by it)."""
         process = respaced(schedule, even_timesteps(nfe, schedule.num_steps))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,17 +10,21 @@ from torch import Tensor
 from atbench.diffusion.consistency import ConsistencyFunction, make_consistency
 from atbench.diffusion.schedule import Schedule
 from atbench.runtime.errors import UserError
+from atbench.spec.models.training import VeGrid, VpGrid
+from atbench.spec.signatures import Given
 
 
 @dataclass(frozen=True)
 class Consistency:
     """Consistency sampler; called as `(denoise, x_T, step_noise) -> x0`: estimate x0, add fresh noise, again."""
 
+    kind: ClassVar[str] = "consistency"
+    samples: ClassVar[str] = "consistency"  # the objective whose networks it samples; noise prediction without it
     function: ConsistencyFunction
     visited: tuple[int, ...]  # levels of the training grid, noisiest first
 
     @classmethod
-    def build(cls, nfe: int, schedule: Schedule, *, grid: dict) -> "Consistency":
+    def build(cls, nfe: int, schedule: Schedule, *, grid: Given[VpGrid | VeGrid]) -> "Consistency":
         """``grid`` is that of the distillation. Refuse with UserError more steps than it has, or none.
 
         The levels are spread evenly from the noisiest, floor((levels - 1) j / nfe): stated, never searched. Source:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from atbench.diffusion.steps import ddim_step
 class Ddim:
     """DDIM sampler; called as `(denoise, x_T, step_noise) -> x0`."""
 
+    kind: ClassVar[str] = "ddim"
     process: Process  # respaced: one step per network evaluation
     clip: bool = True  # whether estimates of x0 are clamped to [-1, 1]; latents know no such bound
 

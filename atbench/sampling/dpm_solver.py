@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from atbench.diffusion.respacing import check_nfe
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import Level, dpm_solver_first_order, dpm_solver_second_order
 from atbench.runtime.errors import UserError
+from atbench.spec.fields import Whole
 
 MIN_HALF_LOG_SNR = -5.1  # noisier entries are dropped: cosine schedules are ill-conditioned near t = 1
 FINAL_FIRST_ORDER_BELOW = 10  # with fewer steps than this the last one is of first order, for stability
@@ -20,15 +23,21 @@ FINAL_FIRST_ORDER_BELOW = 10  # with fewer steps than this the last one is of fi
 class DpmSolver:
     """DPM-Solver++ sampler; called as `(denoise, x_T, step_noise) -> x0`, without any clipping."""
 
+    kind: ClassVar[str] = "dpm-solver++"
     levels: tuple[Level, ...]  # nfe + 1 grid points, noisiest first
     labels: tuple[float, ...]  # what the network is told at each; the last one is not evaluated
     order: int  # 1 or 2
 
     @classmethod
-    def build(cls, nfe: int, schedule: Schedule, *, order: int = 2, t_start: float = 0.992) -> "DpmSolver":
-        """Refuse with UserError an nfe below the order or above T, another order, or a t_start off the time axis."""
-        if order not in (1, 2):
-            raise UserError(f"order {order}: allowed are 1 and 2")
+    def build(
+        cls,
+        nfe: int,
+        schedule: Schedule,
+        *,
+        order: Annotated[Literal[1, 2], Whole] = 2,
+        t_start: Annotated[float, Field(gt=0, le=1)] = 0.992,
+    ) -> "DpmSolver":
+        """Refuse with UserError an nfe below the order or above T, or a t_start off the time axis."""
         check_nfe(nfe, smallest=order, largest=schedule.num_steps)
         levels, labels = half_log_snr_grid(schedule, nfe, t_start)
         return cls(levels, labels, order)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,8 @@ from atbench.runtime.errors import UserError
 class Heun:
     """Heun sampler; called as `(denoise, x_T, step_noise) -> x0`. The last step, to 0, is Euler's: D itself."""
 
+    kind: ClassVar[str] = "heun"
+    samples: ClassVar[str] = "denoising"  # the objective whose networks it samples; noise prediction without it
     times: tuple[float, ...]  # noisiest first
 
     @classmethod

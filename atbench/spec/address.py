@@ -1,6 +1,7 @@
 """Addresses: the path of a result is its name everywhere (workflow target, command line, footnote, test).
 
     results/<scale>/<suite>/<method>/seed<S>/                       one training run
+    results/<scale>/<suite>/<method>/seed<S>/weights/<step>.safetensors      its weights after a training step
     results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json    one cell of the grid
 
 This module builds and parses these paths; it knows no torch and no configuration.
@@ -15,6 +16,7 @@ from atbench.runtime.errors import UserError
 ROOT = "results"
 RELEASED = "results/released"
 FINAL = "final"
+EVALUATION = "evaluation.json"  # of a run
 
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 STEP = rf"(?:[0-9]{{7}}|{FINAL})"
@@ -40,18 +42,33 @@ class Run:
         return Path(self.root, self.scale, self.suite, self.method, f"seed{self.seed}")
 
     @property
-    def axes(self) -> dict:
+    def axes(self) -> dict[str, str | int]:
         """The run's coordinates as they stand in a JSON."""
         return {"scale": self.scale, "suite": self.suite, "method": self.method, "seed": self.seed}
 
+    @property
+    def weights_folder(self) -> Path:
+        """Where the weights of all its steps lie."""
+        return self.path / "weights"
+
     def weights(self, step: str = FINAL) -> Path:
         """Weights for use (the moving average) after ``step`` batches."""
-        return self.path / step / "weights.safetensors"
+        return self.weights_folder / f"{step}.safetensors"
 
     @property
     def state(self) -> Path:
         """Full training state for continuing the run, written once at its end."""
         return self.path / FINAL / "state.pt"
+
+    @property
+    def record(self) -> Path:
+        """What made it: configuration, counts, provenance."""
+        return self.path / "config.json"
+
+    @property
+    def evaluation(self) -> Path:
+        """Which weights all its declared cells were made from, written once they all are there."""
+        return self.path / EVALUATION
 
     def __str__(self) -> str:
         return str(self.path)
@@ -71,7 +88,7 @@ class Cell:
         return self.run.path / self.step / f"{self.sampler}-nfe{self.nfe}.json"
 
     @property
-    def axes(self) -> dict:
+    def axes(self) -> dict[str, str | int]:
         """The cell's coordinates as they stand in its JSON."""
         run = self.run
         return {
@@ -129,5 +146,5 @@ def is_cell(path: str) -> bool:
     return CELL_PATTERN.fullmatch(path) is not None
 
 
-def _run(match: re.Match) -> Run:
+def _run(match: re.Match[str]) -> Run:
     return Run(match["scale"], match["suite"], match["method"], int(match["seed"]), match["root"] or ".")

@@ -4,48 +4,47 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from atbench import plan, slices
-from atbench.config import Benchmark
 from atbench.data.samples_file import write_samples
-from atbench.diffusion.schedule import make_schedule
 from atbench.models.weights import load_model
 from atbench.runtime import processes, provenance
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
-from atbench.spec.address import Cell, Run
+from atbench.spec.run import CellSpec, RunSpec
 from atbench.tasks.generate import Generator
 from atbench.tasks.judge import Judge, Scores, prompts_of
 from atbench.tasks.latents import load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
-from atbench.tasks.run_record import counts_at, network_name, trained
+from atbench.tasks.run_record import counts_at, trained
 
 GRID_SIDE = 8  # images per side of the small picture
 TILE = 128  # pixels per side of an image there, at most
 
 
-def evaluate(cells: list[Cell]) -> None:
+def evaluate(cells: list[CellSpec]) -> None:
     """Evaluate cells of one scale, skipping those whose JSON is current. Everything is opened before the first sample.
 
     Raises UserError for cells that cannot be (sampler, NFE, step), stale or missing weights, a damaged reference.
     """
     startup = cpu_seconds()
-    benchmark = plan.of_run(cells[0].run)
     for cell in cells:
-        sampler_of(benchmark, cell)  # refuses what cannot be sampled
-    device = choose(benchmark.sizes["threads"])
+        sampler_of(cell)  # refuses what cannot be sampled
+    device = choose(cells[0].run.suite.threads)
     processes.join(device)
-    judges = {suite: Judge(benchmark, suite, device) for suite in {cell.run.suite for cell in cells}}
-    records = {cell: new_record(benchmark, cell, judges[cell.run.suite], device) for cell in cells}
+    judging = {cell.run.suite.name: cell.run.judging for cell in cells}
+    judges = {suite: Judge(judging[suite], device) for suite in judging}
+    records = {cell: new_record(cell, judges[cell.run.suite.name], device) for cell in cells}
     for cell, record in tqdm(records.items(), desc="cells", disable=None):
-        if current(cell.path, record):
+        path = cell.address.path
+        if current(path, record):
             print(f"{cell}: current, kept", flush=True)
             continue
         pieces = generator_of(cell, device).pieces(record["counts"]["samples"])
@@ -53,13 +52,13 @@ def evaluate(cells: list[Cell]) -> None:
             for _ in pieces:  # the first one scores them all
                 pass
             continue
-        record["metrics"], nfe, shown, seconds = scored(pieces, judges[cell.run.suite])
+        record["metrics"], nfe, shown, seconds = scored(pieces, judges[cell.run.suite.name])
         record["counts"] |= {"nfe": nfe}
         seconds["startup"] = startup
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
         startup = 0.0  # the process starts once: its cost stands in the first record it writes
-        save_grid(cell.path.with_suffix(".png"), shown)
-        write_json(cell.path, record)
+        save_grid(path.with_suffix(".png"), shown)
+        write_json(path, record)
         print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
 
 
@@ -71,9 +70,9 @@ def scored(
     No more images are held than those and the piece at hand.
     """
     scores, shown, begin, judging = Scores(judge), [], cpu_seconds(), 0.0
-    for images, asked, measured in pieces:
+    for images, requests, measured in pieces:
         generated, nfe = cpu_seconds(), measured
-        scores.add(images, asked)
+        scores.add(images, requests)
         if sum(map(len, shown)) < GRID_SIDE**2:
             shown.append(images)
         judging += cpu_seconds() - generated
@@ -83,79 +82,67 @@ def scored(
     return metrics, nfe, torch.cat(shown), {"sampling": cpu_seconds() - begin - judging, "metrics": judging}
 
 
-def generator_of(cell: Cell, device: torch.device) -> Generator:
+def generator_of(cell: CellSpec, device: torch.device) -> Generator:
     """What makes the images of a cell."""
-    benchmark = plan.of_run(cell.run)
-    names = slices.judging_slice(benchmark, cell.run)["seed_names"]
-    sampler, guidance = sampler_of(benchmark, cell)
-    model = weights(cell.run, cell.step).to(device)
-    return Generator(model, sampler, (*names, "sample"), device, guidance, **surroundings(benchmark, cell.run, device))
+    run = cell.run
+    names = (*run.judging.seed_names(run.address.seed), "sample")
+    model = weights(run, cell.address.step).to(device)
+    return Generator(model, sampler_of(cell), names, device, cell.sampler.guidance, **surroundings(run, device))
 
 
-def surroundings(benchmark: Benchmark, run: Run, device: torch.device) -> dict:
-    """What of a `Generator` depends on the space that a run works in, and on what its images are asked to show."""
-    block = {k: v for k, v in plan.evaluation_of(benchmark, run.suite).items() if k == "block"}
-    pipeline, autoencoder = load_pipeline(benchmark, run.suite, device), plan.autoencoder_run(benchmark, run)
-    if autoencoder is not None:
-        return block | {"decode": load_autoencoder(autoencoder, device).decode}
-    if pipeline is None:
-        return block
-    prompts = prompts_of(plan.judged_by(benchmark, run.suite))
-    if prompts is None:
-        raise UserError(f"suites.{run.suite}.judged_by: a pretrained network needs images with prompts (coco)")
-    return block | {"decode": pipeline.decode, "embed": pipeline.embed, "prompts": prompts.texts}
-
-
-def sampler_of(benchmark: Benchmark, cell: Cell) -> tuple[Sampler, float | None]:
-    """The sampler of a cell and its guidance weight, if any.
-
-    Raises UserError naming the cell's file and the nearest NFE that can be. A teacher under guidance evaluates its
-    network twice a step; a student was distilled from that and evaluates once.
-    """
-    config = dict(slices.evaluation_slice(benchmark, cell)["sampler"])
-    guidance = config.pop("guidance", None)
-    distilled = config["kind"] == plan.CONSISTENCY  # its schedule stands in the grid of its distillation
-    schedule = make_schedule("cosine" if distilled else config.pop("schedule", "cosine"))
-    per_step = 2 if guidance is not None and not distilled else 1
+def sampler_of(cell: CellSpec) -> Sampler:
+    """The sampler of a cell. Raises UserError naming the cell's file and the nearest NFE that can be."""
+    entry, steps, distillation = cell.sampler, cell.steps, cell.run.suite.training.distillation
     try:
-        if cell.nfe % per_step:
-            raise UserError(f"nfe {cell.nfe}: guidance takes two evaluations a step; nearest valid nfe: {cell.nfe + 1}")
-        return make_sampler(cell.sampler, config, cell.nfe // per_step, schedule), guidance
+        return make_sampler(entry, steps, distillation.grid if distillation else None)
     except UserError as error:
         raise UserError(f"{cell}: {error}") from error
 
 
+def surroundings(run: RunSpec, device: torch.device) -> dict[str, Any]:
+    """What of a `Generator` depends on the space that a run works in, and on what its images are to show."""
+    suite = run.suite
+    block = {"block": suite.evaluation.block} if suite.evaluation.block else {}
+    if run.autoencoder is not None:
+        return block | {"decode": load_autoencoder(run.autoencoder, device).decode}
+    if suite.pretrained is None:
+        return block
+    pipeline = load_pipeline(suite, device)
+    prompts = prompts_of(suite.judged_by)
+    if prompts is None:
+        raise UserError(f"suites.{suite.name}.judged_by: a pretrained network needs images with prompts (coco)")
+    return block | {"decode": pipeline.decode, "embed": pipeline.embed, "prompts": prompts.texts}
+
+
 @cache
-def weights(run: Run, step: str) -> nn.Module:
+def weights(run: RunSpec, step: str) -> nn.Module:
     """The averaged weights of a snapshot; cached, since a job evaluates many cells of few snapshots."""
-    return load_model(run.weights(step), network_name(run_record(run)["slice"]))
+    run_record(run)
+    return load_model(run.address.weights(step), run.suite.network_kind)
 
 
 @cache
-def run_record(run: Run) -> dict:
+def run_record(run: RunSpec) -> dict[str, Any]:
     return trained(run)
 
 
-def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.device) -> dict:
+def new_record(cell: CellSpec, judge: Judge, device: torch.device) -> dict[str, Any]:
     """The record of a cell before its metrics."""
-    trained_run = run_record(cell.run)
-    snapshots = trained_run["slice"]["snapshots"]
-    if cell.step not in snapshots:
-        raise UserError(f"{cell}: no such snapshot; this run has {', '.join(snapshots)}")
+    run, step = cell.run, cell.address.step
+    made = run_record(run)
+    if step not in run.snapshots:
+        raise UserError(f"{cell}: no such snapshot; this run has {', '.join(run.snapshots)}")
     date = datetime.now(UTC).isoformat(timespec="seconds")
+    counts = counts_at(made["counts"], run.snapshots[step])
     return {
-        "cell": cell.axes,
+        "cell": cell.address.axes,
         "metrics": {},
-        "counts": counts_at(trained_run["counts"], snapshots[cell.step])
-        | {
-            "samples": plan.evaluation_of(benchmark, cell.run.suite)["samples"],
-            "reference": judge.reference.counts["train"],
-        },
-        "config": {"training": trained_run["digest"], "evaluation": slices.evaluation_digest(benchmark, cell)},
+        "counts": counts | {"samples": run.suite.evaluation.samples, "reference": judge.reference.counts["train"]},
+        "config": cell.digests,
         "inputs": {
-            "weights": file_hash(cell.run.weights(cell.step)),
+            "weights": file_hash(run.address.weights(step)),
             **judge.inputs,
-            **latent_space(benchmark, cell, device),
+            **latent_space(run, device),
         },
         "provenance": provenance.commit()
         | {
@@ -165,23 +152,23 @@ def new_record(benchmark: Benchmark, cell: Cell, judge: Judge, device: torch.dev
             "processes": processes.count(),
             "date": date,
             "sources": {
-                "training": trained_run["provenance"]["sources"]["training"],
+                "training": made["provenance"]["sources"]["training"],
                 "evaluation": provenance.source_hash("evaluation"),
             },
         },
     }
 
 
-def latent_space(benchmark: Benchmark, cell: Cell, device: torch.device) -> dict[str, str]:
-    """Hash of the autoencoder, or the pipeline, that a cell's latents are decoded by."""
-    pipeline, autoencoder = load_pipeline(benchmark, cell.run.suite, device), plan.autoencoder_run(benchmark, cell.run)
-    if pipeline is not None:
-        taught_by(cell.run, pipeline)
+def latent_space(run: RunSpec, device: torch.device) -> dict[str, str]:
+    """Hash of the autoencoder, or the pipeline, that a run's latents are decoded by."""
+    if run.suite.pretrained is not None:
+        pipeline = load_pipeline(run.suite, device)
+        taught_by(run, pipeline)
         return {"pipeline": pipeline.hash}
-    return {} if autoencoder is None else {"autoencoder": file_hash(autoencoder.weights())}
+    return {} if run.autoencoder is None else {"autoencoder": file_hash(run.autoencoder.address.weights())}
 
 
-def current(path: Path, record: dict) -> bool:
+def current(path: Path, record: dict[str, Any]) -> bool:
     """Whether ``path`` already holds the result of exactly these weights, settings, references and sources."""
     if not path.exists():
         return False
@@ -205,9 +192,8 @@ def save_grid(path: Path, images: Tensor) -> None:
     write_atomically(path, lambda temporary: picture.save(temporary))
 
 
-def export(cell: Cell, path: Path, count: int) -> None:
+def export(cell: CellSpec, path: Path, count: int) -> None:
     """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8)."""
-    benchmark = plan.of_run(cell.run)
-    sampler_of(benchmark, cell)  # refuses what cannot be sampled before anything is read
+    sampler_of(cell)  # refuses what cannot be sampled before anything is read
     run_record(cell.run)
-    write_samples(path, generator_of(cell, choose(benchmark.sizes["threads"]))(count)[0])
+    write_samples(path, generator_of(cell, choose(cell.run.suite.threads))(count)[0])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from atbench.data import to_uint8
+from atbench.data import captions, to_uint8
 from atbench.data.conditions import CAPTION, condition
 from atbench.rng import gaussian, uniform
 from atbench.runtime import processes
@@ -14,7 +14,6 @@ from atbench.runtime.errors import UserError
 from atbench.sampling import CountingDenoiser, Sampler
 
 BLOCK = 128  # images per pass, always: CPU convolutions give other bits at other batch sizes
-CLASSES = 10  # of captions: the digits
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,13 @@ class Generator:
         return config["in_channels"], config["image_size"], config["image_size"]
 
     def __call__(self, count: int) -> tuple[Tensor, Tensor | None, int]:
-        """``count`` uint8 images (count, C, H, W), what was asked for (count,) or None, and the measured NFE.
+        """``count`` uint8 images (count, C, H, W), what they are to show (count,) or None, and the measured NFE.
 
-        Asked for are classes, or numbers of prompts. The last block is generated whole and cut, so image i is the same
-        whatever ``count``, method or process. Raises UserError for more images than there are prompts.
+        They are to show classes, or prompts by number. The last block is generated whole and cut, so image i is the
+        same whatever ``count``, method or process. Raises UserError for more images than there are prompts.
         """
-        images, asked, nfe = zip(*self.pieces(count))
-        return torch.cat(images), None if asked[0] is None else torch.cat(asked), nfe[0]
+        images, requests, nfe = zip(*self.pieces(count))
+        return torch.cat(images), None if requests[0] is None else torch.cat(requests), nfe[0]
 
     def pieces(self, count: int) -> Iterator[tuple[Tensor, Tensor | None, int]]:
         """The same block by block, so that nobody has to hold all images; every process gets every block."""
@@ -55,38 +54,38 @@ class Generator:
             turn = blocks[start : start + processes.count()]  # one each
             with torch.inference_mode():
                 made = processes.gather([self.one(block) for block in processes.share(turn)])
-            for block, (images, asked, nfe) in zip(turn, made):
+            for block, (images, requests, nfe) in zip(turn, made):
                 taken.add(nfe)
                 if len(taken) > 1:
                     raise RuntimeError(f"the blocks of one cell took {sorted(taken)} network evaluations per image")
                 rest = count - block * self.block
-                yield images[:rest], None if asked is None else asked[:rest], nfe
+                yield images[:rest], None if requests is None else requests[:rest], nfe
 
     def one(self, block: int) -> tuple[Tensor, Tensor | None, int]:
-        """A block's uint8 images, what was asked for, and the NFE."""
-        counting, asked = CountingDenoiser(None, samples=self.block), self.asked(block)
-        denoise = self.denoiser(counting, asked, block)
+        """A block's uint8 images, what they are to show, and the NFE."""
+        counting, requests = CountingDenoiser(None, samples=self.block), self.requests(block)
+        denoise = self.denoiser(counting, requests, block)
         x_T = gaussian((self.block, *self.shape), *self.names, "latent", block).to(self.device)
         images = to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu()
-        return images, asked, counting.nfe
+        return images, requests, counting.nfe
 
     def step_noise(self, block: int) -> Callable[[int], Tensor]:
         """Noise of the k-th sampling step of a block."""
         shape = (self.block, *self.shape)
         return lambda k: gaussian(shape, *self.names, "step", block, k).to(self.device)
 
-    def asked(self, block: int) -> Tensor | None:
-        """Classes (block,) of a conditional model's images, i.i.d. uniform as in the protocol; or prompts in order."""
+    def requests(self, block: int) -> Tensor | None:
+        """What the images are to show (block,): classes, i.i.d. uniform as in the protocol; or prompts in order."""
         if self.prompts:
             return torch.arange(block * self.block, (block + 1) * self.block) % len(self.prompts)
-        count = self.model.num_classes if self.model.vocabulary is None else CLASSES
+        count = self.model.num_classes if self.model.vocabulary is None else len(captions.CLASS_NAMES)
         return None if count is None else (uniform((self.block,), *self.names, "label", block) * count).long()
 
     def denoiser(
-        self, counting: CountingDenoiser, asked: Tensor | None, block: int
+        self, counting: CountingDenoiser, requests: Tensor | None, block: int
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The denoiser of a block, counted by ``counting``, with its classes, captions and guidance."""
-        labels = self.labels(asked, block)
+        labels = self.labels(requests, block)
         labels = None if labels is None else labels.to(self.device)
         if self.guidance is None or self.model.guided:
             given = [] if labels is None else [labels]
@@ -98,12 +97,12 @@ class Generator:
         counting.denoise = lambda x, t: self.model(x, t, both)
         return lambda x, t: guided(counting(torch.cat([x, x]), torch.cat([t, t])), self.guidance)
 
-    def labels(self, asked: Tensor | None, block: int) -> Tensor | None:
-        """What the network is told of a block: embeddings of its prompts, classes, or captions of these."""
+    def labels(self, requests: Tensor | None, block: int) -> Tensor | None:
+        """What the network is conditioned on: embeddings of the prompts, classes, or captions of these."""
         if self.prompts:
-            return self.embed([self.prompts[row] for row in asked.tolist()])
-        kind = asked is not None if self.model.vocabulary is None else CAPTION
-        return condition(kind, asked, (*self.names, "label", block))
+            return self.embed([self.prompts[row] for row in requests.tolist()])
+        kind = requests is not None if self.model.vocabulary is None else CAPTION
+        return condition(kind, requests, (*self.names, "label", block))
 
 
 def guided(both: Tensor, weight: float) -> Tensor:

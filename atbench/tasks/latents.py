@@ -11,16 +11,16 @@ from atbench.data.text_images import PairBatches, TextImages
 from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import load_model
 from atbench.rng import gaussian
-from atbench.spec.address import Run
+from atbench.spec.judging import Linked
 from atbench.tasks.run_record import trained
 
 BLOCK = 256  # images per pass
 
 
-def load_autoencoder(run: Run, device: torch.device) -> nn.Module:
+def load_autoencoder(run: Linked, device: torch.device) -> nn.Module:
     """The finished autoencoder of a run. Raises UserError when it is missing or of another configuration."""
     trained(run)
-    return load_model(run.weights(), "autoencoder").to(device)
+    return load_model(run.address.weights(), "autoencoder").to(device)
 
 
 @torch.no_grad()
@@ -97,9 +97,8 @@ class EncodedBatches:
         """Samples of the latents' posterior (B, c, h, w) and text embeddings (B, L, D), to be encoded."""
         pixels, captions = self.batches.batch(index)
         pipeline, rows = self.images.pipeline, range(len(captions))
-        noise = gaussian(
-            (len(rows), *self.images.shape), *self.names, "posterior", index
-        )  # of all: a part has its rows
+        # Of all: a part has its rows.
+        noise = gaussian((len(rows), *self.images.shape), *self.names, "posterior", index)
 
         def latents(own: range) -> Tensor:
             x = to_float(pixels[own.start : own.stop]).to(next(pipeline.parameters()).device)

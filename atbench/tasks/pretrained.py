@@ -6,11 +6,10 @@ from pathlib import Path
 
 import torch
 
-from atbench import plan
-from atbench.config import Benchmark
 from atbench.models.stable_diffusion import Pipeline
 from atbench.runtime.errors import UserError
-from atbench.spec.address import Run
+from atbench.spec.run import RunSpec
+from atbench.spec.suite import SuiteSpec
 from atbench.tasks.run_record import trained
 
 PIPELINE_VARIABLE = "ATBENCH_STABLE_DIFFUSION"  # folder of the pipeline, in diffusers' format
@@ -29,14 +28,12 @@ def path_in(variable: str, what: str) -> Path:
     return path
 
 
-def load_pipeline(benchmark: Benchmark, suite: str, device: torch.device) -> Pipeline | None:
+def load_pipeline(suite: SuiteSpec, device: torch.device) -> Pipeline | None:
     """The pipeline that a suite starts from; None where it starts from runs of ours."""
-    network = plan.pretrained(benchmark, suite)
-    if network is None:
+    if suite.pretrained is None:
         return None
-    return _pipeline(
-        path_in(PIPELINE_VARIABLE, f"suites.{suite}.init: {network}: a folder in diffusers' format"), device
-    )
+    what = f"suites.{suite.name}.init: {suite.pretrained}: a folder in diffusers' format"
+    return _pipeline(path_in(PIPELINE_VARIABLE, what), device)
 
 
 @cache
@@ -44,7 +41,7 @@ def _pipeline(folder: Path, device: torch.device) -> Pipeline:
     return Pipeline(folder).to(device)
 
 
-def taught_by(run: Run, pipeline: Pipeline) -> None:
+def taught_by(run: RunSpec, pipeline: Pipeline) -> None:
     """Refuse to go on from ``run`` with another pipeline than the one that it was trained with."""
     recorded = trained(run)["inputs"]["pipeline"]
     if recorded != pipeline.hash:

@@ -2,30 +2,28 @@
 
 import torch
 
-from atbench import plan
-from atbench.config import Benchmark
 from atbench.data import load, to_uint8
 from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose
 from atbench.runtime.files import write_json
+from atbench.spec.benchmark import Suite
 from atbench.tasks.judge import Judge
 from atbench.tasks.latents import BLOCK, load_autoencoder, reconstructed
 from atbench.tasks.pretrained import load_pipeline
 
 
-def reconstruction(benchmark: Benchmark, suite: str) -> None:
+def reconstruction(suite: Suite) -> None:
     """Write the scores of as many resampled training images as a cell has samples, after the suite's autoencoder."""
-    device = choose(benchmark.sizes["threads"])
-    evaluation = plan.evaluation_of(benchmark, suite)
-    data, count = plan.judged_by(benchmark, suite), evaluation["samples"]
+    device = choose(suite.threads)
+    data, count, judging = suite.judged_by, suite.evaluation.samples, suite.judging
     images = load(data, "train").images
-    rows = torch.randint(len(images), (count,), generator=generator("reconstruction", data["name"]))
-    judge = Judge(benchmark, suite, device)
-    autoencoder = load_pipeline(benchmark, suite, device)
+    rows = torch.randint(len(images), (count,), generator=generator("reconstruction", data.name))
+    judge = Judge(judging, device)
+    autoencoder = load_pipeline(suite, device)
     if autoencoder is None:
-        autoencoder = load_autoencoder(plan.autoencoder_run(benchmark, plan.runs(benchmark, suite)[0]), device)
-    block = evaluation.get("block", BLOCK)
+        autoencoder = load_autoencoder(suite.runs()[0].autoencoder, device)
+    block = suite.evaluation.block or BLOCK
     restored = torch.cat([to_uint8(reconstructed(images[part], autoencoder, block)) for part in rows.split(block)])
     record = {"reconstruction": judge.score(restored), "inputs": judge.inputs, "provenance": provenance.commit()}
-    write_json(plan.reconstruction_path(benchmark, suite), record | {"counts": {"samples": count}})
+    write_json(judging.reconstruction_path, record | {"counts": {"samples": count}})

@@ -1,111 +1,183 @@
-"""Release: copy what a finished scale or suite shows into results/released, which git keeps."""
+"""Release: write what a finished scale or suite shows into results/released, which git keeps.
+
+Records of runs become lines of packs, a suite's cells one file and all else another (`atbench.reading.packs`). Of the
+pictures beside cells a sheet per method and sampler is kept. All else is copied.
+"""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
-from atbench import measures, plan, slices, workload
-from atbench.config import Benchmark
-from atbench.reading import timing
+from atbench.reading import packs, timing
+from atbench.reading.pictures import first_rows, sheet_path, write_sheet
+from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
-from atbench.report.captions import all_reference_rows
-from atbench.report.outputs import OF_SCALE, OF_TARGET, outputs, target_artefacts
+from atbench.reading.tree import pack_of
+from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash, read_cell, read_json, write_json
-from atbench.spec.address import RELEASED, ROOT, Cell, Run, is_cell, parse_cell
+from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
+from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.probes import probes_of_runs, probes_of_scales
+from atbench.spec.run import CellSpec, RunSpec
 
 MANIFEST = "manifest.json"
 TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included
+Sheets = dict[str, dict[int, Path]]  # sheet -> step count -> the picture that the strip comes from
 
 
 def release(benchmark: Benchmark, suites: list[str]) -> None:
-    """Copy the cells, pictures, run records, reference rows, tables and figures of ``suites``, with a manifest.
+    """Write the records, sheets, reference rows, tables and figures of ``suites``, with a manifest.
 
-    Raises UserError when a cell is missing or was made by another configuration: only whole suites are released.
+    What was released of other suites stays. Raises UserError when a cell is missing or was made by another
+    configuration: only whole suites are released.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
-    names = sorted(
-        {name for suite in suites for name in suite_files(benchmark, suite)} | set(shared_files(benchmark, suites))
-    )
-    missing = [name for name in names if not (source / name).exists()]
-    if missing:
-        raise UserError(f"{source / missing[0]}: missing, and {len(missing) - 1} more; finish the suite first")
-    for name in names:
+    chosen = [benchmark.suite(name) for name in suites]
+    names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
+    drawn = {name: strips for suite in chosen for name, strips in sheets(suite).items()}
+    check_all_there([source / name for name in sorted(names)] + [path for s in drawn.values() for path in s.values()])
+    written = [*write_packs(source, target, names, chosen), *drawn, TIME]
+    before = released_before(target, chosen)
+    for name, strips in drawn.items():
+        write_sheet(target / name, {nfe: first_rows(path) for nfe, path in strips.items()})
+    for name in sorted(name for name in names if pack_of(name) is None):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source / name, target / name)
-    before = read_json(target / TIME) if (target / TIME).exists() else {}
-    write_json(target / TIME, before | cost(benchmark, suites))
-    names.append(TIME)
-    previous = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
-    files = previous | {name: file_hash(target / name) for name in names}
-    write_json(
-        target / MANIFEST, provenance.commit() | {"scale": benchmark.scale, "files": dict(sorted(files.items()))}
-    )
-    print(f"{target}: {len(names)} files of {', '.join(suites)}")
+        written.append(shutil.copyfile(source / name, target / name).relative_to(target).as_posix())
+    spent = read_json(target / TIME) if (target / TIME).exists() else {}
+    write_json(target / TIME, spent | cost(benchmark, suites))
+    write_manifest(benchmark, target, before, written)
+    print(f"{target}: {len(written)} files with {len(names)} records, tables and figures of {', '.join(suites)}")
+
+
+def check_all_there(paths: list[Path]) -> None:
+    """Raises UserError naming the first file that is missing."""
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise UserError(f"{missing[0]}: missing, and {len(missing) - 1} more; finish the suite first")
+
+
+def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
+    """The files of the manifest that stay, by hash: sheets and pages of ``suites`` go, to be written anew."""
+    files = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
+    pages = {page for suite in suites for page in pages_of(suite)}
+    gone = {name for name in files if name in pages or any(name.startswith(f"{s.name}/sheets/") for s in suites)}
+    for name in gone:
+        (target / name).unlink(missing_ok=True)
+    return {name: value for name, value in files.items() if name not in gone}
+
+
+def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite]) -> list[str]:
+    """Write the records among ``names`` into the packs of their suites, in place of all lines of the same suites' runs.
+
+    Returns the packs below ``target``. Raises UserError for a broken line: it would be sealed anew.
+    """
+    replaced = {(run.suite.name, run.address.method, f"seed{run.address.seed}") for s in suites for run in s.runs()}
+    found: dict[str, dict[str, packs.Record]] = {}
+    for name in names:
+        if pack := pack_of(name):
+            found.setdefault(pack, {})[Path(*Path(name).parts[1:]).as_posix()] = read_json(source / name)
+    before = {pack: packs.read_whole(target / pack) for pack in found}
+    for pack, records in found.items():
+        suite = Path(pack).parts[0]
+        kept = {name: line for name, line in before[pack].items() if (suite, *Path(name).parts[:2]) not in replaced}
+        packs.write(target / pack, kept | records)
+    return sorted(found)
+
+
+def write_manifest(benchmark: Benchmark, target: Path, before: dict[str, str], written: list[str]) -> None:
+    """List every file of the scale with its hash, and the commit."""
+    files = before | {name: file_hash(target / name) for name in written}
+    content = provenance.commit() | {"scale": benchmark.scale, "files": dict(sorted(files.items()))}
+    write_json(target / MANIFEST, content)
+
+
+def sheets(suite: Suite) -> Sheets:
+    """The pictures behind each sheet: of the last step's grid, with the smallest seed."""
+    runs, found = suite.runs(), Sheets()
+    first = min(run.address.seed for run in runs)
+    for cell in (cell for run in runs if run.address.seed == first for cell in run.cells):
+        at = cell.address
+        if at.step == FINAL:
+            found.setdefault(sheet_path(at.run, at.sampler), {})[at.nfe] = at.path.with_suffix(".png")
+    return found
 
 
 def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]:
     """What `atbench status --time` prints, for each of ``suites`` and of those that only train what they rest on."""
     root = Path(ROOT, benchmark.scale)
-    made_from = [run.suite for run in workload.needed(benchmark, suites) if not benchmark.suite(run.suite)["samplers"]]
+    made_from = [run.suite.name for run in benchmark.needed(suites) if not run.suite.samplers]
     names = list(dict.fromkeys([*made_from, *suites]))
     frame, runs = collect(benchmark, root, names), collect_runs(benchmark, root, names)
     return timing.by_suite(frame, runs, all_reference_rows(benchmark, root))
 
 
-def suite_files(benchmark: Benchmark, suite: str) -> list[str]:
-    """Paths below the scale's folder of all that a suite's report reads and shows. Refuses stale cells."""
+def suite_files(suite: Suite) -> list[str]:
+    """Paths below the scale's folder of all that a suite's report reads and shows but pictures. Refuses stale cells."""
     paths = []
-    for run in plan.runs(benchmark, suite):
-        paths.append(run.path / "config.json")
-        paths += [path for cell in plan.cells(benchmark, run) for path in cell_files(benchmark, cell)]
-        paths += heldout_files(benchmark, run)
-    root = Path(ROOT, benchmark.scale)
-    paths.append(plan.rows_path(benchmark, suite))
-    if plan.is_latent(benchmark, suite):
-        paths.append(plan.reconstruction_path(benchmark, suite))
-    names = [str(path.relative_to(root)) for path in paths] + outputs(benchmark, [suite])
-    return names + [name for target in OF_TARGET for name in target_files(benchmark, target, suite)]
+    for run in suite.runs():
+        paths.append(run.address.record)
+        paths += [current(cell) for cell in run.cells]
+    paths.append(suite.judging.rows_path())
+    if suite.is_latent:
+        paths.append(suite.judging.reconstruction_path)
+    names = below_scale(suite.benchmark, paths) + outputs(suite.benchmark, [suite.name])
+    return names + [name for probe in probes_of_runs().values() for name in probe_files(probe, suite)]
 
 
-def cell_files(benchmark: Benchmark, cell: Cell) -> list[Path]:
-    """The record and the picture of a cell. Refuses one that another configuration made."""
-    if cell.path.exists() and read_cell(cell.path)["config"] != slices.digests(benchmark, cell):
+def pages_of(suite: Suite) -> list[str]:
+    """Every table and figure that belongs to a suite alone, those of side measures included."""
+    found = [probe for probe in probes_of_runs().values() if suite.name in probe.suites(suite.benchmark)]
+    pages = [path for probe in found for made in probe.artefacts(suite.name) for path in made.paths]
+    return outputs_of(suite.benchmark, suite.name) + pages
+
+
+def current(cell: CellSpec) -> Path:
+    """The record of a cell. Refuses one that another configuration made."""
+    path = cell.address.path
+    if path.exists() and read_cell(path)["config"] != cell.digests:
         raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
-    return [cell.path, cell.path.with_suffix(".png")]
+    return path
 
 
-def heldout_files(benchmark: Benchmark, run: Run) -> list[Path]:
-    """What was measured of a run on held-out images, if it was. Refuses what another configuration made."""
-    path = plan.heldout_path(run)
-    if not path.exists():
+def probe_files(probe: Any, suite: Suite) -> list[str]:
+    """What a side measure found of a suite, with its table and figures, once every run has been measured.
+
+    One without table and figures is released run by run.
+    """
+    if suite.name not in probe.suites(suite.benchmark):
         return []
-    made_by = {"training": slices.training_digest(benchmark, run), "heldout": slices.heldout_digest(benchmark, run)}
-    if read_json(path)["config"] != made_by:
+    artefacts = probe.artefacts(suite.name)
+    files = {run: probe.files(run) for run in suite.runs()}
+    done = [run for run, found in files.items() if all(path.exists() for path in found)]
+    if artefacts and len(done) < len(files):
+        return []
+    paths = [measured(probe, run, path) for run in done for path in files[run]]
+    return below_scale(suite.benchmark, paths) + [path for made in artefacts for path in made.paths]
+
+
+def measured(probe: Any, run: RunSpec, path: Path) -> Path:
+    """A file that a side measure wrote. Refuses one that another configuration made."""
+    if is_cell(str(path)):
+        address = parse_cell(path)
+        return current(run.cell(address.step, address.sampler, address.nfe))
+    if read_json(path)["config"] != probe.digests(run):
         raise UserError(f"{path}: made by another configuration; measure it again before releasing")
-    return [path]
-
-
-def target_files(benchmark: Benchmark, target: str, suite: str) -> list[str]:
-    """What a target of its own measured of a suite, with its table and figures, once every run has been measured."""
-    measured = [p for run in plan.runs(benchmark, suite) for p in measures.target_files(benchmark, target, run)]
-    if not all(path.exists() for path in measured):
-        return []
-    whole = [cell_files(benchmark, parse_cell(path)) if is_cell(str(path)) else [path] for path in measured]
-    names = [str(path.relative_to(Path(ROOT, benchmark.scale))) for paths in whole for path in paths]
-    return names + [path for made in target_artefacts(benchmark, target, [suite]) for path in made.paths]
+    return path
 
 
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
     """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
-    root = Path(ROOT, benchmark.scale)
-    paths = sorted(root.glob("tuning/*.json"))
-    paths += [run.path / "config.json" for run in plan.foundations(benchmark, suites)]
-    return [str(path.relative_to(root)) for path in paths] + scale_files(root)
+    paths = sorted(Path(ROOT, benchmark.scale).glob("tuning/*.json"))
+    paths += [run.address.record for run in benchmark.foundations(suites)]
+    done = [probe for probe in probes_of_scales().values() if probe.path(benchmark).exists()]
+    artefacts = [made for probe in done for made in probe.artefacts()]
+    paths += [probe.path(benchmark) for probe in done]
+    return below_scale(benchmark, paths) + [path for made in artefacts for path in made.paths]
 
 
-def scale_files(root: Path) -> list[str]:
-    """What targets of their own have measured at the scale, with the tables and figures of it."""
-    done = {f"{kind}.json": made for kind, made in OF_SCALE.items() if (root / f"{kind}.json").exists()}
-    return [*done, *(path for made in done.values() for path in made.paths)]
+def below_scale(benchmark: Benchmark, paths: list[Path]) -> list[str]:
+    """The paths as they stand below the scale's folder."""
+    return [str(path.relative_to(Path(ROOT, benchmark.scale))) for path in paths]

@@ -3,18 +3,17 @@
 import re
 from pathlib import Path
 
-from atbench import plan
-from atbench.config import Benchmark
 from atbench.data.samples_file import read_samples
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_json
 from atbench.spec.address import NAME, ROOT
+from atbench.spec.benchmark import Suite
 from atbench.tasks.judge import Judge
 
 
-def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
+def score(suite: Suite, samples: Path, name: str) -> None:
     """Write ``results/<scale>/foreign/<name>.json`` and print its numbers, measured as the cells of ``suite`` are.
 
     Raises UserError for a bad name, unreadable samples, images of another size, or fewer than the scale's own count:
@@ -23,13 +22,13 @@ def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
     if not re.fullmatch(NAME, name):
         raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
     images = read_samples(samples)
-    wanted = plan.evaluation_of(benchmark, suite)["samples"]
+    wanted = suite.evaluation.samples
     if len(images) < wanted:
         raise UserError(
             f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"
         )
-    device = choose(benchmark.sizes["threads"])
-    judge = Judge(benchmark, suite, device)
+    device = choose(suite.threads)
+    judge = Judge(suite.judging, device)
     record = {
         "name": name,
         "samples": str(samples),
@@ -38,6 +37,6 @@ def score(benchmark: Benchmark, suite: str, samples: Path, name: str) -> None:
         "inputs": judge.inputs,
         "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
     }
-    path = Path(ROOT, benchmark.scale, "foreign", f"{name}.json")
+    path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
     write_json(path, record)
     print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))

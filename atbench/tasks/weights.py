@@ -1,54 +1,56 @@
 """Weights from and for other code: a checkpoint becomes a finished run, a snapshot becomes a checkpoint."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from torch import save
+from torch import Tensor, save
 
-from atbench import plan, slices
-from atbench.budget import updates_per_batch
-from atbench.config import Benchmark
 from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint
 from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, file_hash, write_atomically, write_json
-from atbench.spec.address import FINAL, Run
+from atbench.runtime.files import file_hash, write_atomically, write_json
+from atbench.spec.address import FINAL
+from atbench.spec.benchmark import Suite
+from atbench.spec.budget import updates_per_batch
+from atbench.spec.run import RunSpec
 from atbench.tasks.run_record import trained
 
 
-def import_run(files: list[Path], run: Run) -> None:
+def import_run(files: list[Path], run: RunSpec) -> None:
     """Write everything that a finished ``run`` has, its weights taken from the checkpoints that the scale declares.
 
     Which file is the moving average and which the raw weights, their hashes tell. Where one is not declared, the other
     stands in: averaging then starts from the raw weights, or training from the average.
     Raises UserError for a file that is not declared, is missing, or is of another architecture.
     """
-    benchmark = plan.of_run(run)
-    declared = plan.checkpoint(benchmark, run)
-    if declared is None:
+    if run.checkpoint is None:
         raise UserError(f"{run}: its suite trains; a run to import belongs to a suite with `init: imported`")
-    config = slices.training_slice(benchmark, run)
-    roles = roles_of(files, config["imported"], run)
+    address, suite = run.address, run.suite
+    roles = roles_of(files, run)
     tensors = {role: read_checkpoint(path) for role, path in roles.items()}
-    network = config["network"]
+    network = suite.network.written()
     for role, path in roles.items():
-        network = fitting_network(path, tensors[role], network, config["conditional"])
+        network = fitting_network(path, tensors[role], network, suite.conditional is True)
     ema, raw = tensors.get("ema", tensors.get("raw")), tensors.get("raw", tensors.get("ema"))
-    write_weights(run.weights(), network, ema)
+    write_weights(address.weights(), network, ema)
     # Declared, not measured: the code that trained these weights has counted them.
-    updates = declared["batches"] * updates_per_batch(benchmark.methods[run.method])
-    counts = {"batches": declared["batches"], "updates": updates}
-    state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": config["objective"]}
-    write_atomically(run.state, lambda temporary: save(state | {"digest": digest(config)}, temporary))
-    write_json(run.path / "config.json", import_record(config, roles, counts, ema))
+    batches = run.checkpoint.batches
+    counts = {"batches": batches, "updates": batches * updates_per_batch(run.method)}
+    state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": run.objective}
+    write_atomically(address.state, lambda temporary: save(state | {"digest": run.digest}, temporary))
+    write_json(address.record, import_record(run, roles, counts, ema))
 
 
-def import_record(config: dict, roles: dict[str, Path], counts: dict, tensors: dict) -> dict:
+def import_record(
+    run: RunSpec, roles: dict[str, Path], counts: dict[str, int], tensors: Mapping[str, Tensor]
+) -> dict[str, Any]:
     """The ``config.json`` of an imported run."""
     return {
-        "digest": digest(config),
-        "slice": config,
+        "digest": run.digest,
+        "slice": run.slice,
         "files": {role: path.name for role, path in roles.items()},
         "counts": counts,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
@@ -58,9 +60,10 @@ def import_record(config: dict, roles: dict[str, Path], counts: dict, tensors: d
     }
 
 
-def roles_of(files: list[Path], declared: dict[str, str], run: Run) -> dict[str, Path]:
+def roles_of(files: list[Path], run: RunSpec) -> dict[str, Path]:
     """Role ("ema", "raw") -> file, by hash. Raises UserError for a stranger among the files and for a role without."""
-    roles = {}
+    declared = {role: file.sha256 for role, file in run.checkpoint.files.items()}
+    roles: dict[str, Path] = {}
     for path in files:
         found = file_hash(path)
         role = next((role for role, wanted in declared.items() if wanted == found), None)
@@ -74,23 +77,23 @@ def roles_of(files: list[Path], declared: dict[str, str], run: Run) -> dict[str,
     return roles
 
 
-def import_file(path: Path, folder: Path, benchmark: Benchmark, suite: str) -> Path:
+def import_file(path: Path, folder: Path, suite: Suite) -> Path:
     """Write one checkpoint as ``folder``/weights.safetensors, with the network of a suite; returns that path."""
-    declared = benchmark.suite(suite)
-    network = declared["size"].get("model", benchmark.sizes["model"])
     tensors = read_checkpoint(path)
     target = folder / "weights.safetensors"
-    write_weights(target, fitting_network(path, tensors, network, declared["conditional"] is True), tensors)
+    network = fitting_network(path, tensors, suite.network.written(), suite.conditional is True)
+    write_weights(target, network, tensors)
     return target
 
 
-def write_weights(path: Path, network: dict, tensors: dict) -> None:
+def write_weights(path: Path, network: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write the weights of a U-Net with the arguments that rebuild it."""
     model = build("unet", network)
     model.load_state_dict(tensors)
     save_weights(path, model, "unet", network)
 
 
-def export(run: Run, step: str, path: Path, raw: bool) -> None:
+def export(run: RunSpec, step: str, path: Path, raw: bool) -> None:
     """Write a snapshot's averaged weights, or at the last step its raw ones, as a checkpoint.
 
     Raises UserError for a run that is missing or stale, and for raw weights of an earlier step, which are not kept.
@@ -98,5 +101,5 @@ def export(run: Run, step: str, path: Path, raw: bool) -> None:
     trained(run)
     if raw and step != FINAL:
         raise UserError(f"{run}/{step}: raw weights are kept at the last step only ({FINAL})")
-    averaged = None if raw else load_model(run.weights(step), "unet").state_dict()
-    write_checkpoint(path, averaged or read_torch(run.state, "training state")["model"])
+    averaged = None if raw else load_model(run.address.weights(step), "unet").state_dict()
+    write_checkpoint(path, averaged or read_torch(run.address.state, "training state")["model"])

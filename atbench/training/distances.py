@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 from atbench.runtime.errors import UserError
+from atbench.spec.models.training import PlainDistance, PseudoHuber
 
 LPIPS_SIDE = 224  # pixels; openai/consistency_models resizes as well
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -39,12 +40,9 @@ def lpips() -> Distance:
     return lambda a, b: network.to(a.device)(*((x + 1) * 127.5 for x in (a, b))).flatten()
 
 
-DISTANCES = {"l2": lambda: l2, "l1": lambda: l1, "pseudo-huber": pseudo_huber, "lpips": lpips}
+DISTANCES = {"l2": lambda: l2, "l1": lambda: l1, "lpips": lpips}  # without a constant
 
 
-def make_distance(config: dict) -> Distance:
+def make_distance(entry: PlainDistance | PseudoHuber) -> Distance:
     """The distance of a ``distance:`` block, e.g. {kind: pseudo-huber, c: 0.001}."""
-    kind = config.get("kind")
-    if kind not in DISTANCES:
-        raise UserError(f"distillation.distance.kind: {kind!r} is unknown; known: {', '.join(DISTANCES)}")
-    return DISTANCES[kind](**{key: value for key, value in config.items() if key != "kind"})
+    return pseudo_huber(entry.c) if isinstance(entry, PseudoHuber) else DISTANCES[entry.kind]()

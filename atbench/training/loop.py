@@ -13,10 +13,11 @@ from atbench.models.weights import differences
 from atbench.rng import seed_of
 from atbench.runtime import processes
 from atbench.runtime.errors import UserError
+from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
 from atbench.training.norms import rms
 from atbench.training.objectives import make_objective
-from atbench.training.perturb import make_perturbation
+from atbench.training.perturbations import make_perturbation
 
 STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
 
@@ -34,21 +35,21 @@ class Part:
 class Trainer:
     """A model in training: its moving average, optimizer, objective, perturbation and counters.
 
-    ``config`` is a training slice (see atbench.plan). Four counters, never a bare "iteration": ``batches`` seen,
+    Four counters, never a bare "iteration": ``batches`` seen,
     parameter ``updates``, ``gradient_evals`` (backward passes) and ``forward_passes``, the cost in units of a network
     evaluation, where a backward pass counts as two and a distillation's teacher and target count too.
     """
 
-    def __init__(self, model: nn.Module, config: dict, device: torch.device):
+    def __init__(self, model: nn.Module, recipe: Recipe, device: torch.device):
         self.model = model.to(device).train()
         self.parameters = list(model.parameters())  # walking the modules for them at every update is felt
-        self.config, self.device = config, device
-        self.objective = make_objective(config)
-        self.perturbation = make_perturbation(config["perturbation"])
+        self.recipe, self.device = recipe, device
+        self.objective = make_objective(recipe)
+        self.perturbation = make_perturbation(recipe.perturbation)
         self.network = DistributedDataParallel(self.model) if processes.count() > 1 else self.model  # what is called
-        self.ema = averaged(self.model, config["ema"])
+        self.ema = averaged(self.model, recipe.training.ema)
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=config["learning_rate"], weight_decay=config["weight_decay"], fused=True
+            self.parameters, lr=recipe.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
         )
         self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0, "forward_passes": 0}
         self.objective.prepare(self.model, self.ema.module)
@@ -84,8 +85,8 @@ class Trainer:
 
     def _parts(self, x0: Tensor, labels: Tensor | None) -> list["Part"]:
         """This process's micro-batches, drawn; their number, not that of the processes, decides every random number."""
-        names = (*self.config["seed_names"], "train", self.counts["batches"])  # of every draw; the same for all methods
-        total = self.config.get("micro_batches", 1)
+        names = (*self.recipe.seed_names, "train", self.counts["batches"])  # of every draw; the same for all methods
+        total = self.recipe.training.micro_batches
         if len(x0) % total or total % processes.count():
             raise UserError(
                 f"training.micro_batches: {total} must divide the batch of {len(x0)} "
@@ -96,9 +97,9 @@ class Trainer:
         for place in processes.share(range(total)):
             own = names if total == 1 else (*names, "part", place)
             images = x0.chunk(total)[place].to(self.device)
-            told = None if labels is None else labels.chunk(total)[place].to(self.device)
+            conditions = None if labels is None else labels.chunk(total)[place].to(self.device)
             with self._precision():
-                draw = self.objective.draw(images, told, own)
+                draw = self.objective.draw(images, conditions, own)
             parts.append(Part(own, draw, self.perturbation.start(draw, own)))
         return parts
 
@@ -108,7 +109,7 @@ class Trainer:
 
     def _precision(self) -> AbstractContextManager:
         """Matrix products and convolutions in bfloat16 where a scale asks for it; weights and losses are float32."""
-        half = self.config.get("precision") == "bf16"
+        half = self.recipe.training.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
 
     def _gradients_stay(self, stay: bool) -> AbstractContextManager:
@@ -150,7 +151,7 @@ class Trainer:
             "ema_updates": int(self.ema.n_averaged),
             "optimizer": self.optimizer.state_dict(),
             "objective": self.objective.state(),
-            "objective_name": self.config["objective"],
+            "objective_name": self.recipe.objective,
             "counts": dict(self.counts),
         }
 
@@ -174,6 +175,14 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.objective.load(state["objective"])
         self.counts = dict(state["counts"])
+
+
+def held_bytes(state: object) -> int:
+    """Bytes of all tensors of a training state: weights, averages, optimizer, teacher and target."""
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    inner = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return sum(map(held_bytes, inner))
 
 
 class TrainingFailure(UserError):

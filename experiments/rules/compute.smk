@@ -1,281 +1,223 @@
-# Training, reference and evaluation. The shell lines stay short: a change in their text reruns every job of the rule.
-EXTRACTOR = plan.extractor_run(BENCHMARK)
-TUNED_SUITES = search.suites(BENCHMARK)
+# Training, reference, evaluation and side measures. The shell lines stay short: a change in their text reruns every job of
+# the rule. A job writes what it is named after, so that what fails leaves nothing behind that looks done.
+IMPORTED = [suite for suite in BENCHMARK.suites if BENCHMARK.suite(suite).is_imported]
+TRAINED = [suite for suite in BENCHMARK.suites if suite not in IMPORTED]
+TRAINED += [SEARCH_PREFIX + suite for suite in BENCHMARK.searches]
+# Inside a job that was submitted, training stops in time for the runtime that was asked for. Only there: Snakemake reruns
+# a rule whose shell line is another than the one that the main process knew.
+IN_TIME = f"{queue.TIME_LIMIT_VARIABLE}=$(({{resources.runtime}} - {queue.SPARE})) " if workflow.remote_exec else ""
 
 
-DECLARED = {run.path.parent: run for suite in BENCHMARK.sizes["suites"] for run in or_stop(plan.runs, BENCHMARK, suite)}
-CANDIDATES = {run.path.parent: run for suite in TUNED_SUITES for run in or_stop(search.candidates, BENCHMARK, suite)}
-
-for run in (DECLARED | CANDIDATES).values():
-    PATH, STEPS, NAME, GRIDS = train_and_evaluate(run)
-    REFERENCE = str(plan.reference_path(BENCHMARK, run.suite))
-
-    if plan.checkpoint(BENCHMARK, run):
-
-        rule:
-            name:
-                f"import_{NAME}"
-            input:
-                plan.checkpoint_files(BENCHMARK, run),
-            output:
-                weights_of(PATH, STEPS),
-                f"{PATH}/final/state.pt",
-                f"{PATH}/config.json",
-            log:
-                f"{PATH}/import.log",
-            conda:
-                "../../environment.yml"
-            params:
-                run=PATH,
-                key=partial(training_key, suite=run.suite, method=run.method),
-            shell:
-                "python -m atbench import-weights {input} {params.run} > {log} 2>&1"
-
-    else:
-
-        rule:
-            name:
-                f"train_{NAME}"
-            input:
-                partial(parent_files, suite=run.suite, method=run.method),
-            output:
-                weights_of(PATH, STEPS),
-                f"{PATH}/final/state.pt",
-                f"{PATH}/final/train.jsonl",
-                f"{PATH}/config.json",
-            log:
-                f"{PATH}/train.log",
-            benchmark:
-                f"{PATH}/train.tsv"
-            conda:
-                "../../environment.yml"
-            threads: THREADS
-            resources:
-                **asked_for(run.suite, partial(training_minutes, suite=run.suite, method=run.method)),
-            params:
-                run=PATH,
-                key=partial(training_key, suite=run.suite, method=run.method),
-            shell:
-                f"{IN_TIME}python -m atbench train {{params.run}} > {{log}} 2>&1"
-
-    # The grid, and what of the wider one lies beyond it: a job each.
-    for KIND, GRID in GRIDS.items():
-
-        rule:
-            name:
-                f"{KIND}_{NAME}"
-            input:
-                weights_of(PATH, STEPS),
-                f"{PATH}/config.json",
-                REFERENCE,
-                autoencoder_of(run),
-            output:
-                update(GRID),
-            log:
-                f"{PATH}/{KIND}.log",
-            group:
-                group_of(run, KIND)
-            conda:
-                "../../environment.yml"
-            threads: THREADS
-            resources:
-                **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method, kind=KIND)),
-            params:
-                key=partial(evaluation_key, suite=run.suite, method=run.method),
-            shell:
-                "python -m atbench evaluate {output} > {log} 2>&1"
-
-    if GRIDS:
-
-        rule:
-            name:
-                f"cell_{NAME}"
-            input:
-                weights_of(PATH, STEPS),
-                f"{PATH}/config.json",
-                REFERENCE,
-                autoencoder_of(run),
-            output:
-                f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
-            log:
-                f"{PATH}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
-            group:
-                group_of(run)
-            conda:
-                "../../environment.yml"
-            threads: THREADS
-            resources:
-                **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
-            params:
-                key=partial(evaluation_key, suite=run.suite, method=run.method),
-            shell:
-                "python -m atbench evaluate {output} > {log} 2>&1"
-
-        workflow.ruleorder(*[f"{kind}_{NAME}" for kind in (("cell", *GRIDS) if ONE_CELL else (*GRIDS, "cell"))])
+rule train:
+    input:
+        JOBS.parents,
+    output:
+        directory(f"{RUN}/weights"),
+        f"{RUN}/final/state.pt",
+        f"{RUN}/final/train.jsonl",
+        f"{RUN}/config.json",
+    log:
+        f"{RUN}/train.log",
+    benchmark:
+        f"{RUN}/train.tsv"
+    wildcard_constraints:
+        suite=one_of(TRAINED),
+    conda:
+        ENVIRONMENT
+    threads: THREADS
+    resources:
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.training_minutes,
+    params:
+        run=JOBS.path,
+        key=JOBS.training_key,
+    shell:
+        f"{IN_TIME}python -m atbench train {{params.run:q}} > {{log:q}} 2>&1"
 
 
-# What cells are judged by: a job per set of real images, under the name of a suite that uses them.
-for suite in or_stop(plan.references, BENCHMARK).values():
-    ROWS = str(plan.rows_path(BENCHMARK, suite))
+if IMPORTED:
 
-    rule:
-        name:
-            f"reference_{suite}".replace("-", "_")
+    rule import_weights:
         input:
-            [str(EXTRACTOR.weights())] if EXTRACTOR else [],
+            JOBS.checkpoints,
         output:
-            str(plan.reference_path(BENCHMARK, suite)),
-            ROWS,
+            directory(f"{RUN}/weights"),
+            f"{RUN}/final/state.pt",
+            f"{RUN}/config.json",
         log:
-            str(Path(ROWS).with_suffix(".log")),
+            f"{RUN}/import.log",
+        wildcard_constraints:
+            suite=one_of(IMPORTED),
         conda:
-            "../../environment.yml"
-        threads: BENCHMARK.sizes["threads"]
-        resources:
-            **asked_for(suite, asked.reference_minutes(BENCHMARK, suite)),
+            ENVIRONMENT
         params:
-            scale=SCALE,
-            suite=suite,
-            key=digest(slices.suite_judging(BENCHMARK, suite)),
+            run=JOBS.path,
+            key=JOBS.training_key,
         shell:
-            "python -m atbench reference --scale {params.scale} {params.suite} > {log} 2>&1"
+            "python -m atbench import-weights {input:q} {params.run:q} > {log:q} 2>&1"
+
+
+# All declared cells of a run in one job, which keeps those that are current; its record says that it came to its end.
+# A checkpoint, because methods differ in their cells: what shows them names them once they are there. From then on each
+# is a file of the rule below, so that one that is deleted, or asked for again, is made alone.
+checkpoint evaluate:
+    input:
+        JOBS.judged,
+    output:
+        f"{RUN}/evaluation.json",
+    log:
+        f"{RUN}/evaluate.log",
+    group:
+        JOBS.group
+    conda:
+        ENVIRONMENT
+    threads: THREADS
+    resources:
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.evaluation_minutes,
+    params:
+        key=JOBS.evaluation_key,
+    shell:
+        "python -m atbench evaluate {output:q} > {log:q} 2>&1"
+
+
+# A cell alone, on or off the grid.
+rule cell:
+    input:
+        JOBS.judged,
+    output:
+        f"{RUN}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
+    log:
+        f"{RUN}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
+    group:
+        JOBS.group
+    conda:
+        ENVIRONMENT
+    threads: THREADS
+    resources:
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.evaluation_minutes,
+    params:
+        key=JOBS.cell_key,
+    shell:
+        "python -m atbench evaluate {output:q} > {log:q} 2>&1"
+
+
+# Features and scores of the real images that some suites are judged by.
+rule reference:
+    input:
+        JOBS.extractor,
+    output:
+        f"{ROOT}/reference/{{images}}.npz",
+        f"{ROOT}/reference/{{images}}-rows.json",
+    log:
+        f"{ROOT}/reference/{{images}}-rows.log",
+    wildcard_constraints:
+        images=one_of(JOBS.images),
+    conda:
+        ENVIRONMENT
+    threads: BENCHMARK.file.threads
+    resources:
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.judging_minutes,
+    params:
+        scale=SETTINGS.scale,
+        suite=lambda wildcards: JOBS.images[wildcards.images],
+        key=JOBS.judging_key,
+    shell:
+        "python -m atbench reference --scale {params.scale:q} {params.suite:q} > {log:q} 2>&1"
 
 
 # What the latent space of a suite can show at best.
-LATENT_SUITES = [name for name in BENCHMARK.sizes["suites"] if plan.is_latent(BENCHMARK, name)]
-
-for suite in {plan.reconstruction_path(BENCHMARK, name): name for name in LATENT_SUITES}.values():
-
-    rule:
-        name:
-            f"reconstruction_{suite}".replace("-", "_")
-        input:
-            str(plan.reference_path(BENCHMARK, suite)),
-            autoencoder_of(plan.runs(BENCHMARK, suite)[0]),
-        output:
-            str(plan.reconstruction_path(BENCHMARK, suite)),
-        log:
-            str(plan.reconstruction_path(BENCHMARK, suite).with_suffix(".log")),
-        conda:
-            "../../environment.yml"
-        threads: BENCHMARK.sizes["threads"]
-        resources:
-            **asked_for(suite, asked.reference_minutes(BENCHMARK, suite)),
-        params:
-            scale=SCALE,
-            suite=suite,
-        shell:
-            "python -m atbench reconstruction --scale {params.scale} {params.suite} > {log} 2>&1"
-
-
-# The mismatch between training and sampling, measured at the last step of the runs of some suites.
-for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.mismatch["suites"]]:
-    PATH, _, NAME, _ = train_and_evaluate(run)
-
-    rule:
-        name:
-            f"mismatch_{NAME}"
-        input:
-            weights_of(PATH, [addresses.FINAL]),
-            f"{PATH}/config.json",
-        output:
-            f"{PATH}/{addresses.FINAL}/mismatch.json",
-        log:
-            f"{PATH}/{addresses.FINAL}/mismatch.log",
-        conda:
-            "../../environment.yml"
-        threads: BENCHMARK.sizes["threads"]
-        resources:
-            # About as many passes of the network as its cells.
-            **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
-        params:
-            run=lambda wildcards, output: Path(output[0]).parent.parent,
-            key=partial(mismatch_key, suite=run.suite, method=run.method),
-        shell:
-            "python -m atbench mismatch {params.run} > {log} 2>&1"
-
-
-# The loss on held-out images before and after training, by address only: no table shows it.
-for run in [run for run in DECLARED.values() if run.suite in BENCHMARK.heldout["suites"]]:
-    PATH, _, NAME, _ = train_and_evaluate(run)
-
-    rule:
-        name:
-            f"heldout_{NAME}"
-        input:
-            partial(parent_files, suite=run.suite, method=run.method),
-            weights_of(PATH, [addresses.FINAL]),
-            f"{PATH}/config.json",
-        output:
-            f"{PATH}/{addresses.FINAL}/heldout.json",
-        log:
-            f"{PATH}/{addresses.FINAL}/heldout.log",
-        conda:
-            "../../environment.yml"
-        threads: BENCHMARK.sizes["threads"]
-        resources:
-            **asked_for(run.suite, partial(evaluation_minutes, suite=run.suite, method=run.method)),
-        params:
-            run=lambda wildcards, output: Path(output[0]).parent.parent,
-            key=partial(heldout_key, suite=run.suite, method=run.method),
-        shell:
-            "python -m atbench heldout {params.run} > {log} 2>&1"
-
-
-# The same mismatch where it is known: in closed form, with no network and no run.
-rule mixture:
+rule reconstruction:
+    input:
+        JOBS.reconstructed,
     output:
-        f"{ROOT}/mixture.json",
+        f"{ROOT}/reference/{{latents}}-reconstruction.json",
     log:
-        f"{ROOT}/mixture.log",
+        f"{ROOT}/reference/{{latents}}-reconstruction.log",
+    wildcard_constraints:
+        latents=one_of(JOBS.latents),
     conda:
-        "../../environment.yml"
-    params:
-        scale=SCALE,
-        key=measures.mixture_digest(BENCHMARK),
-    shell:
-        "python -m atbench mixture --scale {params.scale} > {log} 2>&1"
-
-
-# What training costs: alone on the machine, or its times are those of a busy one.
-rule measure_cost:
-    output:
-        f"{ROOT}/cost.json",
-    log:
-        f"{ROOT}/cost.log",
-    conda:
-        "../../environment.yml"
-    threads: lambda wildcards: workflow.cores  # asked late: --report has no cores
+        ENVIRONMENT
+    threads: BENCHMARK.file.threads
     resources:
-        gpu=asked.gpus(BENCHMARK.sizes["queue"]["gpu"]),
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.judging_minutes,
     params:
-        scale=SCALE,
-        key=lambda wildcards: measures.cost_digest(BENCHMARK),
+        scale=SETTINGS.scale,
+        suite=lambda wildcards: JOBS.latents[wildcards.latents],
     shell:
-        "python -m atbench cost --scale {params.scale} > {log} 2>&1"
+        "python -m atbench reconstruction --scale {params.scale:q} {params.suite:q} > {log:q} 2>&1"
 
 
-# The tuning search: a target of its own, `snakemake tune`, whose winners stand in the scale's `tuned:` block.
-for suite in TUNED_SUITES:
+# Side measures of a run, at its last step, and of the scale.
+rule measure_run:
+    input:
+        JOBS.probed,
+    output:
+        f"{RUN}/{address.FINAL}/{{probe}}.json",
+    log:
+        f"{RUN}/{address.FINAL}/{{probe}}.log",
+    wildcard_constraints:
+        probe=one_of(JOBS.measures_of_runs),
+    conda:
+        ENVIRONMENT
+    threads: BENCHMARK.file.threads
+    resources:
+        gpu=JOBS.gpus,
+        mem_mb=JOBS.memory,
+        runtime=JOBS.evaluation_minutes,  # about as many passes of the network as its cells
+    params:
+        run=JOBS.path,
+        key=JOBS.probe_key,
+    shell:
+        "python -m atbench measure {wildcards.probe:q} {params.run:q} > {log:q} 2>&1"
 
-    rule:
-        name:
-            f"tune_{suite}".replace("-", "_")
-        input:
-            [str(cell) for run in search.candidates(BENCHMARK, suite) for cell in plan.cells(BENCHMARK, run)],
-        output:
-            f"{ROOT}/tuning/{suite}.json",
-        log:
-            f"{ROOT}/tuning/{suite}.log",
-        conda:
-            "../../environment.yml"
-        params:
-            scale=SCALE,
-            suite=suite,
-        shell:
-            "python -m atbench tune --scale {params.scale} {params.suite} > {log} 2>&1"
+
+rule measure_scale:
+    output:
+        f"{ROOT}/{{probe}}.json",
+    log:
+        f"{ROOT}/{{probe}}.log",
+    wildcard_constraints:
+        probe=one_of(probes_of_scales()),
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: workflow.cores if JOBS.is_alone(wildcards) else 1
+    resources:
+        gpu=JOBS.probe_gpus,
+    params:
+        scale=SETTINGS.scale,
+        key=JOBS.probe_key,
+    shell:
+        "python -m atbench measure {wildcards.probe:q} --scale {params.scale:q} > {log:q} 2>&1"
+
+
+# The tuning search through a suite; its winners stand in the scale's `tuned:` block.
+rule tuning:
+    input:
+        lambda wildcards: JOBS.evaluations([SEARCH_PREFIX + wildcards.suite]),
+        lambda wildcards: cells_of(wildcards, [SEARCH_PREFIX + wildcards.suite]),
+    output:
+        f"{ROOT}/tuning/{{suite}}.json",
+    log:
+        f"{ROOT}/tuning/{{suite}}.log",
+    wildcard_constraints:
+        suite=one_of(BENCHMARK.searches),
+    conda:
+        ENVIRONMENT
+    params:
+        scale=SETTINGS.scale,
+    shell:
+        "python -m atbench tune --scale {params.scale:q} {wildcards.suite:q} > {log:q} 2>&1"
 
 
 rule tune:
     input:
-        expand(f"{ROOT}/tuning/{{suite}}.json", suite=TUNED_SUITES),
+        expand(f"{ROOT}/tuning/{{suite}}.json", suite=BENCHMARK.searches),

@@ -1,96 +1,110 @@
 # Tables and figures, a job per suite; across suites the tidy file of all cells and the verdicts. They read JSON only.
-# Cells of suites outside SUITES are shown where they are there, but never made: keys of a rule, not its input.
-SEED_OPTION = " ".join(["--seeds", *map(str, SEEDS)]) if SEEDS else ""
-WHERE = "--released" if CACHED else ""
+# Cells of suites beside the chosen ones are shown where they are there, but never made: keys of a rule, not its input.
+WHERE = ["--scale", SETTINGS.scale, *(["--released"] if CACHED else [])]
+SEED_OPTION = ["--seeds", *map(str, SETTINGS.seeds)] if SETTINGS.seeds else []
+SHOWN_MEASURES = [  # what the chosen suites show beside their cells
+    *(f"{ROOT}/{name}.json" for name in probes_of_scales()),
+    *(
+        path
+        for name, suites in MEASURED.items()
+        if PAGES[name]
+        for s in suites
+        for path in existing(JOBS.measured(name, s))
+    ),
+]
+PUBLISHED = sorted(map(str, Path("experiments/paper").glob("*.csv")))
 
-for suite in WITH_GRID:
+# A suite is a target under its own name: snakemake scratch
+for suite in JOBS.with_grid:
 
-    # A rule for the suite as a whole, under its own name: snakemake scratch
     rule:
         name:
             suite.replace("-", "_")
         input:
-            of_suite(suite),
-            existing(cells_of(suite)),
-
-    rule:
-        name:
-            f"report_{suite}".replace("-", "_")
-        input:
-            existing(cells_of(suite)),
-            existing(reference_rows(suite)),
+            existing(JOBS.evaluations([suite])),
+            partial(cells_of, suites=[suite]),
+            existing(JOBS.rows(suite)),
         output:
-            [labelled(path) for path in of_suite(suite)],
+            [labelled(f"{ROOT}/{path}", BENCHMARK.suite(suite).title) for path in or_stop(outputs_of, BENCHMARK, suite)],
         log:
             f"{ROOT}/tables/{suite}.log",
         group:
             "report"
         conda:
-            "../../environment.yml"
+            ENVIRONMENT
         params:
-            scale=SCALE,
-            suite=suite,
             where=WHERE,
+            suite=suite,
             seeds=SEED_OPTION,
         shell:
-            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suite} {params.seeds}"
-            " --only {output} > {log} 2>&1"
+            "python -m atbench report {params.where:q} --suites {params.suite:q} {params.seeds:q}"
+            " --only {output:q} > {log:q} 2>&1"
 
 
-# What targets of their own measure of a suite.
-for target, suite in TARGETS:
+# Side measures of runs, a job per suite; the target of a measure makes what it shows of all chosen suites.
+for name in [name for name, paths in PAGES.items() if paths and name in MEASURED]:
 
     rule:
         name:
-            f"report_{target}_{suite}".replace("-", "_")
+            f"{name}_of_suite"
         input:
-            measured(target, suite),
+            lambda wildcards, name=name: existing(JOBS.measured(name, wildcards.suite)),
         output:
-            [labelled(path) for path in TARGETS[target, suite]],
+            [
+                labelled(path, lambda wildcards: BENCHMARK.suite(wildcards.suite).title)
+                for path in pages(probes_of_runs()[name], ["{suite}"])
+            ],
         log:
-            f"{ROOT}/tables/{suite}-{target}.log",
+            f"{ROOT}/tables/{{suite}}-{name}.log",
+        wildcard_constraints:
+            suite=one_of(probes_of_runs()[name].suites(BENCHMARK)),
         group:
             "report"
         conda:
-            "../../environment.yml"
+            ENVIRONMENT
         params:
-            scale=SCALE,
-            suite=suite,
             where=WHERE,
             seeds=SEED_OPTION,
         shell:
-            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suite} {params.seeds}"
-            " --only {output} > {log} 2>&1"
-
-
-# What a scale as a whole is measured for.
-for kind in SCALE_WIDE:
+            "python -m atbench report {params.where:q} --suites {wildcards.suite:q} {params.seeds:q}"
+            " --only {output:q} > {log:q} 2>&1"
 
     rule:
         name:
-            f"report_{kind}"
+            name
         input:
-            f"{ROOT}/{kind}.json",
+            PAGES[name],
+            PAGES["mixture"] if name == "mismatch" else [],  # the same mismatch where it is known in closed form
+        localrule: True
+
+
+# Those of the scale are targets themselves.
+for name in [name for name, paths in PAGES.items() if paths and name not in MEASURED]:
+
+    rule:
+        name:
+            name
+        input:
+            f"{ROOT}/{name}.json",
         output:
-            [labelled(path) for path in SCALE_WIDE[kind]],
+            [labelled(path) for path in PAGES[name]],
         log:
-            f"{ROOT}/tables/{kind}.log",
+            f"{ROOT}/tables/{name}.log",
         group:
             "report"
         conda:
-            "../../environment.yml"
+            ENVIRONMENT
         params:
-            scale=SCALE,
+            where=WHERE,
             suites=SUITES,
-            where=WHERE,
         shell:
-            "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites}"
-            " --only {output} > {log} 2>&1"
+            "python -m atbench report {params.where:q} --suites {params.suites:q} --only {output:q} > {log:q} 2>&1"
 
 
 rule tidy:
     input:
-        EVERY_CELL,
+        existing(JOBS.evaluations(SUITES)),
+        partial(cells_of, suites=SUITES),
     output:
         labelled(f"{ROOT}/tables/cells.csv"),
     log:
@@ -98,21 +112,21 @@ rule tidy:
     group:
         "report"
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     params:
-        scale=SCALE,
-        suites=SHOWN,
         where=WHERE,
+        suites=SHOWN,
         seeds=SEED_OPTION,
-        beside=content_of(BESIDE),
+        beside=lambda wildcards: content_of(JOBS.cells(BESIDE)),
     shell:
-        "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
-        " --only {output} > {log} 2>&1"
+        "python -m atbench report {params.where:q} --suites {params.suites:q} {params.seeds:q}"
+        " --only {output:q} > {log:q} 2>&1"
 
 
 rule claims:
     input:
-        EVERY_CELL,
+        existing(JOBS.evaluations(SUITES)),
+        partial(cells_of, suites=SUITES),
         PUBLISHED,
     output:
         labelled(f"{ROOT}/tables/claims.csv"),
@@ -124,14 +138,19 @@ rule claims:
     group:
         "report"
     conda:
-        "../../environment.yml"
+        ENVIRONMENT
     params:
-        scale=SCALE,
-        suites=SHOWN,
         where=WHERE,
+        suites=SHOWN,
         seeds=SEED_OPTION,
-        key=digest([BENCHMARK.claims, BENCHMARK.questions]),  # made again when the claims change
-        beside=content_of([*BESIDE, f"{ROOT}/cost.json", *(path for key in TARGETS for path in measured(*key))]),
+        # Made again when the claims change, and when what they compare beside the cells of the chosen suites does.
+        key=digest(
+            [
+                {name: claim.written() for name, claim in BENCHMARK.claims.items()},
+                [question.written() for question in BENCHMARK.questions],
+            ]
+        ),
+        beside=lambda wildcards: content_of(JOBS.cells(BESIDE) + SHOWN_MEASURES),
     shell:
-        "python -m atbench report --scale {params.scale} {params.where} --suites {params.suites} {params.seeds}"
-        " --only {output} > {log} 2>&1"
+        "python -m atbench report {params.where:q} --suites {params.suites:q} {params.seeds:q}"
+        " --only {output:q} > {log:q} 2>&1"

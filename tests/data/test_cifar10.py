@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from tiny import data_of, load_images
 
-from atbench import plan, slices
-from atbench.config import load as load_scale
-from atbench.data import array_pickle, cifar10, load
+from atbench.data import array_pickle, cifar10
 from atbench.data.batches import Batches
 from atbench.runtime.errors import UserError
+from atbench.spec.load import load
 
 COUNT = 6  # images per batch file
 NAMES = (*cifar10.TRAIN, *cifar10.HELD_OUT)
@@ -94,7 +94,7 @@ def test_every_form_gives_the_same_images(folder, form):
     path = {"above": folder, "folder": folder / cifar10.FOLDER}.get(form)
     if path is None:
         path = packed(folder) / (cifar10.ARCHIVE if form == "archive" else "")
-    train, held_out = load(own(path), "train"), load(own(path), "held-out")
+    train, held_out = load_images(own(path), "train"), load_images(own(path), "held-out")
     expected = np.concatenate([content(name)[0] for name in cifar10.TRAIN]).reshape(-1, 3, 32, 32)
     assert train.images.dtype == torch.uint8 and torch.equal(train.images, torch.from_numpy(expected))
     assert train.labels.tolist() == [label for name in cifar10.TRAIN for label in content(name)[1]]
@@ -104,52 +104,53 @@ def test_every_form_gives_the_same_images(folder, form):
 
 def test_official_files_pass_and_any_other_byte_does_not(trusted):
     data = {"name": "cifar10", "path": str(trusted)}
-    assert len(load(data, "train")) == 5 * COUNT and load(data, "held-out").name == "cifar10"
+    assert len(load_images(data, "train")) == 5 * COUNT and load_images(data, "held-out").name == "cifar10"
     file = trusted / cifar10.FOLDER / "data_batch_3"
     file.write_bytes(file.read_bytes().replace(b"K\x05", b"K\x06", 1))  # one label
-    assert "data_batch_3: MD5" in refusal(load, data, "train")
-    assert len(load(data, "held-out")) == COUNT
+    assert "data_batch_3: MD5" in refusal(load_images, data, "train")
+    assert len(load_images(data, "held-out")) == COUNT
 
 
 def test_archive_is_verified_as_a_whole(trusted):
     archive = trusted.parent / "packed" / cifar10.ARCHIVE
     data = {"name": "cifar10", "path": str(archive)}
-    assert len(load(data, "train")) == 5 * COUNT
+    assert len(load_images(data, "train")) == 5 * COUNT
     archive.write_bytes(archive.read_bytes()[:-1])
-    assert f"{archive}: MD5" in refusal(load, data, "train")
+    assert f"{archive}: MD5" in refusal(load_images, data, "train")
 
 
 def test_unverified_images_are_never_called_cifar10(folder, trusted):
     plain = {"name": "cifar10", "path": str(folder)}
-    assert "may not be called cifar10" in refusal(load, plain | {"checksum": "skip"}, "train")
-    assert "another name" in refusal(load, plain | {"checksum": "skip", "format": "cifar10"}, "train")
-    assert "another name" in refusal(load, plain | {"format": "image-folder"}, "train")
+    message = refusal(load_images, plain | {"checksum": "skip"}, "train")
+    assert "checksum: belongs to images with a format and a name of their own" in message
+    assert "another name" in refusal(load_images, plain | {"checksum": "skip", "format": "cifar10"}, "train")
+    assert "another name" in refusal(load_images, plain | {"format": "image-folder"}, "train")
     renamed = plain | {"name": "photos", "format": "cifar10"}
-    assert "need `checksum: skip`" in refusal(load, renamed, "train")
-    assert "which are called cifar10" in refusal(load, own(folder, download=True), "train")
+    assert "need `checksum: skip`" in refusal(load_images, renamed, "train")
+    assert "which are called cifar10" in refusal(load_images, own(folder, download=True), "train")
 
 
 def test_the_folder_comes_from_the_file_or_the_environment(folder, monkeypatch):
     data = own(folder)
     del data["path"]
-    assert "data.path or ATBENCH_DATA_CIFAR10_JPEG" in refusal(load, data, "train")
+    assert "data.path or ATBENCH_DATA_CIFAR10_JPEG" in refusal(load_images, data, "train")
     monkeypatch.setenv("ATBENCH_DATA_CIFAR10_JPEG", str(folder))
-    assert len(load(data, "train")) == 5 * COUNT
-    assert "elsewhere: holds neither" in refusal(load, data | {"path": "elsewhere"}, "train")
+    assert len(load_images(data, "train")) == 5 * COUNT
+    assert "elsewhere: holds neither" in refusal(load_images, data | {"path": "elsewhere"}, "train")
 
 
 def test_download_happens_on_request_only_and_is_verified(trusted, monkeypatch, tmp_path):
     archive, target = trusted.parent / "packed" / cifar10.ARCHIVE, tmp_path / "fetched"
     monkeypatch.setattr(cifar10, "URL", archive.as_uri())
     data = {"name": "cifar10", "path": str(target)}
-    assert "or set data.download" in refusal(load, data, "train") and not target.exists()
-    assert len(load(data | {"download": True}, "train")) == 5 * COUNT
+    assert "or set data.download" in refusal(load_images, data, "train") and not target.exists()
+    assert len(load_images(data | {"download": True}, "train")) == 5 * COUNT
     monkeypatch.setattr(cifar10, "URL", "file:///nowhere")
-    assert len(load(data | {"download": True}, "train")) == 5 * COUNT  # what is there is not fetched again
+    assert len(load_images(data | {"download": True}, "train")) == 5 * COUNT  # what is there is not fetched again
     (target / cifar10.ARCHIVE).unlink()
-    assert "put it there" in refusal(load, data | {"download": True}, "train")
+    assert "put it there" in refusal(load_images, data | {"download": True}, "train")
     monkeypatch.setattr(cifar10, "URL", (trusted / cifar10.FOLDER / "test_batch").as_uri())
-    assert "is not the official" in refusal(load, data | {"download": True}, "train")
+    assert "is not the official" in refusal(load_images, data | {"download": True}, "train")
     assert not list(target.iterdir())
 
 
@@ -163,7 +164,7 @@ class Malicious:
 def with_batch(folder, raw: bytes) -> str:
     """The refusal of a folder whose second batch holds these bytes."""
     (folder / cifar10.FOLDER / "data_batch_2").write_bytes(raw)
-    return refusal(load, own(folder), "train")
+    return refusal(load_images, own(folder), "train")
 
 
 def test_a_pickle_that_wants_to_run_something_is_refused_by_file_and_global(folder):
@@ -197,12 +198,12 @@ def test_a_wrong_batch_is_refused_by_file(folder, how):
 def test_missing_batches_are_named(folder):
     archive = packed(folder)
     (folder / cifar10.FOLDER / "data_batch_4").unlink()
-    assert "data_batch_4: cannot be read" in refusal(load, own(folder), "train")
+    assert "data_batch_4: cannot be read" in refusal(load_images, own(folder), "train")
     (archive / cifar10.ARCHIVE).write_bytes((archive / cifar10.ARCHIVE).read_bytes()[:-2000])
-    assert f"not a complete {cifar10.ARCHIVE}" in refusal(load, own(archive), "train")
+    assert f"not a complete {cifar10.ARCHIVE}" in refusal(load_images, own(archive), "train")
     with tarfile.open(archive / cifar10.ARCHIVE, "w:gz") as other:
         other.addfile(tarfile.TarInfo("readme"), io.BytesIO())
-    assert "data_batch_1 is missing" in refusal(load, own(archive), "train")
+    assert "data_batch_1 is missing" in refusal(load_images, own(archive), "train")
 
 
 @pytest.mark.parametrize("protocol", range(3, 6))
@@ -214,19 +215,18 @@ def test_batches_written_by_python_3_are_read_too(protocol):
 
 
 def test_images_stay_bytes_until_a_batch_is_made(folder):
-    images = load(own(folder), "train")
+    images = load_images(own(folder), "train")
     x0, labels = Batches(images, 4, ("a",), flip=True).batch(3)
     assert images.images.dtype == torch.uint8 and x0.dtype == torch.float32 and labels.shape == (4,)
 
 
-def test_where_verified_images_lie_is_no_part_of_a_result(monkeypatch):
-    paper = load_scale("paper")
-    assert paper.sizes["data"] == {"name": "cifar10"}
-    run = plan.runs(paper, "scratch")[0]
+def test_where_verified_images_lie_is_no_part_of_a_result():
+    run = load("paper").suite("scratch").run("adm", 0)
+    assert run.suite.data.written() == {"name": "cifar10"}
 
-    def digest(**data):
-        return slices.training_digest(replace(paper, sizes=paper.sizes | {"data": data}), run)
+    def digest(**block):
+        return replace(run, suite=replace(run.suite, data=data_of(block))).digest
 
     plain = digest(name="cifar10")
-    assert plain == digest(name="cifar10", path="/a") == digest(name="cifar10", path="/b", download=True)
+    assert plain == run.digest == digest(name="cifar10", path="/a") == digest(name="cifar10", path="/b", download=True)
     assert len({plain, digest(**own("/a")), digest(**own("/b"))}) == 3

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tiny import data_of, load_images
 
-from atbench import plan, slices
-from atbench.config import load as load_scale
-from atbench.data import imagenet64, load
+from atbench.data import imagenet64
 from atbench.data.batches import Batches
 from atbench.runtime.errors import UserError
+from atbench.spec.load import load
 
 NAMES = (*imagenet64.TRAIN, *imagenet64.HELD_OUT)
 WIDTH = 3 * 64 * 64
@@ -47,7 +47,7 @@ def refusal(call, *arguments) -> str:
 
 
 def test_batches_follow_each_other_in_the_order_of_their_numbers(root):
-    images = load(own(root), "train")
+    images = load_images(own(root), "train")
     parts = [content(name) for name in imagenet64.TRAIN]
     expected = np.concatenate([part["data"] for part in parts]).reshape(-1, 3, 64, 64)
     assert images.images.dtype == torch.uint8 and torch.equal(images.images, torch.from_numpy(expected))
@@ -57,25 +57,25 @@ def test_batches_follow_each_other_in_the_order_of_their_numbers(root):
 
 
 def test_held_out_is_the_validation_set(root):
-    images = load(own(root), "held-out")
+    images = load_images(own(root), "held-out")
     assert torch.equal(images.images.flatten(1), torch.from_numpy(content("val_data.npz")["data"]))
 
 
 def test_the_public_name_needs_every_image(root, monkeypatch):
     data = {"name": "imagenet64", "path": str(root)}
-    assert "30 images in 10 files, imagenet64 has 1281167" in refusal(load, data, "train")
-    assert "3 images in 1 files, imagenet64 has 50000" in refusal(load, data, "held-out")
+    assert "30 images in 10 files, imagenet64 has 1281167" in refusal(load_images, data, "train")
+    assert "3 images in 1 files, imagenet64 has 50000" in refusal(load_images, data, "held-out")
     monkeypatch.setattr(imagenet64, "COUNTS", {imagenet64.TRAIN: 30, imagenet64.HELD_OUT: 3})
-    assert load(data, "train").name == "imagenet64"
+    assert load_images(data, "train").name == "imagenet64"
     monkeypatch.setenv("ATBENCH_DATA_IMAGENET64", str(root))
-    assert len(load({"name": "imagenet64"}, "held-out")) == 3
+    assert len(load_images({"name": "imagenet64"}, "held-out")) == 3
 
 
 def test_images_stand_in_memory_once_and_as_bytes(tmp_path):
     for name in NAMES:
         np.savez_compressed(tmp_path / name, **content(name, 200))
     tracemalloc.start()
-    images = load(own(tmp_path), "train").images  # torch's own memory is not traced: only copies would be
+    images = load_images(own(tmp_path), "train").images  # torch's own memory is not traced: only copies would be
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert images.dtype == torch.uint8 and images.nbytes == 2000 * WIDTH
@@ -83,7 +83,7 @@ def test_images_stand_in_memory_once_and_as_bytes(tmp_path):
 
 
 def test_batches_of_them_are_floats_and_flipped(root):
-    x0, labels = Batches(load(own(root), "train"), 8, ("a",), flip=True).batch(1)
+    x0, labels = Batches(load_images(own(root), "train"), 8, ("a",), flip=True).batch(1)
     assert x0.shape == (8, 3, 64, 64) and x0.dtype == torch.float32 and x0.abs().max() <= 1
     assert labels.shape == (8,)
 
@@ -129,15 +129,15 @@ FAULTY = {
 def test_a_wrong_file_is_refused_by_name(root, how):
     spoil, words = FAULTY[how]
     spoil(root / "train_data_batch_5.npz")
-    message = refusal(load, own(root), "train")
+    message = refusal(load_images, own(root), "train")
     assert "train_data_batch_5.npz: " in message and words in message
 
 
 def test_without_files_the_message_says_what_to_put_where(tmp_path):
     assert "ATBENCH_DATA_IMAGENET64 to a folder with train_data_batch_1.npz" in refusal(
-        load, {"name": "imagenet64"}, "train"
+        load_images, {"name": "imagenet64"}, "train"
     )
-    assert "train_data_batch_1.npz: no such file" in refusal(load, own(tmp_path), "train")
+    assert "train_data_batch_1.npz: no such file" in refusal(load_images, own(tmp_path), "train")
 
 
 @pytest.fixture
@@ -154,24 +154,24 @@ def folders(tmp_path):
 
 
 def test_class_folders_are_read_under_another_name(folders):
-    train, held_out = load(own(folders), "train"), load(own(folders), "held-out")
+    train, held_out = load_images(own(folders), "train"), load_images(own(folders), "held-out")
     assert train.images.shape == (4, 3, 64, 64) and train.class_names == ("n01440764", "n01443537")
     assert train.images[:, 0, 0, 0].tolist() == [0, 10, 100, 110] and train.labels.tolist() == [0, 0, 1, 1]
     assert held_out.images[:, 0, 0, 0].tolist() == [1, 101] and (held_out.images[:, 2] == 255).all()
-    assert "means the npz batches" in refusal(load, {"name": "imagenet64", "path": str(folders)}, "train")
+    assert "means the npz batches" in refusal(load_images, {"name": "imagenet64", "path": str(folders)}, "train")
 
 
 def test_class_folders_of_both_splits_must_agree(folders):
     (folders / "val" / "n01443537").rename(folders / "val" / "n01443538")
-    assert "the same class folders" in refusal(load, own(folders), "train")
+    assert "the same class folders" in refusal(load_images, own(folders), "train")
 
 
 def test_where_the_public_files_lie_is_no_part_of_a_result():
-    paper = load_scale("paper")
-    assert plan.data_of(paper, "class-conditional") == {"name": "imagenet64"}
-    run = plan.runs(paper, "scratch")[0]
-    moved = replace(paper, sizes=paper.sizes | {"data": {"name": "imagenet64", "path": "/a"}})
-    assert slices.training_slice(moved, run)["data"] == {"name": "imagenet64"}
+    paper = load("paper")
+    assert paper.suite("class-conditional").data.written() == {"name": "imagenet64"}
+    run = paper.suite("scratch").run("adm", 0)
+    moved = replace(run, suite=replace(run.suite, data=data_of({"name": "imagenet64", "path": "/a"})))
+    assert moved.slice["data"] == {"name": "imagenet64"}
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def kit(tmp_path):
 
 def test_labels_sort_by_wordnet_number_where_the_classes_are_listed(root, kit):
     file, numbers = kit
-    plain, listed = load(own(root), "train"), load(own(root) | {"classes": str(file)}, "train")
+    plain, listed = load_images(own(root), "train"), load_images(own(root) | {"classes": str(file)}, "train")
     assert torch.equal(plain.images, listed.images)
     assert listed.class_names == tuple(sorted(numbers))
     named = [listed.class_names[label] for label in listed.labels.tolist()]
@@ -200,8 +200,8 @@ def test_a_wrong_list_of_classes_is_refused_by_name(root, kit, how):
     if how != "missing":
         wrong = {"cut": text[:-20], "twice": text.replace(numbers[0], numbers[1]), "form": text.replace(" ", ",")}
         file.write_text(wrong[how])
-    assert str(file) in refusal(load, own(root) | {"classes": str(file)}, "train")
+    assert str(file) in refusal(load_images, own(root) | {"classes": str(file)}, "train")
 
 
 def test_class_folders_take_no_list_of_classes(folders, kit):
-    assert "data.classes" in refusal(load, own(folders) | {"classes": str(kit[0])}, "train")
+    assert "data.classes" in refusal(load_images, own(folders) | {"classes": str(kit[0])}, "train")

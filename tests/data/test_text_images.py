@@ -5,6 +5,7 @@ import shutil
 import pytest
 import text_to_image_files as files
 import torch
+from tiny import data_of
 
 from atbench.data import coco
 from atbench.data.text_images import PairBatches, TextImages
@@ -36,16 +37,16 @@ def test_pipeline_parts_are_scaled_and_shaped_as_stable_diffusions(world):
 @pytest.mark.parametrize("kind", ["shards", "folder"])
 def test_batches_of_pairs_depend_on_their_index_alone(world, kind):
     data = {"name": "text-images", "path": str(world / kind), "resolution": files.SIDE}
-    batches = PairBatches(TextImages(data), 4, ("a", 0))
+    batches = PairBatches(TextImages(data_of(data)), 4, ("a", 0))
     seen = [batches.batch(index) for index in range(10)]
     for images, captions in seen:
         assert images.shape == (4, 3, files.SIDE, files.SIDE) and images.dtype == torch.uint8
         assert [f"number {int(image[0, 0, 0])}" for image in images] == captions
     epochs = [[caption for _, captions in seen[k : k + 5] for caption in captions] for k in (0, 5)]
     assert sorted(epochs[0]) == sorted(epochs[1]) and len(set(epochs[0])) == files.PAIRS and epochs[0] != epochs[1]
-    again = PairBatches(TextImages(data), 4, ("a", 0)).batch(7)
+    again = PairBatches(TextImages(data_of(data)), 4, ("a", 0)).batch(7)
     assert torch.equal(again[0], seen[7][0]) and again[1] == seen[7][1]
-    assert PairBatches(TextImages(data), 4, ("b", 0)).batch(7)[1] != seen[7][1]
+    assert PairBatches(TextImages(data_of(data)), 4, ("b", 0)).batch(7)[1] != seen[7][1]
 
 
 # Refusals.
@@ -85,7 +86,7 @@ def test_broken_pipelines_are_refused(world, tmp_path, spoil, named):
 def test_broken_shards_are_refused(tmp_path, members, named):
     file = files.shard(tmp_path / "shards/0.tar", members)
     data = {"name": "text-images", "path": str(file.parent), "resolution": files.SIDE}
-    message = refusal(lambda: PairBatches(TextImages(data), 1, ("a",)).batch(0))
+    message = refusal(lambda: PairBatches(TextImages(data_of(data)), 1, ("a",)).batch(0))
     assert named in message and str(file) in message
 
 
@@ -93,8 +94,8 @@ def test_half_a_pair_in_a_folder_and_no_folder_are_refused(world, tmp_path):
     folder = shutil.copytree(world / "folder", tmp_path / "folder")
     (folder / "03.txt").unlink()
     data = {"name": "text-images", "path": str(folder), "resolution": files.SIDE}
-    assert "03.txt is missing" in refusal(lambda: TextImages(data))
-    assert "data.path" in refusal(lambda: TextImages(data | {"path": str(folder / "none")}))
+    assert "03.txt is missing" in refusal(lambda: TextImages(data_of(data)))
+    assert "data.path" in refusal(lambda: TextImages(data_of(data | {"path": str(folder / "none")})))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +105,6 @@ def test_half_a_pair_in_a_folder_and_no_folder_are_refused(world, tmp_path):
 def test_broken_annotations_are_refused(tmp_path, text, named):
     file = tmp_path / "captions.json"
     file.write_text(text)
-    data = {"annotations": str(file), "prompts": 1, "prompt_seed": 0}
-    message = refusal(lambda: coco.frozen(data))
+    data = {"name": "coco", "annotations": str(file), "prompts": 1, "prompt_seed": 0}
+    message = refusal(lambda: coco.frozen(data_of(data)))
     assert named in message and str(file) in message

@@ -1,4 +1,4 @@
-"""`atbench plan`: what it counts is what jobs counted, what it measures says how much of a batch it saw."""
+"""`atbench estimate`: what it counts is what jobs counted, what it measures says how much of a batch it saw."""
 
 import json
 import os
@@ -11,36 +11,36 @@ import pytest
 import torch
 from checkout import REPOSITORY
 
-from atbench import workload
-from atbench.config import default, load
 from atbench.estimate import stopwatch
 from atbench.estimate.forecast import noted, released, row
 from atbench.estimate.table import Row, Spread, forecast
+from atbench.reading import packs
+from atbench.reading.tree import CELLS, RUNS
 from atbench.runtime.errors import UserError
+from atbench.spec import workload
 from atbench.spec.address import Run
+from atbench.spec.load import load, workflow
 from atbench.tasks.generate import BLOCK
 
 RELEASED = REPOSITORY / "results/released/laptop"
 CPU = torch.device("cpu")
 SUITES = ["scratch", "finetune", "class-conditional"]
-DEFAULT_SUITES = default("suites")
-
-
-def records(pattern):
-    return {path: json.loads(path.read_text()) for path in RELEASED.glob(pattern)}
+DEFAULT_SUITES = list(workflow().suites)
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_counts_are_those_that_the_released_jobs_recorded(suite):
     found = {work.suite: work for work in workload.workloads(load("laptop"), SUITES, BLOCK)}[suite]
-    runs = {path.parent.parent.name: config for path, config in records(f"{suite}/*/seed0/config.json").items()}
-    seeds = len(list((RELEASED / suite / "adm").iterdir()))
+    lines = packs.read_whole(RELEASED / suite / RUNS)
+    runs = {name.split("/")[0]: run for name, run in lines.items() if name.endswith("/seed0/config.json")}
+    seeds = sum(name.startswith("adm/") and name.endswith("config.json") for name in lines)
     passes = {method: config["counts"]["forward_passes"] for method, config in runs.items()}
     passes["adm-3x"] -= passes["adm"]  # it continues that run
     assert found.passes == seeds * sum(passes.values()) * runs["adm"]["slice"]["batch_size"]
     # Released with the suite are cells of the wider grid, a target of its own.
-    grid = load("laptop").sizes["nfe"]
-    cells = [cell for cell in records(f"{suite}/*/seed*/*/*-nfe*.json").values() if cell["counts"]["nfe"] in grid]
+    grid = load("laptop").file.nfe
+    recorded = packs.read_whole(RELEASED / suite / CELLS).values()
+    cells = [cell for cell in recorded if cell["counts"]["nfe"] in grid]
     assert found.cells == len(cells) > 0
     assert found.evaluations == sum(cell["counts"]["nfe"] * cell["counts"]["samples"] for cell in cells)
 
@@ -58,7 +58,8 @@ def test_jobs_are_those_of_the_workflow():
 def test_what_a_suite_is_made_from_is_planned_too_but_not_judged():
     works = {work.suite: work for work in workload.workloads(load("ci"), ["finetune"], BLOCK)}
     assert list(works) == ["extractor", "scratch", "finetune"]
-    assert works["scratch"].runs == (Run("ci", "scratch", "adm", 0), Run("ci", "scratch", "adm-3x", 0))
+    runs = [run.address for run in works["scratch"].runs]
+    assert runs == [Run("ci", "scratch", "adm", 0), Run("ci", "scratch", "adm-3x", 0)]
     assert works["scratch"].cells == works["scratch"].report_jobs == works["scratch"].evaluations == 0
     assert works["finetune"].judged and works["finetune"].cells > 0
     with pytest.raises(UserError, match="scrach"):
@@ -66,9 +67,9 @@ def test_what_a_suite_is_made_from_is_planned_too_but_not_judged():
 
 
 def test_a_padded_block_is_counted_whole():
-    run = Run("ci", "scratch", "adm", 0)  # 192 samples, blocks of 128: 256
-    nfe = workload.sampling_evaluations(load("ci"), run, 1) // 192
-    assert workload.sampling_evaluations(load("ci"), run, BLOCK) == 256 * nfe
+    run = load("ci").suite("scratch").run("adm", 0)  # 192 samples, blocks of 128: 256
+    nfe = workload.sampling_evaluations(run, 1) // 192
+    assert workload.sampling_evaluations(run, BLOCK) == 256 * nfe
 
 
 def test_long_work_is_cut_to_fewer_images_and_says_so(monkeypatch):
@@ -100,7 +101,7 @@ def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum():
     paper = load("paper")
     works = {work.suite: work for work in workload.workloads(paper, ["latent-consistency"], BLOCK)}
     with pytest.raises(UserError, match="ATBENCH_STABLE_DIFFUSION") as caught:
-        stopwatch.measure(paper, works["latent-consistency"], CPU)
+        stopwatch.measure(works["latent-consistency"], CPU)
     scratch = workload.workloads(load("ci"), ["scratch"], BLOCK)[-1]
     known = Row(scratch, training=Spread(3600.0, 3600.0, 3600.0), cpu_training=3600.0)
     cost = {"training": 1800.0, "sampling": 1.0, "metrics": 1.0, "start-up": 1.0, "total": 1803.0}
@@ -111,7 +112,7 @@ def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum():
     assert total[-4] == "1.00" and "+100 %" in text
 
 
-def test_the_released_cost_is_that_of_the_suites_asked_for(tmp_path, monkeypatch):
+def test_the_released_cost_is_that_of_the_same_suites(tmp_path, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     laptop, cost = load("laptop"), json.loads((RELEASED / "time.json").read_text())
     found = released(laptop, workload.workloads(laptop, ["scratch"], BLOCK))
@@ -125,9 +126,10 @@ def test_the_released_cost_is_that_of_the_suites_asked_for(tmp_path, monkeypatch
     assert released(laptop, workload.workloads(laptop, ["scratch"], BLOCK)) is None
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_suite(tmp_path):
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "ATBENCH_DEVICE": "cpu"}
-    command = [sys.executable, "-m", "atbench", "plan", "ci", "--suites", "scratch", "consistency"]
+    command = [sys.executable, "-m", "atbench", "estimate", "ci", "--suites", "scratch", "consistency"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}

@@ -8,29 +8,32 @@ from functools import cache
 import pytest
 from checkout import REPOSITORY
 
+from atbench.spec.probes import probes
+
 PACKAGE = REPOSITORY / "atbench"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # First part of a module's name below atbench -> its layer. A new part must be given one here.
-NAMES_LAYER = (
-    "runtime",
-    "spec",
-    "config",
-    "budget",
-    "plan",
-    "search",
-    "evidence",
-    "slices",
-    "measures",
-    "workload",
-    "overlay",
-    "metric_names",
-    "resources",
-)
-LAYERS = dict.fromkeys(NAMES_LAYER, 0)
-LAYERS |= {"rng": 1, "data": 2, "diffusion": 2, "models": 3}
+LAYERS = {"runtime": 0, "spec": 1, "rng": 1, "data": 2, "diffusion": 2, "models": 3}
 LAYERS |= {"sampling": 4, "metrics": 4, "training": 5, "mismatch": 6, "reading": 6, "judgement": 7, "report": 8}
-LAYERS |= {"tasks": 9, "estimate": 10, "cli": 11, "__main__": 12}
+LAYERS |= {"tasks": 9, "estimate": 10, "probes": 10, "cli": 11, "__main__": 12}
+# Inside the two lowest rooms, which everything rests on: a module imports only from groups before its own.
+ORDER = {
+    "runtime": [("errors", "processes", "provenance"), ("files", "device"), ("launch",)],
+    "spec": [
+        ("address", "yaml"),
+        ("fields", "scales"),
+        ("signatures", "references"),
+        ("models",),
+        ("budget", "suite"),
+        ("metric", "grid", "judging", "recipe", "resolve", "tuning"),
+        ("metrics", "run"),
+        ("benchmark", "probes"),
+        ("checks", "workload"),
+        ("load", "queue", "timetable"),
+        ("schema", "jobs"),
+    ],
+}
 STRANGERS = {  # pairs that the order of the layers alone would allow
     "data": {"diffusion"},
     "diffusion": {"data"},
@@ -111,8 +114,21 @@ def test_imports_point_downwards(name):
     for other in ours(name, ast.walk(tree(name))):
         if part(other) == part(name) or other == "":
             continue
-        assert LAYERS[part(other)] < LAYERS[part(name)] or LAYERS[part(name)] == 0 == LAYERS[part(other)], other
+        assert LAYERS[part(other)] < LAYERS[part(name)], other
         assert part(other) not in STRANGERS.get(part(name), ()), other
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if part(name) in ORDER and "." in name])
+def test_the_lowest_rooms_have_an_order_inside(name):
+    groups = {member: place for place, group in enumerate(ORDER[part(name)]) for member in group}
+    own = name.split(".")[1]
+    for other in ours(name, ast.walk(tree(name))):
+        if part(other) == part(name) and "." in other and other.split(".")[1] != own:
+            assert groups[other.split(".")[1]] < groups[own], other
+
+
+def test_few_modules_stand_loose():
+    assert len([name for name in MODULES if name and "." not in name and NAMES[name].stem != "__init__"]) <= 6
 
 
 def test_no_circles_between_modules():
@@ -145,27 +161,26 @@ def test_a_package_and_its_modules_do_not_need_each_other(package):
     assert [other for other in needed if package in strictly_ours(other)] == []
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in MODULES if LAYERS.get(part(name), 0) == 0 and name not in KNOW_TORCH]
-)
+@pytest.mark.parametrize("name", [name for name in MODULES if part(name) in ORDER and name not in KNOW_TORCH])
 def test_names_layer_knows_no_torch(name):
     assert foreign(ast.walk(tree(name))).isdisjoint(TORCH)
 
 
-@pytest.mark.parametrize("name", ["cli", "runtime.device", "__main__"])
+@pytest.mark.parametrize("name", ["cli", "cli.verbs", "cli.arguments", "runtime.device", "__main__"])
 def test_torch_only_inside_functions(name):
     assert foreign(at_import(tree(name))).isdisjoint(TORCH)
 
 
 def test_command_line_imports_only_names_at_its_top():
-    assert {part(other) for other in ours("cli", at_import(tree("cli")))} <= set(NAMES_LAYER)
+    for name in ("cli", "cli.verbs", "cli.arguments"):
+        assert {part(other) for other in ours(name, at_import(tree(name)))} <= {*ORDER, "cli"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if part(name) in READERS])
 def test_report_reads_names_and_files_only(name):
     nodes = list(ast.walk(tree(name)))
     assert foreign(nodes).isdisjoint(TORCH)
-    assert {other for other in ours(name, nodes) if LAYERS[part(other)] > 0 and part(other) not in READERS} == set()
+    assert {other for other in ours(name, nodes) if part(other) not in (*ORDER, *READERS)} == set()
     assert not ours(name, nodes) & KNOW_TORCH
 
 
@@ -177,7 +192,8 @@ def loads_torch(*modules):
 
 
 def test_the_light_modules_load_no_torch():
-    light = ["cli", "plan", "report.outputs", *NAMES_LAYER]
+    light = ["cli", "cli.verbs", "report.outputs", *(name for name in MODULES if part(name) in ORDER and name not in KNOW_TORCH)]
+    light += [f"probes.{probe}" for probe in probes()]
     assert not loads_torch(*(f"atbench.{name}" for name in light))
 
 
@@ -233,7 +249,7 @@ def test_gradients_are_read_only_where_training_happens():
 
 
 def test_ascent_and_projection_live_in_one_module():
-    assert users("step_rms") | users("radius_rms") == {"training.perturb"}
+    assert users("step_rms") | users("radius_rms") == {"training.perturbations.adversarial"}
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -246,3 +262,51 @@ def test_no_draw_from_the_global_generators(name):
             assert "generator" in {keyword.arg for keyword in node.keywords}, f"line {node.lineno}"
     seeded = ("training.loop", "training.objectives.consistency", "tasks.train")
     assert not calls(name, "torch.manual_seed") or name in seeded
+
+
+# Configuration is typed: no untyped mapping is handed around, and nothing is looked up in one by a string.
+
+CONFIGURATION = ("benchmark", "suite", "method", "sampler", "claim", "config", "settings", "declared", "sizes", "size")
+MOST_BARE, MOST_LOOKUPS = 15, 50
+
+
+def parameters(name):
+    """(function, parameter, annotation in words) of every function of a module."""
+    for function in functions(name):
+        arguments = function.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            yield function.name, argument.arg, ast.unparse(argument.annotation) if argument.annotation else ""
+
+
+def looked_up(node):
+    """The variable in which a string is looked up, through attributes and calls: ``suite`` in ``suite.size["x"]``."""
+    if not (
+        isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str)
+    ):
+        return None
+    root = node.value
+    while isinstance(root, ast.Subscript | ast.Attribute | ast.Call):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    return root.id if isinstance(root, ast.Name) else None
+
+
+def test_few_parameters_are_bare_mappings():
+    bare = [
+        f"{name}.{function}: {taken}" for name in MODULES for function, taken, of in parameters(name) if of == "dict"
+    ]
+    assert len(bare) < MOST_BARE, bare
+
+
+def test_few_strings_look_things_up_in_the_configuration():
+    nodes = [(name, node) for name in MODULES for node in ast.walk(tree(name))]
+    found = [f"{name}:{node.lineno}" for name, node in nodes if looked_up(node) in CONFIGURATION]
+    assert len(found) < MOST_LOOKUPS, found
+
+
+def test_no_function_takes_a_benchmark_and_a_run():
+    """A run knows its suite and all that it rests on."""
+    resolved = {"Run", "RunSpec", "CellSpec"}
+    for name in MODULES:
+        for function in functions(name):
+            taken = {ast.unparse(argument.annotation) for argument in function.args.args if argument.annotation}
+            assert not ("Benchmark" in taken and taken & resolved), f"{name}.{function.name}"

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from atbench import config
 from atbench.judgement import claims, statistics
 from atbench.judgement.comparisons import comparisons
 from atbench.reading import tidy
 from atbench.report import render, verdict_table
 from atbench.runtime.errors import UserError
 from atbench.spec.address import FINAL
+from atbench.spec.load import load
+from atbench.spec.models.evidence import Claim
 
 # Statistics.
 
@@ -71,21 +72,23 @@ def test_one_value_and_no_spread():
 
 # Verdicts on constructed numbers: one claim, AT against ADM with DDIM, gains per seed as log ratios.
 
-BENCHMARK = config.load("workstation")
-FEW_STEPS = BENCHMARK.claims["claims"]["few-steps"]
-ONE = FEW_STEPS | {"suites": ["scratch"], "samplers": ["ddim"], "against": {"batches": "adm"}}
+BENCHMARK = load("workstation")
+FEW_STEPS = BENCHMARK.claims["few-steps"]
+ONE = {"suites": ["scratch"], "samplers": ["ddim"], "against": {"batches": "adm"}}  # of few-steps
 ABOUT = np.array([-1.5, -0.5, 0.0, 0.5, 1.5])  # a spread of 1.1 around zero
 
 
-def with_claims(**claims):
-    return dataclasses.replace(BENCHMARK, claims={"claims": claims})
+def with_claims(**changes):
+    """The benchmark with claims that are like few-steps but for their changes."""
+    written = {name: FEW_STEPS.written() | changed for name, changed in changes.items()}
+    return dataclasses.replace(BENCHMARK, claims={name: Claim.model_validate(claim) for name, claim in written.items()})
 
 
 @cache
 def grid(suites=("scratch",), seeds=5):
     """The declared cells as a tidy frame whose numbers are still to come."""
     cells = tidy.declared_cells(BENCHMARK, list(suites), list(range(seeds)))
-    frame = pd.DataFrame([cell.axes for cell in cells])
+    frame = pd.DataFrame([cell.address.axes for cell in cells])
     frame["fd_base"] = 10 + 20 / frame.nfe
     return frame.assign(status="done", off_grid=False, commit="c", reference=1.0)
 
@@ -170,7 +173,7 @@ def test_a_seed_that_lacks_a_cell_is_left_out(damage):
 
 
 def test_every_sampler_is_as_strong_as_the_weakest():
-    every = {"samplers": FEW_STEPS["samplers"], "judged": "every"}
+    every = {"samplers": FEW_STEPS.written()["samplers"], "judged": "every"}
     assert verdict(frame_of(0.2 + 0.01 * ABOUT), **every)["verdict"] == "supported"
     row = verdict(frame_of(0.2 + 0.01 * ABOUT, es=-0.2 + 0.01 * ABOUT), **every)
     assert (row["verdict"], row["decisive"]) == ("not supported", "es") and row["gain"] < 0
@@ -190,9 +193,9 @@ def test_what_cannot_be_tested_says_why():
     reasons = {c.claim: c.gap for c in comparisons(BENCHMARK, ["scratch"])}
     assert reasons["free"] == "suite ablations is not part of this report"
     assert reasons["consistency"] == "suite consistency is not part of this report"
-    small = {c.claim: c.gap for c in comparisons(config.load("ci"), ["scratch", "finetune", "class-conditional"])}
+    small = {c.claim: c.gap for c in comparisons(load("ci"), ["scratch", "finetune", "class-conditional"])}
     assert small["many-steps"] == "suite class-conditional has no such cells at scale ci"
-    paper = {c.claim: c.gap for c in comparisons(config.load("paper"), [])}
+    paper = {c.claim: c.gap for c in comparisons(load("paper"), [])}
     assert paper["free"] == "scale paper has no suite ablations"
 
 
@@ -205,8 +208,8 @@ def test_wrong_budgets_and_ratios_of_nothing_are_refused():
 
 @pytest.mark.parametrize("scale", ["ci", "laptop", "workstation", "own-images", "paper"])
 def test_every_claim_has_the_budgets_it_says_at_every_scale(scale):
-    benchmark = config.load(scale)
-    assert len(comparisons(benchmark, list(benchmark.sizes["suites"]))) > 40
+    benchmark = load(scale)
+    assert len(comparisons(benchmark, benchmark.suites)) > 40
 
 
 # Simulated benchmarks, tidy frame in and verdicts out: per-sampler claims of two suites, 16 comparisons.
@@ -217,7 +220,7 @@ SAMPLED = ("scratch", "finetune")
 
 def simulated(effect, only=None):
     """Verdicts on RUNS benchmarks in which AT is ahead by exp(effect) everywhere, or with ``only`` (suite, sampler)."""
-    benchmark = with_claims(few=FEW_STEPS)
+    benchmark = with_claims(few={})
     compared, rng = comparisons(benchmark, list(SAMPLED)), np.random.default_rng(0)
     frame = grid(SAMPLED)
     frame = frame[(frame.step == FINAL) & (frame.nfe <= 20)].copy()

@@ -7,15 +7,14 @@ import torch
 from cleanfid.fid import get_model_features
 from torch import nn
 
-from atbench.config import load
-from atbench.metric_names import EXTRA_DISTANCES
 from atbench.metrics.extractors.clean_fid import RELEASED_NAME, CrossChecked, cross_checked
 from atbench.metrics.features import Extractor
 from atbench.metrics.reference import Reference, build_reference
 from atbench.runtime.errors import UserError
-from atbench.slices import suite_judging
-from atbench.tasks import reference as references
-from atbench.tasks.pretrained import CLEAN_FID_VARIABLE
+from atbench.spec.load import load
+from atbench.spec.metrics import EXTRA_DISTANCES
+from atbench.tasks import judge
+from atbench.tasks.pretrained import CLEAN_FID_VARIABLE, EXTRACTOR_VARIABLE
 
 CPU = torch.device("cpu")
 MODES = ["legacy_tensorflow", "clean"]
@@ -63,9 +62,10 @@ def plain():
 @pytest.fixture
 def extractor(file, plain, monkeypatch):
     """The scale paper's, with means in place of Inception's own features."""
-    monkeypatch.setattr(references, "_own_extractor", lambda benchmark, device: plain)
-    monkeypatch.setenv(CLEAN_FID_VARIABLE, str(file))
-    return references.scale_extractor(load("paper"), CPU)
+    monkeypatch.setattr(judge, "load_extractor", lambda name, weights, device: plain)
+    for variable in (EXTRACTOR_VARIABLE, CLEAN_FID_VARIABLE):
+        monkeypatch.setenv(variable, str(file))
+    return judge.extractor_of(load("paper").suite("scratch").judging, CPU)
 
 
 def pictures(count, seed=0):
@@ -105,7 +105,7 @@ def test_features_of_the_extractors_own_stay(file):
 def test_what_is_missing_or_foreign_is_named(file, plain, extractor, monkeypatch, tmp_path):
     monkeypatch.delenv(CLEAN_FID_VARIABLE)
     with pytest.raises(UserError, match=rf"clean-fid's Inception.*{RELEASED_NAME}: set {CLEAN_FID_VARIABLE}"):
-        references.scale_extractor(load("paper"), CPU)
+        judge.extractor_of(load("paper").suite("scratch").judging, CPU)
     with pytest.raises(UserError, match=f"other.pt: .*{RELEASED_NAME} only"):
         cross_checked(plain, tmp_path / "other.pt", MODES)
     (tmp_path / RELEASED_NAME).write_bytes(file.read_bytes()[:100])
@@ -115,6 +115,6 @@ def test_what_is_missing_or_foreign_is_named(file, plain, extractor, monkeypatch
 
 
 def test_cross_checks_belong_to_what_judges_a_suite():
-    assert suite_judging(load("paper"), "scratch")["extractor"]["cross_checks"] == MODES
-    assert "cross_checks" not in suite_judging(load("laptop"), "scratch")["extractor"]
-    assert "cross_checks" not in suite_judging(load("gpu-hour"), "scratch")["extractor"]
+    assert load("paper").suite("scratch").judging.slice["extractor"]["cross_checks"] == MODES
+    assert "cross_checks" not in load("laptop").suite("scratch").judging.slice["extractor"]
+    assert "cross_checks" not in load("gpu-hour").suite("scratch").judging.slice["extractor"]

@@ -9,11 +9,11 @@ import torch
 from cleanfid.resize import make_resizer
 from sklearn.datasets import load_sample_image
 
-from atbench.config import load
-from atbench.metric_names import distance_name
 from atbench.metrics.extractors import PACKAGED, effnet_lite0, load_extractor
 from atbench.runtime.errors import UserError
-from atbench.tasks.reference import scale_extractor
+from atbench.spec.load import load
+from atbench.spec.metrics import distance_name
+from atbench.tasks.judge import extractor_of
 
 NAME = "effnet-lite0"
 CPU = torch.device("cpu")
@@ -26,7 +26,7 @@ packaged = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def extractor():
-    return scale_extractor(load("gpu-hour"), CPU)
+    return extractor_of(load("gpu-hour").suite("scratch").judging, CPU)
 
 
 def resized(image):
@@ -36,7 +36,7 @@ def resized(image):
 
 @packaged
 def test_the_scale_finds_its_extractor_in_the_package(extractor):
-    assert load("gpu-hour").sizes["extractor"] == extractor.name == NAME
+    assert load("gpu-hour").file.extractor == extractor.name == NAME
     assert distance_name(NAME) == "FD-effnet-lite0"
     assert extractor.hash.startswith("57934424") and str(PACKAGED[NAME]()).endswith(effnet_lite0.RELEASED_NAME)
 
@@ -74,5 +74,5 @@ def test_a_missing_package_is_named_with_the_remedy(package, monkeypatch):
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", sys)  # stands in where it is not installed
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=rf"effnet-lite0: the package {package} is missing: pip install") as caught:
-        scale_extractor(load("gpu-hour"), CPU)
+        extractor_of(load("gpu-hour").suite("scratch").judging, CPU)
     assert "\n" not in str(caught.value)

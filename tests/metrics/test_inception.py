@@ -8,7 +8,6 @@ from torch import nn
 from torch_fidelity import feature_extractor_inceptionv3
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from atbench.config import load
 from atbench.metrics.extractors import inception_2015, load_extractor
 from atbench.metrics.features import Features, extract
 from atbench.metrics.frechet import frechet_cleanfid
@@ -16,11 +15,13 @@ from atbench.metrics.reference import Reference, build_reference, feature_statis
 from atbench.metrics.score import score
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
+from atbench.spec.load import load
+from atbench.spec.models.scale import MetricOptions
+from atbench.tasks.judge import extractor_of
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
-from atbench.tasks.reference import scale_extractor
 
 CPU = torch.device("cpu")
-OPTIONS = {"kid_subsets": 2, "kid_subset_size": 3, "is_splits": 2, "pr_neighbours": 1, "blocks": 2}
+OPTIONS = MetricOptions(kid_subsets=2, kid_subset_size=3, is_splits=2, pr_neighbours=1, blocks=2)
 
 
 def random_weights(path):
@@ -48,9 +49,9 @@ def extractor(weights, monkeypatch):
     monkeypatch.setattr(inception_2015, "RELEASED_NAME", f"random-{file_hash(weights)[:8]}.pth")
     monkeypatch.setattr(inception_2015, "BLOCK", 4)
     monkeypatch.setenv(EXTRACTOR_VARIABLE, str(weights))
-    paper = load("paper")
-    alone = {key: value for key, value in paper.sizes.items() if key != "cross_checks"}
-    return scale_extractor(dataclasses.replace(paper, sizes=alone), CPU)
+    judging = load("paper").suite("scratch").judging
+    alone = dataclasses.replace(judging.suite, cross_checks=None)
+    return extractor_of(dataclasses.replace(judging, suite=alone), CPU)
 
 
 def pictures(count, seed):
@@ -105,9 +106,9 @@ def test_sfid_goes_through_the_reference_file(extractor, tmp_path):
 def test_the_weights_and_where_to_get_them_are_named(weights, monkeypatch, tmp_path):
     monkeypatch.delenv(EXTRACTOR_VARIABLE, raising=False)
     with pytest.raises(UserError, match=rf"inception-2015.*6726825d\.pth: set {EXTRACTOR_VARIABLE}"):
-        scale_extractor(load("paper"), CPU)
+        extractor_of(load("paper").suite("scratch").judging, CPU)
     monkeypatch.setenv(EXTRACTOR_VARIABLE, str(tmp_path / "none.pth"))
     with pytest.raises(UserError, match=rf"6726825d\.pth: {EXTRACTOR_VARIABLE} is .*none\.pth, where nothing lies"):
-        scale_extractor(load("paper"), CPU)
+        extractor_of(load("paper").suite("scratch").judging, CPU)
     with pytest.raises(UserError, match=r"inception\.pth: SHA-256 begins .*, allowed: 6726825d"):
         load_extractor("inception-2015", weights, CPU)

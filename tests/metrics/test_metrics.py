@@ -8,16 +8,16 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 from torch_fidelity.metric_prc import prc_features_to_metric
 from torch_fidelity.utils import create_feature_extractor
 
-from atbench.metric_names import DISTANCE_NAMES, METRICS, RARE, distance_name
 from atbench.metrics.anchors import noise_images, reference_rows
 from atbench.metrics.extractors import EXTRACTORS, load_extractor
-from atbench.metrics.features import Features, extract, feature_rank
+from atbench.metrics.features import Features, extract, feature_rank, joined
 from atbench.metrics.frechet import frechet, frechet_cleanfid
 from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
 from atbench.metrics.memorisation import nn_ratio
@@ -28,8 +28,11 @@ from atbench.metrics.uncertainty import jackknife_se, kept_without_block
 from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
+from atbench.spec.metrics import DISTANCE_NAMES, METRICS, distance_name
+from atbench.spec.models.scale import MetricOptions
 
-OPTIONS = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
+WRITTEN = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
+OPTIONS = MetricOptions.model_validate(WRITTEN)
 
 
 def test_metrics_start_without_the_compiler_and_leave_it_usable():
@@ -44,6 +47,11 @@ def test_metrics_start_without_the_compiler_and_leave_it_usable():
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def changed(**options):
+    """The options of the metrics, some of them changed."""
+    return MetricOptions.model_validate(WRITTEN | options)
 
 
 def write_weights(path, model, **config):
@@ -372,7 +380,8 @@ def test_score_has_the_documented_keys_and_repeats_exactly(reference, digits):
     images, features = digits[0][:1024], reference.train.features[:1024]
     first = score(images, features, reference, OPTIONS)
     second = score(images, features, reference, OPTIONS)
-    assert first == second and set(first) == set(METRICS) - {"caption_score", *RARE}
+    everywhere = {name for name, metric in METRICS.items() if not metric.rare}
+    assert first == second and set(first) == everywhere - {"caption_score"}
     assert all(type(value) is float and np.isfinite(value) for value in first.values())
     assert first["fd_cleanfid"] == pytest.approx(first["fd"], rel=1e-4)
     assert first["nn_ratio"] == 0 and first["precision"] == 1
@@ -385,9 +394,9 @@ def test_scores_do_not_depend_on_the_pieces_that_images_come_in(reference, extra
     scoring, whole = Scoring(extractor, reference, OPTIONS), extractor(images)
     for piece in images.split(pieces):
         scoring.add(piece)
-    metrics, features = scoring.finish()
-    assert torch.equal(features.features, whole.features) and torch.equal(features.logits, whole.logits)
-    assert metrics == score(images, whole, reference, OPTIONS)
+    assert scoring.finish() == score(images, whole, reference, OPTIONS)
+    pieced = joined(scoring.features.finish())
+    assert torch.equal(pieced.features, whole.features) and torch.equal(pieced.logits, whole.logits)
 
 
 def test_pixels_are_held_for_a_block_only():
@@ -443,13 +452,13 @@ def test_noise_images_are_truncated_like_samples():
     ],
 )
 def test_bad_options_are_named(key, value):
-    with pytest.raises(UserError, match=key):
-        check_options({**OPTIONS, key: value}, samples=512, reference=1348, what="samples")
+    with pytest.raises((UserError, ValidationError), match=key):
+        check_options(changed(**{key: value}), samples=512, reference=1348, what="samples")
 
 
 def test_missing_option_is_named():
-    with pytest.raises(UserError, match="is_splits is missing"):
-        check_options({key: OPTIONS[key] for key in OPTIONS if key != "is_splits"}, 512, 1348, "samples")
+    with pytest.raises(ValidationError, match=r"is_splits\n.*required"):
+        MetricOptions.model_validate({key: value for key, value in WRITTEN.items() if key != "is_splits"})
 
 
 def test_score_refuses_what_does_not_fit_together(reference, digits):
@@ -465,7 +474,7 @@ def test_score_refuses_what_does_not_fit_together(reference, digits):
 
 
 def test_score_warns_when_the_covariance_is_singular(reference, digits):
-    options = {**OPTIONS, "kid_subset_size": 32}
+    options = changed(kid_subset_size=32)
     with pytest.warns(UserWarning, match="singular"):
         values = score(digits[0][:48], reference.train.features[:48], reference, options)
     assert values["fd_cleanfid"] == pytest.approx(values["fd"], rel=1e-3)
@@ -481,7 +490,7 @@ def test_reference_rows_refuse_another_extractor_and_single_draws(reference, ext
     with pytest.raises(UserError, match="repeats = 1"):
         reference_rows(reference, extractor, 512, 1, 0, OPTIONS)
     with pytest.raises(UserError, match=r"kid_subset_size.*held-out"):
-        reference_rows(reference, extractor, 512, 3, 0, {**OPTIONS, "kid_subset_size": 500})
+        reference_rows(reference, extractor, 512, 3, 0, changed(kid_subset_size=500))
 
 
 # Names -----------------------------------------------------
@@ -495,5 +504,5 @@ def test_only_inception_features_make_an_fid():
 
 
 def test_names_of_metrics_need_no_torch():
-    code = "import sys, atbench.metric_names; sys.exit('torch' in sys.modules)"
+    code = "import sys, atbench.spec.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

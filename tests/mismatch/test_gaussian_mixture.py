@@ -1,24 +1,21 @@
 """The closed-form check on a Gaussian mixture: densities, steps and bounds against what is known of them."""
 
-import copy
-
 import numpy as np
 import pytest
 
-from atbench.config import load
 from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import cosine_schedule
 from atbench.mismatch import robust_fit
 from atbench.mismatch.gaussian_mixture import CELL, GRID, Mixture, divergence, reverse_steps
 from atbench.mismatch.robust_fit import Chain, features, measure
-from atbench.report import mixture as report
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, write_json
+from atbench.spec.load import load
+from atbench.spec.probes import probes
 
-BENCHMARK = load("ci")
 PROCESS = respaced(cosine_schedule(), even_timesteps(6, 1000))
-MIXTURE = Mixture(**BENCHMARK.mixture["mixture"])
-SETTINGS = BENCHMARK.mixture | {"nfe": 6, "bumps": [2, 8], "radii": {"kl": [0.005, 0.5], "state": [0.1]}}
+BLOCK = probes()["mixture"].settings(load("ci")).mixture.written()
+MIXTURE = Mixture(**BLOCK)
+SETTINGS = {"nfe": 6, "bumps": (2, 8), "radii": {"kl": (0.005, 0.5), "state": (0.1,)}}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +25,7 @@ def steps():
 
 @pytest.fixture(scope="module")
 def rows():
-    return measure(SETTINGS)
+    return measure(MIXTURE, **SETTINGS)
 
 
 def test_density_has_mass_one_and_its_score_is_its_slope():
@@ -77,8 +74,7 @@ def test_loss_of_a_step_is_never_negative_and_zero_for_a_single_gaussian(steps):
 
 def test_exact_steps_on_a_single_gaussian_sample_it_exactly():
     """Where the reverse steps are Gaussian and linear, plain fits hold them: p is q, but for the law of x_T."""
-    settings = SETTINGS | {"mixture": {"weights": [1.0], "means": [0.2], "deviations": [0.3]}, "radii": {}}
-    found = measure(settings)
+    found = measure(Mixture([1.0], [0.2], [0.3]), **SETTINGS | {"radii": {}})
     assert len(found) == 2 * 5
     for row in found:
         assert row["kl_pq"] == pytest.approx(0, abs=1e-7) and row["bound"] - row["nll"] == pytest.approx(0, abs=1e-7)
@@ -164,28 +160,5 @@ def test_state_fit_of_no_radius_is_the_plain_one_and_of_a_radius_better_against_
     [({"weights": [0.5, 0.6, 0.1]}, "mixture.weights: they sum to 1.2"), ({"means": [0.0]}, "differ in number")],
 )
 def test_a_mixture_that_is_none_is_refused(change, named):
-    settings = copy.deepcopy(SETTINGS)
-    settings["mixture"] |= change
     with pytest.raises(UserError, match=named):
-        measure(settings)
-
-
-def test_figure_shows_ratios_to_plain_training_and_the_bound_above_the_divergence(rows, tmp_path):
-    write_json(tmp_path / "mixture.json", {"rows": rows, "config": {"mixture": digest(BENCHMARK.mixture)}})
-    drawn = report.figure(BENCHMARK, report.collect(BENCHMARK, tmp_path))
-    above, below = drawn.axes[0], drawn.axes[2]
-    lines = {line.get_label(): line for line in [*above.get_lines(), *below.get_lines()]}
-    last = {(row["objective"], row["radius"]): row for row in rows if row["bumps"] == 2 and row["t"] == 0}
-    expected = last["kl", 0.5]["kl_pq"] / last["plain", 0.0]["kl_pq"]
-    assert lines["DRO, KL ball 0.5"].get_ydata()[-1] == pytest.approx(expected)
-    bound, divergence_ = (lines[f"plain: {name}"].get_ydata() for name in ("bound on KL(q, p)", "KL(q, p)"))
-    assert (bound > divergence_).all()
-
-
-def test_measures_of_other_settings_are_left_out_and_damaged_ones_named(rows, tmp_path):
-    write_json(tmp_path / "mixture.json", {"rows": rows, "config": {"mixture": "old"}})
-    assert report.collect(BENCHMARK, tmp_path).empty
-    assert report.figure(BENCHMARK, report.collect(BENCHMARK, tmp_path)).axes[0].get_lines() == []
-    write_json(tmp_path / "mixture.json", {"config": {}})
-    with pytest.raises(UserError, match=r"mixture\.json: the blocks"):
-        report.collect(BENCHMARK, tmp_path)
+        Mixture(**BLOCK | change)

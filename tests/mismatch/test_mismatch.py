@@ -10,8 +10,11 @@ from atbench.mismatch.robust_loss import robust_loss
 from atbench.mismatch.trajectory import Recorder, exposure, true_states
 from atbench.rng import gaussian
 from atbench.sampling import make_sampler
+from atbench.spec.models.samplers import KINDS, Sampler
+from atbench.spec.signatures import model_of
 
 PROCESS, NAMES = Process(cosine_schedule()), ("test",)
+DDIM = model_of(KINDS["ddim"], base=Sampler).model_validate({"label": "DDIM", "kind": "ddim"})
 VARIANCE = 0.25  # of Gaussian data, for which the best prediction of eps is linear in x_t
 IMAGES = VARIANCE**0.5 * gaussian((4096, 1, 2, 2), "images")
 
@@ -28,14 +31,14 @@ def wrong(x, t):
 
 
 def recorded(denoise, nfe=50):
-    recorder = Recorder(make_sampler("ddim", {"kind": "ddim"}, nfe, cosine_schedule()))
+    recorder = Recorder(make_sampler(DDIM, nfe))
     images = recorder(denoise, gaussian((4096, 1, 2, 2), "x_T"), lambda k: None)
     return recorder, images
 
 
 def test_recorder_changes_nothing_and_sees_everything():
     recorder, images = recorded(exact)
-    plain = make_sampler("ddim", {"kind": "ddim"}, 50, cosine_schedule())
+    plain = make_sampler(DDIM, 50)
     assert torch.equal(images, plain(exact, gaussian((4096, 1, 2, 2), "x_T"), lambda k: None))
     assert len(recorder.states) == 50
     for t, (state,) in recorder.states.items():
@@ -84,7 +87,7 @@ def test_recovery_of_known_networks():
 
 def test_robust_loss_of_the_exact_network():
     settings = {"levels": [100, 500], "radii": [0.01, 0.1], "ascent_steps": 10}
-    rows = robust_loss(exact, IMAGES[:512], PROCESS, settings, NAMES)
+    rows = robust_loss(exact, IMAGES[:512], PROCESS, NAMES, **settings)
     assert [(row["t"], row["radius"]) for row in rows] == [(100, 0.01), (100, 0.1), (500, 0.01), (500, 0.1)]
     for row in rows:
         # The residual eps - eps_hat moves by slope * delta: the worst delta lies along it, at full length.

@@ -9,19 +9,21 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from atbench import cli, config, plan, slices
-from atbench.config import EXPERIMENTS
+from atbench import cli
 from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch
 from atbench.models.weights import build, load_model
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash, read_cell, read_json
-from atbench.spec.address import Cell, Run, parse_snapshot
+from atbench.spec import load
+from atbench.spec import yaml as files
+from atbench.spec.address import Run, parse_snapshot
+from atbench.spec.load import load_run
 from atbench.tasks import train as training
 from atbench.tasks.evaluate import evaluate, generator_of
 from atbench.tasks.reference import reference
 
 ADM, TUNED = Run("ci", "imported", "adm", 0), Run("ci", "finetune", "at", 3)
-NETWORK = config.load("ci").sizes["model"]
+NETWORK = load.load("ci").file.model
 FILES = {"ema": "ema_0.9999_020000.pt", "raw": "model020000.pt"}
 
 
@@ -40,21 +42,21 @@ def declare(experiments, **roles):
     content["suites"]["imported"] = {"seeds": [0], "imported": {"adm": {"batches": 20000} | files}}
     content["suites"]["finetune"] |= {"init": "imported/adm", "seeds": [3]}
     file.write_text(yaml.safe_dump(content))
-    config.load.cache_clear()
+    load.load.cache_clear()
 
 
 @pytest.fixture
 def experiments(tmp_path, monkeypatch):
     """A folder with the two checkpoints as the current one, and a ci scale that declares them."""
-    shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
-    monkeypatch.setattr(config, "EXPERIMENTS", tmp_path / "experiments")
+    shutil.copytree(files.EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.setattr(files, "EXPERIMENTS", tmp_path / "experiments")
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate(FILES.values()):
         torch.save(weights(seed), name)
     declare(tmp_path / "experiments", **FILES)
     yield tmp_path / "experiments"
-    config.load.cache_clear()
+    load.load.cache_clear()
 
 
 def atbench(*words: object) -> None:
@@ -105,15 +107,15 @@ def test_one_file_stands_in_for_the_other(experiments):
 
 def test_an_imported_run_is_evaluated_and_trained_from_like_any_other(experiments):
     atbench("import-weights", *FILES.values(), ADM)
-    training.train(Run("ci", "extractor", "digits-cnn", 0))
-    benchmark = plan.of_run(ADM)
-    reference(benchmark, "imported")
-    cells = [Cell(ADM, "final", sampler, nfe) for sampler, nfe in (("ddim", 5), ("iddpm", 3))]
+    benchmark = load.load("ci")
+    training.train(benchmark.extractor_run)
+    reference(benchmark.suite("imported"))
+    cells = [benchmark.run(ADM).cell("final", sampler, nfe) for sampler, nfe in (("ddim", 5), ("iddpm", 3))]
     evaluate(cells)
-    record = read_cell(cells[1].path)
+    record = read_cell(cells[1].address.path)
     assert record["counts"]["nfe"] == 3 and record["counts"]["batches"] == 20000
     assert record["inputs"]["weights"] == file_hash(ADM.weights())
-    training.train(TUNED)
+    training.train(benchmark.run(TUNED))
     made = read_json(TUNED.path / "config.json")
     assert made["slice"]["init"] == {"run": "imported/adm/seed0", "digest": record["config"]["training"]}
     assert made["counts"]["batches"] == 10 and TUNED.weights().exists()
@@ -121,26 +123,22 @@ def test_an_imported_run_is_evaluated_and_trained_from_like_any_other(experiment
 
 def test_fine_tuning_starts_from_both_files(experiments):
     atbench("import-weights", *FILES.values(), ADM)
-    trainer = training.new_trainer(
-        slices.training_slice(plan.of_run(TUNED), TUNED),
-        training.training_images(plan.of_run(TUNED), TUNED, None, torch.device("cpu")),
-        torch.device("cpu"),
-    )
-    parents = plan.parents(plan.of_run(TUNED), TUNED)
-    training.start_from_parent(trainer, slices.training_slice(plan.of_run(TUNED), TUNED), parents)
+    run, cpu = load_run(TUNED), torch.device("cpu")
+    trainer = training.new_trainer(run.recipe, training.training_images(run, None, cpu), cpu)
+    training.start_from_parent(trainer, run)
     assert same(trainer.ema.module.state_dict(), weights(0)) and same(trainer.model.state_dict(), weights(1))
     assert int(trainer.ema.n_averaged) == 20000 and trainer.counts["updates"] == 0
 
 
 def test_the_hash_of_the_file_is_in_every_digest_behind_it(experiments):
-    first = [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)]
+    first = [load_run(run).digest for run in (ADM, TUNED)]
     torch.save(weights(7), FILES["raw"])
     declare(experiments, **FILES)
-    second = [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)]
+    second = [load_run(run).digest for run in (ADM, TUNED)]
     assert first[0] != second[0] and first[1] != second[1]
     moved = shutil.copy(FILES["raw"], "moved.pt")
     declare(experiments, ema=FILES["ema"], raw=moved)
-    assert [slices.training_digest(plan.of_run(run), run) for run in (ADM, TUNED)] == second
+    assert [load_run(run).digest for run in (ADM, TUNED)] == second
 
 
 def test_another_architecture_is_refused_with_its_first_differences(experiments, capsys):
@@ -170,9 +168,9 @@ def test_a_class_conditional_checkpoint_is_a_run_too(experiments):
     entry = {"batches": 5, "ema": {"path": "labelled.pt", "sha256": file_hash("labelled.pt")}}
     content["suites"][run.suite] = {"seeds": [0], "imported": {"adm": entry}}
     file.write_text(yaml.safe_dump(content))
-    config.load.cache_clear()
+    load.load.cache_clear()
     atbench("import-weights", "labelled.pt", run)
-    _, classes, nfe = generator_of(Cell(run, "final", "ddim", 3), torch.device("cpu"))(9)
+    _, classes, nfe = generator_of(load_run(run).cell("final", "ddim", 3), torch.device("cpu"))(9)
     assert classes.shape == (9,) and nfe == 3
 
 

@@ -14,9 +14,13 @@ from atbench.metrics.extractors import load_extractor
 from atbench.models.blocks import AttentionBlock, timestep_embedding
 from atbench.models.ema import averaged, power_exponent
 from atbench.models.unet import UNet
-from atbench.models.weights import NETWORKS, build, load_model, save_weights
+from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
+from atbench.spec.models.training import Ema
+from atbench.spec.signatures import declared
+
+NETWORKS = declared("models", "arguments")
 
 CIFAR = {
     "image_size": 32,
@@ -278,11 +282,11 @@ def test_unknown_network_is_refused_with_the_known_ones():
         build("unnet", DIGITS)
 
 
-def follow_average(config, values):
+def follow_average(length, values):
     """The average's value after each of ``values`` of a one-parameter model; starts at 7."""
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 7.0)
-    average, seen = averaged(model, config), []
+    average, seen = averaged(model, length), []
     for value in values:
         nn.init.constant_(model.weight, value)
         average.update_parameters(model)
@@ -295,7 +299,7 @@ def test_decay_average_is_the_recursion():
     values, expected = [1.0, 3.0, -2.0, 0.5], []
     for value in values:
         expected.append(0.9 * expected[-1] + 0.1 * value if expected else value)  # the first update copies
-    assert follow_average({"decay": 0.9}, values) == pytest.approx(expected, rel=1e-6)
+    assert follow_average(Ema(decay=0.9), values) == pytest.approx(expected, rel=1e-6)
 
 
 def test_power_average_is_the_recursion():
@@ -303,14 +307,14 @@ def test_power_average_is_the_recursion():
     for n, value in enumerate(values, start=1):
         decay = (1 - 1 / n) ** (gamma + 1)
         expected.append(decay * expected[-1] + (1 - decay) * value if expected else value)
-    assert follow_average({"relative_length": 0.1}, values) == pytest.approx(expected, rel=1e-6)
+    assert follow_average(Ema(relative_length=0.1), values) == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("length", [0.05, 0.1, 0.2])
 def test_power_average_has_the_asked_length(length):
     updates = 1000
     model = nn.Linear(updates, 1, bias=False)
-    average = averaged(model, {"relative_length": length})
+    average = averaged(model, Ema(relative_length=length))
     for n in range(updates):  # weights that are one-hot in time: the average becomes its own weight profile
         nn.init.zeros_(model.weight)
         model.weight.data[0, n] = 1

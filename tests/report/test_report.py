@@ -1,5 +1,6 @@
 """The report on synthetic trees: what is averaged, what is left out, and equal JSON giving equal bytes."""
 
+import dataclasses
 import json
 import math
 import shutil
@@ -12,20 +13,24 @@ import pandas as pd
 import pytest
 from matplotlib.image import imsave
 
-from atbench import plan, slices, workload
-from atbench.config import load
-from atbench.judgement import statistics
+from atbench.judgement import paired, statistics
 from atbench.reading import tidy, timing
+from atbench.reading.methods import ordered
+from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
-from atbench.report import captions, paired, render, status, tables
+from atbench.reading.tree import Tree
+from atbench.report import captions, render, status, tables
 from atbench.report.build import build
 from atbench.report.compare import compare, verdicts
 from atbench.report.outputs import outputs
 from atbench.report.show import show
-from atbench.report.style import ordered, style
+from atbench.report.style import looks
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.spec.address import Cell
+from atbench.spec.load import load
+from atbench.spec.metrics import METRICS
+from atbench.spec.run import CellSpec, RunSpec
 
 SUITE, SEEDS = "scratch", [0, 1, 2]
 COMMIT = "0123456789abcdef"
@@ -61,13 +66,14 @@ def fd(cell: Cell) -> float:
 
 
 def make_tree(benchmark, root: Path, seeds=SEEDS) -> Path:
-    for run in plan.runs(benchmark, SUITE, seeds):
-        folder = tidy.run_folder(root, run)
-        write(folder / "config.json", run_record(benchmark, run))
-        for cell in plan.cells(benchmark, run):
-            write(tidy.cell_file(root, cell), record(benchmark, cell))
-            image = np.random.default_rng(cell.run.seed).random((64, 64))
-            imsave(tidy.cell_file(root, cell).with_suffix(".png"), image, cmap="gray")
+    for run in benchmark.suite(SUITE).runs(seeds):
+        folder = Tree(root).folder(run.address)
+        write(folder / "config.json", run_record(run))
+        for cell in run.cells:
+            path = Tree(root).path(cell.address)
+            write(path, record(cell))
+            image = np.random.default_rng(run.address.seed).random((64, 64))
+            imsave(path.with_suffix(".png"), image, cmap="gray")
     values = {"fd": 5.0, "kid": 0.01, "is": 8.0, "precision": 0.9, "recall": 0.9, "nn_ratio": 1.0}
     floor = {key: {"mean": value, "std": value / 50} for key, value in values.items()}
     rows = {
@@ -81,21 +87,21 @@ def make_tree(benchmark, root: Path, seeds=SEEDS) -> Path:
     return root
 
 
-def run_record(benchmark, run) -> dict:
+def run_record(run: RunSpec) -> dict:
     return {
-        "digest": slices.training_digest(benchmark, run),
+        "digest": run.digest,
         "seconds": {"startup": 2.0, "training": 10.0},
         "provenance": {"sources": {"training": "training-sources"}},
     }
 
 
-def record(benchmark, cell: Cell) -> dict:
-    spent = workload.budget(benchmark, cell.run)
-    batches = plan.snapshots(benchmark, cell.run)[cell.step]
-    distance = fd(cell)
-    first = plan.cells(benchmark, cell.run)[0] == cell
+def record(cell: CellSpec) -> dict:
+    spent = cell.run.budget()
+    batches = cell.run.snapshots[cell.address.step]
+    distance = fd(cell.address)
+    first = cell.run.cells[0].address == cell.address
     return {
-        "cell": cell.axes,
+        "cell": cell.address.axes,
         "metrics": {
             "fd": distance,
             "fd_se": 0.05,
@@ -104,13 +110,10 @@ def record(benchmark, cell: Cell) -> dict:
             "is": 8 - distance / 10,
         }
         | {"is_std": 0.1, "precision": 0.7, "precision_se": 0.01, "recall": 0.5, "recall_se": 0.01}
-        | {"fd_heldout": distance + 1, "nn_ratio": 1 + SHIFT[cell.run.method] / 10},
+        | {"fd_heldout": distance + 1, "nn_ratio": 1 + SHIFT[cell.address.run.method] / 10},
         "counts": {"samples": 192, "reference": 1438, "nfe": cell.nfe, "batches": batches}
         | {"updates": batches * spent.updates // spent.batches, "gradient_evals": batches},
-        "config": {
-            "training": slices.training_digest(benchmark, cell.run),
-            "evaluation": slices.evaluation_digest(benchmark, cell),
-        },
+        "config": cell.digests,
         "inputs": {"weights": "w", "reference": "r", "extractor": "e"},
         "provenance": {
             "commit": COMMIT,
@@ -140,7 +143,7 @@ def make_stale(value: dict) -> None:
 
 
 def main_table(benchmark, root: Path, metric: str = "fd") -> render.Table:
-    return tables.table(benchmark, tidy.collect(benchmark, root, [SUITE], SEEDS), root, SUITE, metric)
+    return tables.table(benchmark.suite(SUITE), tidy.collect(benchmark, root, [SUITE], SEEDS), root, metric)
 
 
 def entry(table: render.Table, sampler: str, method: str, nfe: int) -> str:
@@ -199,7 +202,7 @@ def test_all_stale_is_a_dash_with_dagger(benchmark, root):
 def test_one_seed_has_no_std(benchmark, tmp_path):
     root = make_tree(benchmark, tmp_path / "ci", seeds=[0])
     frame = tidy.collect(benchmark, root, [SUITE])
-    table = tables.table(benchmark, frame, root, SUITE, "fd")
+    table = tables.table(benchmark.suite(SUITE), frame, root, "fd")
     assert entry(table, "DDIM", "ADM", 5) == "14.00"
 
 
@@ -223,8 +226,8 @@ def test_captions_name_conditions(benchmark, root):
 
 
 def test_paired_differences_match_a_hand_computation(benchmark, root):
-    cells = tables.final_cells(tidy.collect(benchmark, root, [SUITE], SEEDS), SUITE)
-    numbers = paired.differences(benchmark, cells, SUITE).set_index(["sampler", "nfe", "method", "baseline"])
+    frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
+    numbers = paired.differences(benchmark.suite(SUITE), frame).set_index(["sampler", "nfe", "method", "baseline"])
     row = numbers.loc["ddim", 10, "at", "adm"]  # differences -1.0, -1.1, -1.2
     half = 4.302652729911275 * 0.1 / math.sqrt(3)  # t quantile of two degrees of freedom
     assert (row["mean"], row["std"], row["n"]) == (pytest.approx(-1.1), pytest.approx(0.1), 3)
@@ -237,8 +240,8 @@ def test_paired_differences_match_a_hand_computation(benchmark, root):
 
 def test_pairs_need_both_seeds(benchmark, root):
     (root / SUITE / "adm/seed0/final/ddim-nfe10.json").unlink()
-    cells = tables.final_cells(tidy.collect(benchmark, root, [SUITE], SEEDS), SUITE)
-    row = paired.differences(benchmark, cells, SUITE).query("method == 'at' and baseline == 'adm'")
+    frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
+    row = paired.differences(benchmark.suite(SUITE), frame).query("method == 'at' and baseline == 'adm'")
     row = row[(row.sampler == "ddim") & (row.nfe == 10)].iloc[0]
     assert row["n"] == 2 and row["mean"] == pytest.approx(-1.15)
     mean, _, n, low, _ = statistics.interval(pd.Series([2.0]))
@@ -298,7 +301,7 @@ def test_status_counts_failed_stale_and_off_grid(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
     frame["state"] = status.cell_states(frame, collect_runs(benchmark, root, [SUITE], SEEDS))
     counts = status.counts(frame)
-    per_run = len(plan.cells(benchmark, plan.runs(benchmark, SUITE)[0]))
+    per_run = len(benchmark.suite(SUITE).runs()[0].cells)
     assert counts.loc[(SUITE, "at"), "failed"] == per_run
     assert counts.loc[(SUITE, "adm"), "missing"] == 1
     assert counts.loc[(SUITE, "ip"), "stale"] == 1 and counts.loc[(SUITE, "ip"), "older code"] == 1
@@ -320,7 +323,7 @@ def test_status_paths_are_bare_and_stale_lists_only_stale(benchmark, root):
 
 def test_timing_counts_each_job_once(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
-    rows = captions.all_reference_rows(benchmark, root)
+    rows = all_reference_rows(benchmark, root)
     spent = timing.total(frame, collect_runs(benchmark, root, [SUITE], SEEDS), rows)
     jobs = 4 * len(SEEDS)
     assert (spent["training"], spent["start-up"]) == (10.0 * jobs, (2.0 + 3.0) * jobs + 1.0)
@@ -381,10 +384,66 @@ def test_show_says_everything_about_a_cell(benchmark, root):
         show(root / "nothing.json")
 
 
-def test_styles_are_fixed_per_method():
-    assert ordered(["at", "zeta", "adm-3x", "adm"]) == ["adm", "adm-3x", "at", "zeta"]
-    assert len({(style(m).colour, style(m).marker) for m in ("adm", "adm-3x", "ip", "at")}) == 4
-    assert style("zeta") == style("zeta")
+SCALES = ("ci", "laptop", "paper")
+
+
+def named(suite, *names):
+    """The suite as if it compared the methods ``names``, whatever it knows of them."""
+    plain = suite.catalogue["adm"].model_copy(update={"style": None})
+    unknown = {name: plain for name in names if name not in suite.catalogue}
+    return dataclasses.replace(suite, methods=names, catalogue=suite.catalogue | unknown)
+
+
+def pairs(styles):
+    return {(style.colour, style.marker) for style in styles.values()}
+
+
+def test_methods_keep_the_order_of_their_file(benchmark):
+    assert ordered(named(benchmark.suite(SUITE), "at", "zeta", "adm-3x", "adm")) == ["adm", "adm-3x", "at", "zeta"]
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_two_methods_of_a_suite_look_the_same(scale):
+    benchmark = load(scale)
+    for name in benchmark.suites:
+        suite = benchmark.suite(name)
+        declared = {method: suite.method(method).style for method in suite.methods}
+        assert None not in declared.values() and len(pairs(declared)) == len(suite.methods)
+        for shown in (suite, *(suite.view(view) for view in suite.views)):
+            drawn = looks(shown)
+            assert len(pairs(drawn)) == len(shown.methods)
+            assert {method: (look.colour, look.marker, look.line) for method, look in drawn.items()} == {
+                method: (declared[method].colour, declared[method].marker, declared[method].line) for method in drawn
+            }
+
+
+def test_methods_without_a_style_of_their_own_get_different_ones(benchmark):
+    many = named(benchmark.suite(SUITE), "adm", "at", *(f"zeta-{place}" for place in range(30)))
+    assert looks(many) == looks(many) and len(pairs(looks(many))) == 32
+    heir = many.catalogue["at"].model_copy(update={"extends": "at"})  # inherits the style with all else
+    suite = dataclasses.replace(many, methods=("at", "heir"), catalogue=many.catalogue | {"heir": heir})
+    assert len(pairs(looks(suite))) == 2 and looks(suite)["at"].colour == "#d55e00"
+
+
+def test_a_style_is_no_part_of_a_result(benchmark):
+    run = benchmark.suite(SUITE).run("at", 0)
+    assert "style" in run.method.written() and not {"style", "#d55e00"} & {*map(str, leaves(run.slice))}
+
+
+def leaves(value):
+    """All keys and values within nested mappings and lists."""
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in (key, *leaves(item))]
+    return [leaf for item in value for leaf in leaves(item)] if isinstance(value, list | tuple) else [value]
+
+
+def test_every_metric_says_what_it_can_be(benchmark):
+    assert all(METRICS[name].name == name and metric.low < metric.high for name, metric in METRICS.items())
+    assert all(metric.loss(1.0) < metric.loss(0.5) for metric in METRICS.values() if metric.better == "higher")
+    assert METRICS["nn_ratio"].loss(1.0) == 0
+    assert METRICS["nn_ratio"].loss(0.9) == pytest.approx(METRICS["nn_ratio"].loss(1.1))
+    for spread in (metric for metric in METRICS.values() if metric.is_spread):
+        assert spread.name.rsplit("_", 1)[0] in METRICS and not spread.has_table
 
 
 def test_report_imports_no_torch_and_outputs_nothing_heavy():

@@ -10,14 +10,17 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from atbench import config
-from atbench.judgement import claims, published
+from atbench.judgement import claims, paired, published
 from atbench.reading import tidy
-from atbench.report import render, reviews, verdict_table, views
-from atbench.report.outputs import outputs
+from atbench.reading.sheet import Sheet
+from atbench.report import render, reviews, verdict_table
+from atbench.report.outputs import artefacts, outputs
 from atbench.runtime.errors import UserError
+from atbench.spec import yaml
+from atbench.spec.load import load
+from atbench.spec.probes import probes
 
-BENCHMARK = config.load("laptop")
+BENCHMARK = load("laptop")
 SUITES = ["scratch", "finetune"]
 HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 
@@ -25,7 +28,7 @@ HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 @pytest.fixture
 def frame():
     """Every declared cell of two seeds, AT a tenth ahead; inception scores and the like in half of them."""
-    frame = pd.DataFrame([cell.axes for cell in tidy.declared_cells(BENCHMARK, SUITES)])
+    frame = pd.DataFrame([cell.address.axes for cell in tidy.declared_cells(BENCHMARK, SUITES)])
     frame = frame.assign(status="done", off_grid=False)
     frame["fd"] = (1 + 1 / frame.nfe) * (1 - 0.1 * (frame.method == "at"))
     return frame.assign(**dict.fromkeys(("is", "precision"), 0.5), recall=(0.5 + 0 * frame.fd).where(frame.seed == 0))
@@ -34,13 +37,14 @@ def frame():
 @pytest.fixture
 def paper(tmp_path, monkeypatch):
     """Writes made-up published numbers where the package looks for real ones."""
-    monkeypatch.setattr(config, "EXPERIMENTS", tmp_path)
+    monkeypatch.setattr(yaml, "EXPERIMENTS", tmp_path)
     (tmp_path / "paper").mkdir()
     return lambda text: (tmp_path / "paper/table.csv").write_text(text)
 
 
 def page(frame, root=Path("nothing-is-here"), suites=SUITES):
-    return reviews.page(BENCHMARK, frame, claims.judge(BENCHMARK, frame, suites), root, suites)
+    sheet = Sheet(BENCHMARK, root, frame, suites)
+    return reviews.page(sheet, claims.judge(BENCHMARK, frame, suites), artefacts(BENCHMARK, suites))
 
 
 def verdicts(frame):
@@ -55,7 +59,7 @@ def rows(page):
 
 def test_every_question_has_one_sentence_and_existing_files(frame):
     found = rows(page(frame))
-    assert list(found) == [question["asked"] for question in BENCHMARK.questions]
+    assert list(found) == [question.asked for question in BENCHMARK.questions]
     made = outputs(BENCHMARK, SUITES)
     for answer, shown in found.values():
         assert answer.endswith(".")
@@ -81,7 +85,7 @@ GAINS = {"at-mid": 0.1, "at-l1": 0.3, "at-linf": -0.2}  # as log ratios
 
 def ablated(seeds):
     """The ablations with known gains: those of the view `norm` spread by a tenth from seed to seed."""
-    frame = pd.DataFrame([c.axes for c in tidy.declared_cells(BENCHMARK, ["ablations"], list(range(seeds)))])
+    frame = pd.DataFrame([c.address.axes for c in tidy.declared_cells(BENCHMARK, ["ablations"], list(range(seeds)))])
     gain = frame.method.map(GAINS).fillna(0) * (1 + 0.1 * frame.seed)
     return frame.assign(status="done", off_grid=False, fd=(1 + 1 / frame.nfe) * np.exp(-gain)).assign(
         **dict.fromkeys(("is", "precision", "recall"), 0.5)
@@ -92,15 +96,14 @@ def test_a_view_is_answered_by_its_best_and_worst_method_over_paired_seeds():
     frame = ablated(5)
     lost = (frame.seed == 4) & (frame.method == "at-l1") & (frame.nfe == 5) & (frame.sampler == "ddim")
     frame.loc[lost, ["status", "fd"]] = "missing", math.nan  # the whole seed is left out, for all methods
-    [question] = [q["asked"] for q in BENCHMARK.questions if q.get("view") == "ablations/norm"]
+    [question] = [q.asked for q in BENCHMARK.questions if q.view == "ablations/norm"]
     answer, shown = rows(page(frame, suites=["ablations"]))[question]
-    _, view = views.narrowed(BENCHMARK, frame, "ablations", "norm")
-    gains = views.gains(views.narrowed(BENCHMARK, frame, "ablations", "norm")[0], view, "ablations").set_index("method")
+    gains = paired.gains(BENCHMARK.suite("ablations").view("norm"), frame).set_index("method")
     logs = stats.ttest_1samp([0.3 * (1 + 0.1 * seed) for seed in range(4)], 0).confidence_interval(0.95)
     best = gains.loc["at-l1"]
     assert (best.n, best["mean"]) == (4, pytest.approx(1 - math.exp(-0.3 * 1.15)))
     assert (best.low, best.high) == pytest.approx((1 - math.exp(-logs.low), 1 - math.exp(-logs.high)))
-    label = {name: BENCHMARK.methods[name]["label"] for name in GAINS}
+    label = {name: BENCHMARK.methods[name].label for name in GAINS}
     assert (
         f"most, {label['at-l1']} +29 % [+25, +33] (equal batches); least, {label['at-linf']} {render.MINUS}26 %"
         in answer
@@ -122,8 +125,8 @@ def test_one_seed_of_a_view_has_no_interval_and_five_need_no_caution():
 def test_cost_is_answered_by_ratios_to_adm(frame, tmp_path, monkeypatch):
     numbers = {"ratio": 2.951, "ratio_low": 2.9, "ratio_high": 3.1, "peak_ratio": 1.02, "ratio_update": 0.984}
     shown = pd.DataFrame([{"suite": "scratch", "method": "at"} | numbers])
-    monkeypatch.setattr(reviews.cost, "table", lambda benchmark, record: render.Table(shown, None, ""))
-    answer, files = rows(page(frame))[BENCHMARK.questions[-1]["asked"]]
+    monkeypatch.setattr(type(probes()["cost"]), "numbers", lambda probe, sheet: shown)
+    answer, files = rows(page(frame))[BENCHMARK.questions[-1].asked]
     assert (
         "takes 2.95 times as long as one of ADM (quartiles 2.90 to 3.10" in answer and "1.02 times its peak" in answer
     )

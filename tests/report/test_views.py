@@ -1,19 +1,23 @@
 """Views of a suite: which methods they show, in which order, and what is refused."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
+from checkout import edit
 from matplotlib.container import ErrorbarContainer
 from test_report import SEEDS, SUITE, make_tree
 
-from atbench import evidence
-from atbench.config import load
 from atbench.reading import tidy
-from atbench.report import captions, views
+from atbench.reading.rows import reference_rows
+from atbench.report import views
 from atbench.report.build import build
 from atbench.report.outputs import outputs
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
+from atbench.spec import yaml
+from atbench.spec.load import load
+from atbench.spec.models.suites import View
 
 VIEWS = {
     "order": {"title": "AT before IP", "methods": ["adm", "at", "ip"]},
@@ -26,7 +30,9 @@ def benchmark(monkeypatch):
     """The ci scale whose suite has views."""
     monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
     found = load("ci")
-    return replace(found, suites=found.suites | {SUITE: found.suites[SUITE] | {"views": VIEWS}})
+    declared = {name: View.model_validate(view) for name, view in VIEWS.items()}
+    suite = replace(found.resolved[SUITE], views=declared)
+    return replace(found, resolved={**found.resolved, SUITE: suite}, _suites={}, _runs={})
 
 
 @pytest.fixture
@@ -53,13 +59,14 @@ def test_a_view_shows_its_own_methods_in_its_own_order(benchmark, root):
 
 def test_a_figure_has_a_row_per_method_and_a_point_per_step_count(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
-    narrow, cells = views.narrowed(benchmark, frame, SUITE, "order")
-    drawn = views.figure(narrow, cells, captions.reference_rows(benchmark, root, SUITE), SUITE)
+    shown = benchmark.suite(SUITE).view("order")
+    cells = tidy.on_grid(frame, shown)
+    drawn = views.figure(shown, cells, reference_rows(shown, root))
     axes = drawn.axes[0]
     assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == ["ADM", "ADM-AT", "ADM-IP"]
     points = {bar.get_label(): bar for bar in axes.containers if isinstance(bar, ErrorbarContainer)}
     assert list(points) == ["5 NFE", "10 NFE"]
-    sampler = narrow.suite(SUITE)["samplers"][0]
+    sampler = shown.samplers[0]
     final = cells[(cells.step == "final") & (cells.sampler == sampler) & (cells.nfe == 5)]
     expected = final.groupby("method").fd.mean().reindex(["adm", "at", "ip"])
     assert list(points["5 NFE"].lines[0].get_xdata()) == pytest.approx(list(expected))
@@ -67,23 +74,23 @@ def test_a_figure_has_a_row_per_method_and_a_point_per_step_count(benchmark, roo
 
 def test_a_view_without_results_says_so(benchmark, tmp_path):
     frame = tidy.collect(benchmark, tmp_path, [SUITE], SEEDS)
-    narrow, cells = views.narrowed(benchmark, frame, SUITE, "order")
-    assert "no results yet" in [text.get_text() for text in views.figure(narrow, cells, {}, SUITE).axes[0].texts]
+    shown = benchmark.suite(SUITE).view("order")
+    drawn = views.figure(shown, tidy.on_grid(frame, shown), {})
+    assert "no results yet" in [text.get_text() for text in drawn.axes[0].texts]
 
 
 @pytest.mark.parametrize(
     ("methods", "words"),
     [(["adm", "cm"], "unknown method of the suite 'cm'"), (["at", "adm"], "must begin with the suite's first, adm")],
 )
-def test_methods_that_cannot_be_shown_together_are_refused(benchmark, methods, words):
-    declared = benchmark.suites[SUITE] | {"views": {"v": {"title": "", "methods": methods}}}
+def test_methods_that_cannot_be_shown_together_are_refused(tmp_path, monkeypatch, methods, words):
+    folder = shutil.copytree(yaml.EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.setattr(yaml, "EXPERIMENTS", folder)
+    edit(folder / f"suites/{SUITE}.yaml", lambda suite: suite.update(views={"v": {"title": "", "methods": methods}}))
     with pytest.raises(UserError, match=f"suites/{SUITE}.yaml: views.v.methods: {words}"):
-        targets = {"cost": benchmark.cost, "mismatch": benchmark.mismatch, "wide": benchmark.wide}
-        evidence.check(
-            {"claims": {}}, {"questions": []}, benchmark.methods, benchmark.samplers, {SUITE: declared}, targets
-        )
+        load.__wrapped__("ci")
 
 
 def test_the_ablations_views_cover_every_method():
-    declared = load("ci").suites["ablations"]
-    assert {name for view in declared["views"].values() for name in view["methods"]} == set(declared["methods"])
+    declared = load("ci").declared["ablations"]
+    assert {name for view in declared.views.values() for name in view.methods} == set(declared.methods)

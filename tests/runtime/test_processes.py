@@ -4,26 +4,32 @@ The same work runs here alone and, as this file's main program, in two processes
 """
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from spoil import spoil
 from tiny import batch, run_batches, settings, trainer_of
 
-from atbench.config import load
 from atbench.runtime import device, processes
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import read_cell, read_json
+from atbench.spec import yaml
 from atbench.spec.address import Cell, Run
+from atbench.spec.load import load, load_cell, load_run
 from atbench.tasks.evaluate import evaluate
 from atbench.tasks.reference import reference
 from atbench.tasks.train import train
 
+pytestmark = pytest.mark.slow  # two processes start, and both work on one core
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": True}
-CONFIGS = {
+RECIPES = {
     "ADM": settings(),
     "Free-AT": settings(perturbation=AT),
     "PGD": settings(perturbation=AT | {"free": False}),
@@ -38,8 +44,9 @@ CELLS = [Cell(RUN, "final", "iddpm", 5), Cell(RUN, "0000010", "ddim", 5)]
 def trained():
     """Logs of four batches under every configuration, each batch in four parts."""
     found = {}
-    for name, config in CONFIGS.items():
-        trainer = trainer_of(config | {"micro_batches": 4}, dropout=0.1)
+    for name, recipe in RECIPES.items():
+        parts = recipe.training.model_copy(update={"micro_batches": 4})
+        trainer = trainer_of(replace(recipe, training=parts), dropout=0.1)
         logs = run_batches(trainer, 0, 4)
         found[name] = {"logs": logs, "counts": trainer.counts, "objective": trainer.objective.state()}
     return found
@@ -47,8 +54,13 @@ def trained():
 
 def enter(folder, patch):
     """Work in ``folder`` at the ci scale with two parts per batch and three blocks of samples."""
-    patch.setitem(load("ci").sizes["suites"]["scratch"], "training", {"micro_batches": 2})
-    patch.setitem(load("ci").sizes["evaluation"], "samples", 300)  # blocks: two for one process, one for the other
+    experiments = Path(tempfile.mkdtemp(dir=folder)) / "experiments"  # of each process its own
+    shutil.copytree(yaml.EXPERIMENTS, experiments)
+    patch.setattr(yaml, "EXPERIMENTS", experiments)
+    scale = experiments / "scales/ci.yaml"
+    spoil(scale, "suites", "scratch", "training", {"micro_batches": 2})
+    spoil(scale, "evaluation", "samples", 300)  # blocks: two for one process, one for the other
+    load.cache_clear()
     patch.setenv("ATBENCH_DEVICE", "cpu")
     patch.chdir(folder)
 
@@ -56,8 +68,8 @@ def enter(folder, patch):
 def share_job(folder, patch):
     """Train and evaluate a run."""
     enter(folder, patch)
-    train(RUN)
-    evaluate(CELLS)
+    train(load_run(RUN))
+    evaluate([load_cell(cell) for cell in CELLS])
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +80,12 @@ def folders(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ATBENCH_DEVICE", "cpu")
             patch.chdir(folder)
-            train(EXTRACTOR)
-            reference(load("ci"), "scratch")
+            train(load_run(EXTRACTOR))
+            reference(load("ci").suite("scratch"))
     one, two = folders
     with pytest.MonkeyPatch.context() as patch:
         share_job(one, patch)
+    load.cache_clear()
     torch.save(trained(), one / "trained.pt")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", __file__, two]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -81,7 +94,7 @@ def folders(tmp_path_factory):
     return one, two
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("name", RECIPES)
 def test_two_processes_train_as_one(folders, name):
     one, two = (torch.load(folder / "trained.pt")[name] for folder in folders)
     assert one["counts"] == two["counts"]
@@ -112,7 +125,8 @@ def test_two_processes_sample_the_same_images(folders, monkeypatch):
     enter(folders[1], monkeypatch)
     together = read_cell(CELLS[0].path)["metrics"]
     CELLS[0].path.unlink()
-    evaluate(CELLS[:1])
+    evaluate([load_cell(CELLS[0])])
+    load.cache_clear()
     assert read_cell(CELLS[0].path)["metrics"] == together
 
 
@@ -152,10 +166,10 @@ def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch, total, count):
         trainer.train_batch(*batch())
 
 
-@pytest.mark.parametrize("asked", ["0", "two", "-1", ""])
-def test_a_wrong_number_of_processes_is_refused(monkeypatch, asked):
-    monkeypatch.setenv(device.PROCESSES_VARIABLE, asked)
-    with pytest.raises(UserError, match=f"{device.PROCESSES_VARIABLE}: '{asked}' is no number of processes"):
+@pytest.mark.parametrize("value", ["0", "two", "-1", ""])
+def test_a_wrong_number_of_processes_is_refused(monkeypatch, value):
+    monkeypatch.setenv(device.PROCESSES_VARIABLE, value)
+    with pytest.raises(UserError, match=f"{device.PROCESSES_VARIABLE}: '{value}' is no number of processes"):
         device.processes()
 
 

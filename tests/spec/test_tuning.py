@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from atbench import search, slices
-from atbench.config import EXPERIMENTS, load
 from atbench.spec.address import RELEASED
+from atbench.spec.load import load
+from atbench.spec.yaml import EXPERIMENTS
 from atbench.tasks.tune import mean_ranks
 
 RELEASES = EXPERIMENTS.parent / RELEASED
-SEARCHED = sorted(load("laptop").tuning["search"])
+SEARCHED = sorted(load("laptop").tuning.search)
 
 
 def committed(suite):
@@ -20,21 +20,20 @@ def committed(suite):
 @pytest.mark.parametrize("scale", ["laptop", "workstation"])
 def test_tuned_constants_are_the_winners_of_the_committed_search(scale):
     benchmark = load(scale)
-    for suite, searched in benchmark.tuning["suites"].items():
-        assert benchmark.sizes["tuned"][suite] == committed(searched)["winners"]
+    for suite, searched in benchmark.tuning.suites.items():
+        assert benchmark.file.written()["tuned"][suite] == committed(searched)["winners"]
 
 
 @pytest.mark.parametrize("suite", SEARCHED)
 def test_the_committed_search_is_of_the_present_configuration(suite):
-    benchmark = load("laptop")
-    expected = {run.method: slices.training_digest(benchmark, run) for run in search.candidates(benchmark, suite)}
-    assert committed(suite)["configs"] == expected
+    runs = load("laptop").suite(f"tune-{suite}").runs()
+    assert committed(suite)["configs"] == {run.address.method: run.digest for run in runs}
 
 
 @pytest.mark.parametrize("suite", SEARCHED)
 def test_winners_have_the_lowest_mean_rank_and_every_method_as_many_candidates(suite):
     record = committed(suite)
-    assert set(record["methods"]) == set(search.grids(load("laptop"), suite))
+    assert set(record["methods"]) == set(load("laptop").tuning.search[suite].methods)
     for method, rows in record["methods"].items():
         assert len(rows) == 4
         (key, value), *_ = record["winners"][method].items()

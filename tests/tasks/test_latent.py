@@ -4,17 +4,15 @@ import copy
 
 import pytest
 import torch
+from tiny import load_images, sampler_of, settings
 
-from atbench.data import load
 from atbench.data.captions import DIGITS, LENGTH, PHRASES, VOCABULARY, captions, empty, tokenise
 from atbench.data.conditions import CAPTION, condition
-from atbench.diffusion.schedule import cosine_schedule
 from atbench.models.autoencoder import reconstruction_error
 from atbench.models.caption_encoder import CaptionEncoder
 from atbench.models.weights import build
 from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
-from atbench.sampling import make_sampler
 from atbench.tasks.generate import BLOCK, Generator
 from atbench.tasks.latents import encoded, reconstructed
 from atbench.training.loop import Trainer
@@ -46,10 +44,8 @@ def network(**changes):
     return model
 
 
-def config(objective, **changes):
-    common = {"objective": objective, "perturbation": {"kind": "none"}, "conditional": "caption", "weight_decay": 0.0}
-    common |= {"learning_rate": 2e-3, "ema": {"relative_length": 0.1}, "timesteps": "uniform"}
-    return common | {"seed_names": ["latent", 0]} | changes
+def recipe(objective, **changes):
+    return settings(objective, conditional="caption", seed_names=("latent", 0), **changes)
 
 
 def test_captions_name_their_digit_and_read_back():
@@ -76,6 +72,10 @@ def test_share_of_empty_captions():
     assert not (whole == empty(2000)).all(1).any()
 
 
+def test_the_networks_empty_caption_is_that_of_the_data():
+    assert torch.equal(network().empty(3), empty(3))
+
+
 def test_encoder_ignores_padding_and_reads_the_empty_caption():
     torch.manual_seed(0)
     encoder = CaptionEncoder(VOCABULARY, LENGTH, 8, 12)
@@ -90,13 +90,13 @@ def test_encoder_ignores_padding_and_reads_the_empty_caption():
 
 @pytest.fixture(scope="module")
 def digits():
-    return load({"name": "digits"}, "train")
+    return load_images({"name": "digits"}, "train")
 
 
 @pytest.fixture(scope="module")
 def autoencoder(digits):
     torch.manual_seed(0)
-    trainer = Trainer(build("autoencoder", AUTOENCODER), config("reconstruct"), CPU)
+    trainer = Trainer(build("autoencoder", AUTOENCODER), recipe("reconstruct"), CPU)
     for index in range(120):
         trainer.train_batch(digits.floats(torch.arange(64) + 64 * (index % 20)), None)
     return trainer.ema.module.eval()
@@ -123,9 +123,9 @@ def test_guidance_zero_is_the_conditional_teacher_and_more_moves_away_from_the_e
 
 
 def distilling():
-    teacher = Trainer(network(), config("noise-prediction"), CPU)
+    teacher = Trainer(network(), recipe("noise-prediction"), CPU)
     block = {"grid": GRID, "target_decay": 0.9, "distance": {"kind": "l2"}, "guidance": [0.0, 2.0]}
-    student = Trainer(network(guided=True), config("consistency", distillation=block), CPU)
+    student = Trainer(network(guided=True), recipe("consistency", distillation=block), CPU)
     student.start_from(copy.deepcopy(teacher.state()), same_objective=False)
     return teacher, student
 
@@ -133,8 +133,8 @@ def distilling():
 def test_student_starts_as_its_teacher_whatever_the_guidance():
     teacher, student = distilling()
     x, t, tokens = gaussian((4, 2, 4, 4), "x"), torch.full((4,), 400.0), tokenise(["the digit three"] * 4)
-    told = student.model(x, t, tokens, torch.tensor([0.0, 0.5, 1.0, 2.0]))
-    torch.testing.assert_close(told, teacher.model(x, t, tokens))
+    guided = student.model(x, t, tokens, torch.tensor([0.0, 0.5, 1.0, 2.0]))
+    torch.testing.assert_close(guided, teacher.model(x, t, tokens))
     assert not student.objective.teacher.guided and student.objective.target.guided
 
 
@@ -150,19 +150,19 @@ def test_distillation_draws_guidance_and_learns_to_use_it():
 def test_weights_of_another_network_are_refused_as_a_start():
     _, student = distilling()
     with pytest.raises(UserError, match="another network"):
-        student.start_from(Trainer(network(num_res_blocks=2), config("noise-prediction"), CPU).state(), False)
+        student.start_from(Trainer(network(num_res_blocks=2), recipe("noise-prediction"), CPU).state(), False)
 
 
 @pytest.mark.parametrize("guidance", [None, 0.0, 1.5])
 def test_guided_sampling_counts_two_evaluations_a_step(guidance):
-    sampler = make_sampler("ddim", {"kind": "ddim"}, 4, cosine_schedule())
-    images, asked, nfe = Generator(network(), sampler, ("latent", 0), CPU, guidance)(10)
+    sampler = sampler_of("ddim", 4)
+    images, requests, nfe = Generator(network(), sampler, ("latent", 0), CPU, guidance)(10)
     assert nfe == (4 if guidance is None else 8)
-    assert images.shape == (10, 2, 4, 4) and asked.shape == (10,)
+    assert images.shape == (10, 2, 4, 4) and requests.shape == (10,)
 
 
 def test_guided_sampling_at_weight_zero_is_conditional_sampling():
-    sampler = make_sampler("ddim", {"kind": "ddim"}, 4, cosine_schedule())
+    sampler = sampler_of("ddim", 4)
     plain, guided = (Generator(network(), sampler, ("latent", 0), CPU, w)(BLOCK)[0] for w in (None, 0.0))
     # Twice the batch rounds differently: a grey level may flip.
     assert (plain.int() - guided.int()).abs().max() <= 1

@@ -5,16 +5,16 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import text_to_image_files as files
 import torch
-import yaml
 from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+from tiny import data_of, grid_of, sampler_of
 from torch import nn
+from yaml import safe_dump
 
-from atbench import config, plan
-from atbench.config import load, scale_values
 from atbench.data import coco
 from atbench.data import load as load_images
 from atbench.data.text_images import TextImages
@@ -27,9 +27,10 @@ from atbench.models.weights import build as build_network
 from atbench.report.build import build
 from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
-from atbench.sampling import make_sampler
-from atbench.slices import training_slice
-from atbench.spec.address import FINAL, Cell, Run
+from atbench.spec import yaml
+from atbench.spec.address import FINAL
+from atbench.spec.load import load
+from atbench.spec.scales import scale_values
 from atbench.tasks import pretrained
 from atbench.tasks.evaluate import evaluate
 from atbench.tasks.latents import EncodedPairs
@@ -47,7 +48,7 @@ METRICS = {"kid_subsets": 2, "kid_subset_size": 16, "is_splits": 2, "pr_neighbou
 def tiny(world, tmp_path, monkeypatch):
     """The paper scale with everything about its sizes and places replaced, in a directory of its own."""
     experiments = tmp_path / "experiments"
-    shutil.copytree(config.EXPERIMENTS, experiments)
+    shutil.copytree(yaml.EXPERIMENTS, experiments)
     judged = {"path": str(world / "coco/val2014"), "annotations": str(world / "coco/annotations/captions_val2014.json")}
     block = {"batches": 4, "snapshots": 2, "seeds": [0], "model": {"image_size": 8}, "training": {"batch_size": 4}}
     block |= {"data": {"path": str(world / "shards"), "resolution": files.SIDE}}
@@ -60,17 +61,17 @@ def tiny(world, tmp_path, monkeypatch):
         "suites": {SUITE: block},
         "tuned": {SUITE: {"lcm": {}}},
     }
-    (experiments / "scales/tiny.yaml").write_text(yaml.safe_dump(scale))
-    monkeypatch.setattr(config, "EXPERIMENTS", experiments)
+    (experiments / "scales/tiny.yaml").write_text(safe_dump(scale))
+    monkeypatch.setattr(yaml, "EXPERIMENTS", experiments)
     monkeypatch.setenv(pretrained.PIPELINE_VARIABLE, str(world / "pipeline"))
     monkeypatch.setenv(pretrained.CLIP_VARIABLE, str(world / "clip"))
     monkeypatch.setenv(pretrained.EXTRACTOR_VARIABLE, str(world / "clip/config.json"))
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.setitem(extractors.EXTRACTORS, "inception-2015", small_extractor)
     monkeypatch.chdir(tmp_path)
-    config.load.cache_clear()
+    load.cache_clear()
     yield load("tiny")
-    config.load.cache_clear()
+    load.cache_clear()
 
 
 def small_extractor(path, file_hash, device):
@@ -84,12 +85,14 @@ def small_extractor(path, file_hash, device):
     return Extractor("inception-2015", file_hash, Quarters(), 3, None, 16, device)
 
 
-def trainer_of(world, benchmark, method, changes=()):
-    """A trainer on the folder of pairs, and its batches."""
-    slice_ = training_slice(benchmark, Run("tiny", SUITE, method, 0)) | dict(changes)
-    data = {"name": "text-images", "path": str(world / "folder"), "resolution": files.SIDE}
+def trainer_of(world, benchmark, method, learning_rate=None, **training):
+    """A trainer on the folder of pairs, and its batches; ``training`` changes keys of that block."""
+    recipe = benchmark.suite(SUITE).run(method, 0).recipe
+    rate = recipe.learning_rate if learning_rate is None else learning_rate
+    recipe = replace(recipe, learning_rate=rate, training=recipe.training.model_copy(update=training))
+    data = data_of({"name": "text-images", "path": str(world / "folder"), "resolution": files.SIDE})
     images = EncodedPairs(TextImages(data), Pipeline(world / "pipeline"))
-    return new_trainer(slice_, images, CPU), batches_of(images, slice_)
+    return new_trainer(recipe, images, CPU), batches_of(images, recipe)
 
 
 def refusal(action):
@@ -105,11 +108,11 @@ def refusal(action):
 
 def test_grid_sampler_and_embedding_are_those_of_diffusers():
     theirs = LCMScheduler.from_config({"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012})
-    function = make_consistency(GRID)
+    function = make_consistency(grid_of(GRID))
     torch.testing.assert_close(function.process.schedule.alphas_cumprod.float(), theirs.alphas_cumprod)
     x, eps = gaussian((2, 4, 8, 8), "x"), gaussian((2, 4, 8, 8), "eps")
     for nfe in (1, 2, 4, 8):
-        sampler = make_sampler("lcm", {"kind": "consistency", "grid": GRID}, nfe, function.process.schedule)
+        sampler = sampler_of("consistency", nfe, GRID)
         theirs.set_timesteps(nfe, original_inference_steps=50)
         assert function.times[list(sampler.visited)].tolist() == theirs.timesteps.tolist()
         for level, t in zip(sampler.visited, theirs.timesteps):
@@ -132,12 +135,12 @@ def test_parameter_count_of_the_real_one(guided, count):
 
 
 def test_prompts_are_frozen_by_their_seed(tiny):
-    data = plan.judged_by(tiny, SUITE)
+    data = tiny.suite(SUITE).judged_by
     prompts = coco.frozen(data)
     numbers = [int(file[-7:-4]) for file in prompts.files]
     assert [int(text.split()[-1]) for text in prompts.texts] == numbers and len(set(numbers)) == files.PROMPTS
     assert {text.split()[0] for text in prompts.texts} == {"0", "1", "2"}
-    assert coco.frozen(data | {"prompt_seed": 1}).hash != prompts.hash
+    assert coco.frozen(data_of(data.written() | {"prompt_seed": 1})).hash != prompts.hash
     assert prompts.hash[:16] == "30d01a06954d28e3"
     real, rest = (load_images(data, split) for split in ("train", "held-out"))
     assert (len(real), len(rest)) == (files.PROMPTS, files.IMAGES - files.PROMPTS)
@@ -160,7 +163,7 @@ def test_student_starts_as_its_teacher_and_guidance_zero_is_the_conditional_one(
 
 
 def test_a_process_encodes_its_own_parts_alone_and_as_one_process_would(world, tiny, monkeypatch):
-    trainer, batches = trainer_of(world, tiny, "lcm", {"micro_batches": 4, "batch_size": 8}.items())
+    trainer, batches = trainer_of(world, tiny, "lcm", micro_batches=4, batch_size=8)
     alone = trainer._parts(*batches.batch(0))
     assert torch.equal(batches.batch(0)[0].to(CPU), torch.cat([part.draw.x0 for part in alone]))
     seen, encode, embed = [], Pipeline.encode, Pipeline.embed
@@ -179,7 +182,7 @@ def test_a_process_encodes_its_own_parts_alone_and_as_one_process_would(world, t
 
 @pytest.mark.parametrize(("method", "updates", "passes"), [("lcm", 1, 6), ("lcm-ip", 1, 6), ("lcm-at", 3, 12)])
 def test_methods_train_on_the_one_loop_and_resume_bit_for_bit(world, tiny, method, updates, passes):
-    trainer, batches = trainer_of(world, tiny, method, {"learning_rate": 1e-3}.items())
+    trainer, batches = trainer_of(world, tiny, method, learning_rate=1e-3)
     log = [trainer.train_batch(*batches.batch(index)) for index in range(2)]
     middle = copy.deepcopy(trainer.state())
     log += [trainer.train_batch(*batches.batch(index)) for index in range(2, 4)]
@@ -188,7 +191,7 @@ def test_methods_train_on_the_one_loop_and_resume_bit_for_bit(world, tiny, metho
     }
     assert (log[0]["delta_rms"] > 0) == (method != "lcm")
     assert trainer.model.unet.time_embedding.cond_proj.weight.abs().max() > 0
-    resumed, batches = trainer_of(world, tiny, method, {"learning_rate": 1e-3}.items())
+    resumed, batches = trainer_of(world, tiny, method, learning_rate=1e-3)
     resumed.load(middle)
     for index in range(2, 4):
         resumed.train_batch(*batches.batch(index))
@@ -196,18 +199,19 @@ def test_methods_train_on_the_one_loop_and_resume_bit_for_bit(world, tiny, metho
     assert all(torch.equal(a, b) for a, b in zip(whole, resumed))
 
 
+@pytest.mark.slow
 def test_from_training_to_the_table(tiny, tmp_path):
-    reference(tiny, SUITE)
-    reconstruction(tiny, SUITE)
-    cells = []
+    suite, cells = tiny.suite(SUITE), []
+    reference(suite)
+    reconstruction(suite)
     for method in ("lcm", "lcm-at", "lcm-forward", "teacher"):
-        run = Run("tiny", SUITE, method, 0)
+        run = suite.run(method, 0)
         train(run)
         nfes = (1, 2, 4, 8) if method == "lcm" else (4,)
-        cells += [Cell(run, FINAL, "ddim-guided" if method == "teacher" else "lcm", nfe) for nfe in nfes]
+        cells += [run.cell(FINAL, "ddim-guided" if method == "teacher" else "lcm", nfe) for nfe in nfes]
     evaluate(cells)
     for cell in cells:
-        record = json.loads(cell.path.read_text())
+        record = json.loads(cell.address.path.read_text())
         assert record["counts"]["nfe"] == cell.nfe and record["counts"]["samples"] == 64
         assert {"pipeline", "clip", "prompts", "reference"} <= record["inputs"].keys()
         assert 0 <= record["metrics"]["clip_score"] <= 100 and record["metrics"]["fd"] > 0
@@ -237,17 +241,18 @@ def test_clip_score_by_hand(world):
 
 
 def test_missing_places_and_another_pipeline_are_refused(world, tiny, tmp_path, monkeypatch):
-    run = Run("tiny", SUITE, "teacher", 0)
+    run = tiny.suite(SUITE).run("teacher", 0)
     train(run)
-    reference(tiny, SUITE)
+    reference(tiny.suite(SUITE))
+    cell = run.cell(FINAL, "ddim-guided", 4)
     shutil.copytree(world / "pipeline", tmp_path / "other")
     (tmp_path / "other/vae/note").write_text("changed")
     monkeypatch.setenv(pretrained.PIPELINE_VARIABLE, str(tmp_path / "other"))
-    assert "trained with pipeline" in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
+    assert "trained with pipeline" in refusal(lambda: evaluate([cell]))
     monkeypatch.setenv(pretrained.CLIP_VARIABLE, str(tmp_path / "none"))
-    assert "none, where nothing lies" in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
+    assert "none, where nothing lies" in refusal(lambda: evaluate([cell]))
     monkeypatch.delenv(pretrained.CLIP_VARIABLE)
-    assert pretrained.CLIP_VARIABLE in refusal(lambda: evaluate([Cell(run, FINAL, "ddim-guided", 4)]))
+    assert pretrained.CLIP_VARIABLE in refusal(lambda: evaluate([cell]))
     monkeypatch.delenv(pretrained.PIPELINE_VARIABLE)
     assert pretrained.PIPELINE_VARIABLE in refusal(lambda: train(run))
 
@@ -266,8 +271,8 @@ def test_every_constant_of_the_paper_scale_has_a_source():
     values = scale_values("paper")
     assert bare(values["suites"][SUITE]) == bare(values["tuned"][SUITE]) == []
     paper = load("paper")
-    assert {"latent", "autoencoder"}.isdisjoint(paper.sizes["suites"])
-    assert not any(plan.parents(paper, r) for r in plan.runs(paper, SUITE) if r.method in ("lcm", "teacher"))
+    assert {"latent", "autoencoder"}.isdisjoint(paper.suites)
+    assert not any(run.parents for run in paper.suite(SUITE).runs() if run.address.method in ("lcm", "teacher"))
 
 
 def test_other_jobs_do_not_import_the_libraries():

@@ -1,7 +1,5 @@
 """The recipes train and evaluate at the ci scale: files, interruption, refusals, common random numbers."""
 
-import copy
-import dataclasses
 import json
 import math
 import shutil
@@ -11,15 +9,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from spoil import spoil
 
-from atbench import plan, slices
-from atbench.config import load
 from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
-from atbench.resources import TIME_LIMIT_VARIABLE
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest, file_hash, read_cell, read_json
+from atbench.spec import yaml
 from atbench.spec.address import Cell, Run
+from atbench.spec.load import load, load_cell, load_run
+from atbench.spec.queue import TIME_LIMIT_VARIABLE
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
 from atbench.tasks import train as training
@@ -47,8 +46,8 @@ def finished(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("ATBENCH_DEVICE", "cpu")
         for run in (EXTRACTOR, ADM, AT):
-            training.train(run)
-        reference(load("ci"), "scratch")
+            train(run)
+        reference(load("ci").suite("scratch"))
     return folder
 
 
@@ -65,6 +64,20 @@ def empty(tmp_path, monkeypatch):
     """An empty current directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def scale(tmp_path, monkeypatch):
+    """The file of the ci scale, in a copy of the experiment files that a test may spoil."""
+    shutil.copytree(yaml.EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.setattr(yaml, "EXPERIMENTS", tmp_path / "experiments")
+    load.cache_clear()
+    yield tmp_path / "experiments/scales/ci.yaml"
+    load.cache_clear()
+
+
+def train(run):
+    training.train(load_run(run))
 
 
 def files(run):
@@ -107,22 +120,21 @@ def interrupted(run, batch):
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, batch, interrupt)
         with pytest.raises(KeyboardInterrupt):
-            training.train(run)
+            train(run)
 
 
 # Training.
 
 
 def test_a_finished_run_leaves_exactly_its_outputs(workplace):
-    final = ["final/state.pt", "final/train.jsonl", "final/weights.safetensors"]
-    assert files(ADM) == ["0000010/weights.safetensors", "config.json", *final]
+    weights = ["weights/0000010.safetensors", "weights/final.safetensors"]
+    assert files(ADM) == ["config.json", "final/state.pt", "final/train.jsonl", *weights]
 
 
 @pytest.mark.parametrize(("run", "inner"), [(ADM, 1), (AT, 3)])
 def test_config_json_tells_what_was_trained(workplace, run, inner):
-    record, benchmark = read_json(run.path / "config.json"), load("ci")
-    config = slices.training_slice(benchmark, run)
-    assert record["slice"] == config and record["digest"] == digest(config) == slices.training_digest(benchmark, run)
+    record, spec = read_json(run.record), load_run(run)
+    assert record["slice"] == spec.slice and record["digest"] == digest(spec.slice) == spec.digest
     updates = 20 * inner
     spent = {"batches": 20, "updates": updates, "gradient_evals": updates, "forward_passes": 3 * updates}
     assert record["counts"] == spent
@@ -142,7 +154,7 @@ def test_log_has_the_last_batch_and_only_finite_numbers(workplace):
 def test_state_continues_the_averaged_weights(workplace):
     state = read_torch(ADM.state, "state")
     averaged = load_model(ADM.weights(), "unet").state_dict()
-    assert state["digest"] == slices.training_digest(load("ci"), ADM)
+    assert state["digest"] == load_run(ADM).digest
     assert all(torch.equal(averaged[name], tensor) for name, tensor in state["ema"].items())
     assert file_hash(ADM.weights()) != file_hash(ADM.weights("0000010"))
 
@@ -150,7 +162,7 @@ def test_state_continues_the_averaged_weights(workplace):
 def test_interrupted_before_the_first_snapshot_starts_over(finished, empty):
     interrupted(ADM, 5)
     assert files(ADM) == []
-    training.train(ADM)
+    train(ADM)
     assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
@@ -161,7 +173,7 @@ def test_interrupted_run_continues_bit_for_bit(finished, empty, run):
     begun = []
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 10, lambda trainer: begun.append(dict(trainer.counts)))
-        training.train(run)
+        train(run)
     assert len(begun) == 1  # batch 10 is the first one trained again
     assert files(run) == sorted(str(p.relative_to(finished / run.path)) for p in (finished / run.path).rglob("*.*"))
     assert same(weights_of(run, "0000010", "final"), weights_of(run, "0000010", "final", folder=finished))
@@ -169,17 +181,14 @@ def test_interrupted_run_continues_bit_for_bit(finished, empty, run):
     assert (run.path / log).read_text() == (finished / run.path / log).read_text()
 
 
-def test_interrupted_after_two_snapshots_keeps_the_first(empty, monkeypatch):
-    benchmark = load("ci")
-    sizes = copy.deepcopy(benchmark.sizes)
-    sizes["suites"]["scratch"] |= {"batches": 6, "snapshots": 3}
-    monkeypatch.setattr(plan, "load", lambda scale: dataclasses.replace(benchmark, sizes=sizes))
+def test_interrupted_after_two_snapshots_keeps_the_first(empty, scale):
+    spoil(scale, "suites", "scratch", {"batches": 6, "snapshots": 3, "seeds": [0]})
     steps = ["0000002", "0000004", "final"]
-    training.train(ADM)
+    train(ADM)
     unbroken = weights_of(ADM, *steps)
     shutil.rmtree(ADM.path)
     interrupted(ADM, 5)
-    training.train(ADM)
+    train(ADM)
     assert same(weights_of(ADM, *steps), unbroken)
 
 
@@ -188,16 +197,16 @@ def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypat
     monkeypatch.setattr(training, "LOG_EVERY", 5)
     for batches in (5, 15):
         with pytest.raises(UserError, match=f"time is up at batch {batches}; the same command continues"):
-            training.train(ADM)
-    training.train(ADM)
+            train(ADM)
+    train(ADM)
     assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
-@pytest.mark.parametrize("asked", ["0", "-3", "an hour", "nan"])
-def test_a_wrong_time_limit_is_refused(empty, monkeypatch, asked):
-    monkeypatch.setenv(TIME_LIMIT_VARIABLE, asked)
-    with pytest.raises(UserError, match=f"{TIME_LIMIT_VARIABLE}: '{asked}' is no number of minutes"):
-        training.train(ADM)
+@pytest.mark.parametrize("minutes", ["0", "-3", "an hour", "nan"])
+def test_a_wrong_time_limit_is_refused(empty, monkeypatch, minutes):
+    monkeypatch.setenv(TIME_LIMIT_VARIABLE, minutes)
+    with pytest.raises(UserError, match=f"{TIME_LIMIT_VARIABLE}: '{minutes}' is no number of minutes"):
+        train(ADM)
     assert files(ADM) == []
 
 
@@ -210,7 +219,7 @@ def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 0, lambda trainer: seen.append(files(ADM)))
-        training.train(ADM)
+        train(ADM)
     assert seen == [[]]  # it did start at batch 0, in an empty folder
     assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
 
@@ -220,14 +229,14 @@ def test_damaged_leftovers_are_named(empty):
     state_file = ADM.path / "resume/state.pt"
     state_file.write_bytes(state_file.read_bytes()[:500])
     with pytest.raises(UserError, match=str(state_file)):
-        training.train(ADM)
+        train(ADM)
 
 
 def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 12, poison)
         with pytest.raises(UserError, match=r"method adm.*batch 12") as caught:
-            training.train(ADM)
+            train(ADM)
     assert "\n" not in str(caught.value)
     assert files(ADM) == ["failure.json", "resume/0000010.safetensors", "resume/state.pt"]
     failure = read_json(ADM.path / "failure.json")
@@ -235,7 +244,7 @@ def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
     state = read_torch(ADM.path / "resume/state.pt", "state")
     assert state["counts"]["batches"] == 10
     assert all(tensor.isfinite().all() for tensor in state["model"].values())
-    training.train(ADM)
+    train(ADM)
     assert not (ADM.path / "failure.json").exists()
     assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
 
@@ -254,7 +263,7 @@ SPOILED = {
 def test_parent_state_that_cannot_serve_is_named(workplace, how):
     SPOILED[how](ADM.state)
     with pytest.raises(UserError, match=str(ADM.state)) as caught:
-        training.train(LONG)
+        train(LONG)
     assert "\n" not in str(caught.value)
     assert not LONG.path.exists()
 
@@ -266,48 +275,46 @@ def test_code_in_a_state_file_is_not_executed(workplace):
 
     torch.save({"digest": Payload()}, ADM.state)
     with pytest.raises(UserError, match="not a readable training state"):
-        training.train(LONG)
+        train(LONG)
 
 
 def test_continued_run_goes_on_where_its_parent_ended(workplace):
     begun = []
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 20, lambda trainer: begun.append(dict(trainer.counts)))
-        training.train(LONG)
+        train(LONG)
     assert begun == [{"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}]
-    assert read_json(LONG.path / "config.json")["counts"]["batches"] == 60
-    assert sorted(plan.snapshots(load("ci"), LONG)) == ["0000040", "final"]
+    assert read_json(LONG.record)["counts"]["batches"] == 60
+    assert sorted(load_run(LONG).snapshots) == ["0000040", "final"]
 
 
 def test_finetuned_run_needs_the_weights_it_starts_from(workplace):
     with pytest.raises(UserError, match=r"scratch/adm-3x/seed0/final/state\.pt"):
-        training.train(TUNED_AT)
+        train(TUNED_AT)
 
 
-def test_network_of_another_size_is_refused_before_training(empty, monkeypatch):
-    benchmark = load("ci")
-    sizes = benchmark.sizes | {"model": benchmark.sizes["model"] | {"image_size": 16}}
-    monkeypatch.setattr(plan, "load", lambda scale: dataclasses.replace(benchmark, sizes=sizes))
+def test_network_of_another_size_is_refused_before_training(empty, scale):
+    spoil(scale, "model", "image_size", 16)
     with pytest.raises(UserError, match=r"data digits: images of shape \(1, 8, 8\)"):
-        training.train(ADM)
+        train(ADM)
     assert files(ADM) == []
 
 
 # Evaluation.
 
 CELL = Cell(ADM, "final", "ddim", 5)
-SAMPLES = load("ci").sizes["evaluation"]["samples"]
+SAMPLES = load("ci").file.evaluation.samples
 
 
 def evaluated(*cells):
-    evaluating.evaluate(list(cells))
+    evaluating.evaluate([load_cell(cell) for cell in cells])
     return [read_cell(cell.path) for cell in cells]
 
 
 @pytest.mark.parametrize("name", ["iddpm", "ddim", "dpm-solver"])
 def test_image_i_is_the_same_whatever_the_count(workplace, name):
     model = load_model(ADM.weights(), "unet")
-    sampler, _ = evaluating.sampler_of(load("ci"), Cell(ADM, "final", name, 5))
+    sampler = evaluating.sampler_of(load_cell(Cell(ADM, "final", name, 5)))
     few, many = (generating.Generator(model, sampler, ("scratch", 0), CPU)(n)[0] for n in (10, BLOCK + 6))
     assert few.shape == (10, 1, 8, 8) and many.shape == (BLOCK + 6, 1, 8, 8) and few.dtype == torch.uint8
     assert torch.equal(many[:10], few)
@@ -320,7 +327,7 @@ def test_record_of_a_cell(workplace):
     trained = {"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}
     assert record["counts"] == trained | {"nfe": 5, "samples": SAMPLES, "reference": 1348}
     assert record["inputs"]["weights"] == file_hash(ADM.weights())
-    assert record["config"]["evaluation"] == slices.evaluation_digest(load("ci"), CELL)
+    assert record["config"]["evaluation"] == load_cell(CELL).digest
     assert CELL.path.with_suffix(".png").is_file()
 
 
@@ -371,30 +378,31 @@ def test_other_weights_in_place_make_a_cell_stale(workplace):
     assert after["inputs"]["weights"] != before["inputs"]["weights"] and after["metrics"] != before["metrics"]
 
 
+REFERENCE = load("ci").suite("scratch").judging.reference_path()
 REFUSED = {
     "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
     "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
     "weights missing": (CELL, lambda: ADM.weights().unlink(), str(ADM.weights())),
     "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
-    "run missing": (CELL, lambda: (ADM.path / "config.json").unlink(), "config.json"),
+    "run missing": (CELL, lambda: ADM.record.unlink(), "config.json"),
     "run stale": (CELL, lambda: spoil_digest(ADM), "rerun its training"),
     "extractor stale": (CELL, lambda: spoil_digest(EXTRACTOR), "extractor/digits-cnn/seed0.*rerun its training"),
     "extractor missing": (CELL, lambda: EXTRACTOR.weights().unlink(), str(EXTRACTOR.weights())),
-    "reference missing": (CELL, plan.reference_path(load("ci"), "scratch").unlink, "reference/digits-digits-cnn"),
+    "reference missing": (CELL, lambda: REFERENCE.unlink(), "reference/digits-digits-cnn"),
     "extractor replaced": (CELL, lambda: shuffle_weights(EXTRACTOR), "made with another extractor"),
 }
 
 
 def spoil_digest(run):
-    record = read_json(run.path / "config.json")
-    (run.path / "config.json").write_text(json.dumps(record | {"digest": "0" * 16}))
+    record = read_json(run.record)
+    run.record.write_text(json.dumps(record | {"digest": "0" * 16}))
 
 
 def shuffle_weights(run):
     """Other weights of the same network."""
     model = load_model(run.weights(), "digits-classifier")
     model.head.bias.data += 1
-    config = read_json(run.path / "config.json")["slice"]["network"]
+    config = read_json(run.record)["slice"]["network"]
     save_weights(run.weights(), model, "digits-classifier", config)
 
 
@@ -404,14 +412,14 @@ def test_what_cannot_be_evaluated_is_refused_before_sampling(workplace, monkeypa
     spoil()
     monkeypatch.setattr(evaluating, "Generator", None)
     with pytest.raises(UserError, match=message) as caught:
-        evaluating.evaluate([cell])
+        evaluated(cell)
     assert "\n" not in str(caught.value)
     assert not cell.path.exists()
 
 
 def test_a_bad_cell_is_refused_before_the_good_ones_are_sampled(workplace):
     with pytest.raises(UserError, match="0000011"):
-        evaluating.evaluate([CELL, Cell(ADM, "0000011", "ddim", 5)])
+        evaluated(CELL, Cell(ADM, "0000011", "ddim", 5))
     assert not CELL.path.exists()
 
 
@@ -419,18 +427,18 @@ def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
     kept, generate = [], generating.Generator.one
     monkeypatch.setattr(generating.Generator, "one", lambda *args: kept.append(generate(*args)) or kept[-1])
     evaluated(CELL)
-    evaluating.export(CELL, workplace / "images.npz", 10)
+    evaluating.export(load_cell(CELL), workplace / "images.npz", 10)
     exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)
     assert torch.equal(exported, kept[0][0][:10])
 
 
 def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):
-    whole = plan.reference_path(load("ci"), "scratch").read_bytes()
-    reference(load("ci"), "scratch", 400)
+    whole = REFERENCE.read_bytes()
+    reference(load("ci").suite("scratch"), 400)
     rows = read_json("results/ci/reference/digits-digits-cnn-n400-rows.json")
     assert rows["counts"]["train"] == rows["counts"]["heldout"] == rows["counts"]["samples"] == 400
     assert 0 < rows["floor"]["fd"]["mean"] < rows["ceiling"]["fd"]
-    assert plan.reference_path(load("ci"), "scratch").read_bytes() == whole
+    assert REFERENCE.read_bytes() == whole
 
 
 @pytest.mark.parametrize(
@@ -439,4 +447,4 @@ def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):
 def test_a_reference_of_impossible_counts_is_refused_at_once(workplace, monkeypatch, images, word):
     monkeypatch.setattr("atbench.tasks.reference.build_reference", None)
     with pytest.raises(UserError, match=word):
-        reference(load("ci"), "scratch", images)
+        reference(load("ci").suite("scratch"), images)

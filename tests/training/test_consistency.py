@@ -5,30 +5,28 @@ from itertools import pairwise
 
 import pytest
 import torch
-from tiny import NETWORKS
+from pydantic import ValidationError
+from tiny import grid_of, method_of, sampler_of, settings
+from tiny import trainer_of as tiny_trainer
 from torch import nn
 
-from atbench import budget, plan, slices
-from atbench.config import load
 from atbench.diffusion.consistency import VeConsistency, VpConsistency, karras_times, make_consistency
 from atbench.diffusion.schedule import cosine_schedule
-from atbench.models.weights import build
 from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
-from atbench.sampling import CountingDenoiser, make_sampler
-from atbench.spec.address import Cell, Run
+from atbench.sampling import CountingDenoiser
+from atbench.spec import budget
+from atbench.spec import grid as grids
+from atbench.spec.load import load
+from atbench.spec.models.training import Distillation
 from atbench.training.distances import make_distance
-from atbench.training.loop import Trainer
 from atbench.training.norms import rms
 from atbench.training.objectives.consistency import Consistency
-from atbench.training.perturb import make_perturbation
 
-CPU = torch.device("cpu")
 VP = {"parametrisation": "vp", "t_start": 960, "stride": 40}
 VE = {"parametrisation": "ve", "levels": 18}
 GRIDS = pytest.mark.parametrize("grid", [VP, VE], ids=["vp", "ve"])
 STD = 0.6  # of the Gaussian data
-NETWORK = NETWORKS["unet"]
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": False, "relative": True}
 PLACEMENTS = {
     "plain": {"perturbation": {"kind": "none"}},
@@ -43,10 +41,8 @@ def distillation(grid=VP, decay=0.9):
 
 
 def trainer_of(method, **changes):
-    config = {"objective": "consistency", "conditional": False, "learning_rate": 1e-3, "weight_decay": 0.0}
-    config |= {"ema": {"relative_length": 0.1}, "distillation": distillation(), "seed_names": ["consistency", 0]}
-    torch.manual_seed(0)
-    trainer = Trainer(build("unet", NETWORK), config | method | changes, CPU)
+    fixed = {"distillation": distillation(), "learning_rate": 1e-3, "seed_names": ("consistency", 0)}
+    trainer = tiny_trainer(settings("consistency", **fixed | method | changes))
     with torch.no_grad():  # a zero head has no gradient to climb
         for parameter in trainer.model.parameters():
             parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)))
@@ -96,7 +92,7 @@ class Exact(nn.Module):
 
 @GRIDS
 def test_identity_at_the_last_level(grid):
-    function = make_consistency(grid)
+    function = make_consistency(grid_of(grid))
     x = gaussian((4, 1, 8, 8), "x")
     last = torch.full((4,), function.levels - 1)
     network = lambda y, t: 100 * gaussian((4, 2, 8, 8), "output")  # noqa: E731
@@ -112,7 +108,7 @@ def test_karras_times_golden():
 
 @GRIDS
 def test_exact_consistency_function_has_zero_loss_on_an_exact_step(grid):
-    objective = Consistency({"distillation": distillation(grid), "conditional": False})
+    objective = Consistency(settings("consistency", distillation=distillation(grid)))
     function = objective.function
     network = Exact(function)
     objective.prepare(network, network)
@@ -133,7 +129,7 @@ def test_teacher_step_converges_with_its_order(name, order):
             "vp": {**VP, "t_start": 896, "stride": 896 // (levels - 1), "clip": False},
             "ve": {**VE, "levels": levels},
         }[name]
-        function = make_consistency(grid)
+        function = make_consistency(grid_of(grid))
         assert function.levels == levels
         spread = Exact(function).spread
         level = torch.tensor([levels // 2])
@@ -168,21 +164,16 @@ def test_passes_are_what_the_budget_says(name):
     trainer.objective.function.solve = lambda *arguments: solves.append(1) or solve(*arguments)
     for _ in range(2):
         trainer.train_batch(images(), None)
-    expected = budget.passes_per_batch(PLACEMENTS[name], trainer.config["distillation"])
+    method = method_of("consistency", **PLACEMENTS[name])
+    expected = budget.passes_per_batch(method, trainer.recipe.training.distillation)
     assert trainer.counts["forward_passes"] == 2 * expected
     assert len(solves) == 2 * (3 if name == "C" else 1)
 
 
 def test_methods_of_equal_cost_at_laptop_and_paper():
     for scale in ("laptop",):
-        benchmark = load(scale)
-        size = benchmark.suite("consistency")["size"]
-        grid = size["training"]["distillation"]
-        cost = {
-            method: budget.batches(benchmark, size, benchmark.methods[method])
-            * budget.passes_per_batch(benchmark.methods[method], grid)
-            for method in ("cm-at", "cm-forward")
-        }
+        runs = {method: load(scale).suite("consistency").run(method, 0) for method in ("cm-at", "cm-forward")}
+        cost = {method: run.batches * run.passes_per_batch for method, run in runs.items()}
         assert cost["cm-at"] == pytest.approx(cost["cm-forward"], rel=0.002)
 
 
@@ -223,7 +214,7 @@ def test_student_and_target_share_the_dropout_mask():
 def test_delta_of_a_sample_does_not_depend_on_the_others():
     trainer = trainer_of(PLACEMENTS["A"])
     trainer.model.eval()
-    perturbation, objective = make_perturbation(AT), trainer.objective
+    perturbation, objective = trainer.perturbation, trainer.objective
     draw = objective.draw(images(4), None, ("consistency", 0))
 
     def moved(chosen):
@@ -251,7 +242,7 @@ def test_placement_b_moves_the_solution_alone():
 
 @pytest.mark.parametrize(("nfe", "visited"), [(1, [0]), (2, [0, 12]), (4, [0, 6, 12, 18]), (8, list(range(0, 24, 3)))])
 def test_sampling_levels_are_spread_evenly(nfe, visited):
-    sampler = make_sampler("cm", {"kind": "consistency", "grid": VP}, nfe, cosine_schedule())
+    sampler = sampler_of("consistency", nfe, VP)
     assert list(sampler.visited) == visited
 
 
@@ -261,7 +252,7 @@ def test_sampling_levels_are_spread_evenly(nfe, visited):
 )
 def test_lcm_times_golden(nfe, times):
     grid = {"parametrisation": "vp", "t_start": 999, "stride": 20}
-    sampler = make_sampler("lcm", {"kind": "consistency", "grid": grid}, nfe, cosine_schedule())
+    sampler = sampler_of("consistency", nfe, grid)
     assert sampler.function.times[list(sampler.visited)].tolist() == times
     assert sampler.function.times[-3:].tolist() == [39, 19, 0]
 
@@ -269,8 +260,8 @@ def test_lcm_times_golden(nfe, times):
 @GRIDS
 @pytest.mark.parametrize("nfe", [1, 2, 4])
 def test_exact_consistency_function_samples_the_data(grid, nfe):
-    function = make_consistency(grid)
-    sampler = make_sampler("cm", {"kind": "consistency", "grid": grid}, nfe, cosine_schedule())
+    function = make_consistency(grid_of(grid))
+    sampler = sampler_of("consistency", nfe, grid)
     object.__setattr__(sampler.function, "clip", False)
     denoise = CountingDenoiser(Exact(function), samples=4096)
     x_T = gaussian((4096, 1, 2, 2), "latent").double()
@@ -281,43 +272,53 @@ def test_exact_consistency_function_samples_the_data(grid, nfe):
 
 @pytest.mark.parametrize("nfe", [0, 25, True])
 def test_impossible_numbers_of_steps_are_refused(nfe):
-    with pytest.raises(UserError, match=r"'cm'.*nearest valid nfe"):
-        make_sampler("cm", {"kind": "consistency", "grid": VP}, nfe, cosine_schedule())
+    with pytest.raises(UserError, match=f"nfe {nfe}: .*nearest valid nfe"):
+        sampler_of("consistency", nfe, VP)
 
 
 @pytest.mark.parametrize(
     ("grid", "word"),
-    [({"parametrisation": "vp", "t_start": 1000, "stride": 20}, "1000"), ({"parametrisation": "xy"}, "'xy'"),
+    [({"parametrisation": "vp", "t_start": 1000, "stride": 20}, "t_start"), ({"parametrisation": "xy"}, "'xy'"),
      ({"parametrisation": "ve", "levels": 1}, "levels"), ({"parametrisation": "ve", "steps": 3}, "steps")],
 )  # fmt: skip
 def test_impossible_grids_are_refused(grid, word):
-    with pytest.raises(UserError, match=f"distillation.grid.*{word}"):
-        make_consistency(grid)
+    with pytest.raises(ValidationError, match=word):
+        grid_of(grid)
+
+
+def test_a_stride_beyond_the_start_is_refused():
+    with pytest.raises(UserError, match=r"distillation\.grid: no times from 20 by 40"):
+        make_consistency(grid_of({"parametrisation": "vp", "t_start": 20, "stride": 40}))
+
+
+def distance_of(entry):
+    """The distance of a ``distance:`` block."""
+    block = {"grid": VP, "target_decay": 0.9, "distance": entry}
+    return make_distance(Distillation.model_validate(block).distance)
 
 
 def test_distances():
     a, b = torch.zeros(2, 1, 2, 2), torch.tensor([3.0, 0.0]).reshape(2, 1, 1, 1).expand(2, 1, 2, 2)
-    assert make_distance({"kind": "l2"})(a, b).tolist() == [9, 0]
-    assert make_distance({"kind": "l1"})(a, b).tolist() == [3, 0]
-    assert make_distance({"kind": "pseudo-huber", "c": 4.0})(a, b).tolist() == [1, 0]
-    with pytest.raises(UserError, match="'linf'"):
-        make_distance({"kind": "linf"})
+    assert distance_of({"kind": "l2"})(a, b).tolist() == [9, 0]
+    assert distance_of({"kind": "l1"})(a, b).tolist() == [3, 0]
+    assert distance_of({"kind": "pseudo-huber", "c": 4.0})(a, b).tolist() == [1, 0]
+    with pytest.raises(ValidationError, match="'linf'"):
+        distance_of({"kind": "linf"})
 
 
 def test_samplers_fit_what_a_run_trains():
-    benchmark = load("ci")
-    student, teacher = (Run("ci", "consistency", method, 0) for method in ("cm", "teacher"))
-    assert {c.sampler for c in plan.cells(benchmark, student)} == {"cm"}
-    assert [(c.sampler, c.nfe) for c in plan.cells(benchmark, teacher)] == [("ddim", 2), ("ddim", 4), ("ddim", 8)]
-    for cell in (Cell(student, "final", "ddim", 5), Cell(Run("ci", "scratch", "adm", 0), "final", "cm", 2)):
+    student, teacher = (load("ci").suite("consistency").run(method, 0) for method in ("cm", "teacher"))
+    assert {cell.address.sampler for cell in student.cells} == {"cm"}
+    assert [(c.address.sampler, c.nfe) for c in teacher.cells] == [("ddim", 2), ("ddim", 4), ("ddim", 8)]
+    for cell in (student.cell("final", "ddim", 5), load("ci").suite("scratch").run("adm", 0).cell("final", "cm", 2)):
         with pytest.raises(UserError, match="does not sample what"):
-            slices.evaluation_slice(benchmark, cell)
+            cell.slice  # noqa: B018
 
 
 def test_heun_sampler_integrates_the_exact_ode():
-    function, errors = make_consistency(VE), []
+    function, errors = make_consistency(grid_of(VE)), []
     for nfe in (17, 33, 65):
-        sampler = make_sampler("heun", {"kind": "heun"}, nfe, cosine_schedule())
+        sampler = sampler_of("heun", nfe)
         denoise = CountingDenoiser(GaussianTeacher(function), samples=2)
         x_T = torch.tensor([0.5, -1.0], dtype=torch.float64).reshape(2, 1, 1, 1)
         made = sampler(denoise, x_T, lambda k: None)
@@ -330,11 +331,12 @@ def test_heun_sampler_integrates_the_exact_ode():
 
 @pytest.mark.parametrize("nfe", [0, 1, 4, True])
 def test_even_numbers_of_evaluations_are_refused_by_heun(nfe):
-    with pytest.raises(UserError, match=r"'heun'.*nearest valid nfe"):
-        make_sampler("heun", {"kind": "heun"}, nfe, cosine_schedule())
+    with pytest.raises(UserError, match=f"nfe {nfe}: .*nearest valid nfe"):
+        sampler_of("heun", nfe)
 
 
 def test_step_counts_are_those_of_samplers_that_fit_at_the_scale():
-    heun = set(plan.nfe_of(load("paper"), "consistency", "heun"))
-    assert heun <= set(plan.nfe_of(load("paper"), "consistency"))  # its teacher is an EDM
-    assert not heun & set(plan.nfe_of(load("laptop"), "consistency"))
+    paper, laptop = (load(scale).suite("consistency") for scale in ("paper", "laptop"))
+    heun = set(grids.nfe_of(paper, "heun"))
+    assert heun <= set(grids.nfe_of(paper))  # its teacher is an EDM
+    assert not heun & set(grids.nfe_of(laptop))

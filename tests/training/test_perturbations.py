@@ -2,24 +2,28 @@
 
 import pytest
 import torch
-from tiny import CPU, run_batches, settings, trainer_of
+from pydantic import ValidationError
+from tiny import CPU, perturbation_of, run_batches, settings, trainer_of
 
-from atbench import plan, slices
-from atbench.budget import passes_per_batch, updates_per_batch
-from atbench.config import load
 from atbench.data import load as load_images
 from atbench.data.batches import Batches
-from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest
-from atbench.spec.address import Run
+from atbench.spec.budget import updates_per_batch
+from atbench.spec.load import load
+from atbench.spec.models.scale import Data
 from atbench.tasks.train import new_trainer
 from atbench.training.draw import Draw
 from atbench.training.norms import NORMS, make_norm, rms
 from atbench.training.objectives.noise_prediction import NoisePrediction
-from atbench.training.perturb import DIRECTIONS, make_perturbation
+from atbench.training.perturbations import make_perturbation
+from atbench.training.perturbations.adversarial import DIRECTIONS
 
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": True}
 NAMES = ("test", 0, "train", 0)
+
+
+def adversary(**changes):
+    return make_perturbation(perturbation_of(AT | changes))
 
 
 def normal(seed, n=5):
@@ -71,11 +75,11 @@ def test_l1_moves_one_dimension_and_the_cube_all_of_them():
 
 def test_directions():
     gradient, zero = normal(0), torch.zeros(5, 2, 4, 4)
-    moved = {d: make_perturbation(AT | {"direction": d}).move(None, zero, gradient, NAMES) for d in DIRECTIONS}
+    moved = {d: adversary(direction=d).move(None, zero, gradient, NAMES) for d in DIRECTIONS}
     assert torch.equal(moved["opposite"], -moved["gradient"])
     for delta in moved.values():
         torch.testing.assert_close(rms(delta).flatten(), torch.full((5,), AT["step_rms"]))
-    perturbation = make_perturbation(AT | {"direction": "random"})
+    perturbation = adversary(direction="random")
     again = perturbation.move(None, zero, normal(1), NAMES)
     assert torch.equal(again, moved["random"])  # the gradient plays no part
     assert not torch.equal(perturbation.move(None, zero, gradient, (*NAMES[:-1], 1)), again)  # the batch does
@@ -84,15 +88,15 @@ def test_directions():
 
 def test_delta_moves_only_at_noise_levels_within_the_range():
     gradient, zero = normal(0, 3), torch.zeros(3, 2, 4, 4)
-    perturbation = make_perturbation(AT | {"sigma_range": [0.2, 0.6]})
+    perturbation = adversary(sigma_range=[0.2, 0.6])
     moved = perturbation.move(draw_at([0.1, 0.2, 0.6]), zero, gradient, NAMES)
     assert moved.flatten(1).any(1).tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(("key", "value"), [("norm", "l3"), ("direction", "sideways")])
 def test_unknown_options_are_refused(key, value):
-    with pytest.raises(UserError, match=f"{key}: '{value}'"):
-        make_perturbation(AT | {key: value})
+    with pytest.raises(ValidationError, match=rf"{key}\n.*'{value}'"):
+        adversary(**{key: value})
 
 
 def test_pgd_updates_the_parameters_once_and_forms_no_other_gradient():
@@ -122,14 +126,13 @@ def test_pgd_ascends_on_fixed_parameters():
 # The ablations as they are declared.
 
 CI = load("ci")
-DECLARED = [(suite, method) for suite in ("ablations", "placement") for method in CI.suite(suite)["methods"]]
+DECLARED = [(suite, method) for suite in ("ablations", "placement") for method in CI.suite(suite).methods]
 
 
 @pytest.mark.parametrize(("suite", "method"), DECLARED)
 def test_every_ablation_trains(suite, method):
-    images = load_images({"name": "digits"}, "train")
-    config = slices.training_slice(CI, Run("ci", suite, method, 0))
-    trainer = new_trainer(config, images, CPU)
+    images, run = load_images(Data(name="digits"), "train"), CI.suite(suite).run(method, 0)
+    trainer = new_trainer(run.recipe, images, CPU)
     with torch.no_grad():
         trainer.model.out[2].weight.normal_(std=0.1, generator=torch.Generator().manual_seed(0))
     trainer.objective.prepare(trainer.model, trainer.ema.module)
@@ -137,32 +140,29 @@ def test_every_ablation_trains(suite, method):
     log = trainer.train_batch(*Batches(images, 64, ("test",), flip=False).batch(0))
     assert not torch.equal(trainer.model.out[2].weight, before)
     assert (log["delta_rms"] > 0) == (not method.startswith("adm") and method != "cm")
-    family = passes_per_batch(CI.methods[method], config.get("distillation"))
-    assert trainer.counts["forward_passes"] == family
-    assert trainer.counts["updates"] == updates_per_batch(CI.methods[method])
+    assert trainer.counts["forward_passes"] == run.passes_per_batch
+    assert trainer.counts["updates"] == updates_per_batch(run.method)
 
 
 def test_ablations_differ_in_perturbation_gradient_and_learning_rate_alone():
-    methods = [method for method in CI.suite("ablations")["methods"] if method != "adm-3x"]
-    trained = [slices.training_slice(CI, Run("ci", "ablations", method, 0)) for method in methods]
+    methods = [method for method in CI.suite("ablations").methods if method != "adm-3x"]
+    trained = [CI.suite("ablations").run(method, 0).slice for method in methods]
     assert len({digest(config) for config in trained}) == len(trained)
     shared = [{**config, "perturbation": None, "learning_rate": None, "target_gradient": None} for config in trained]
     assert all(config == shared[0] for config in shared)
 
 
 def test_a_method_says_only_how_it_differs():
-    base, held = CI.methods["at-mid"], CI.methods["at-held"]
-    assert held["perturbation"] == base["perturbation"] | {"radius_rms": 0.00625}
-    assert slices.training_slice(CI, Run("ci", "ablations", "at", 0))["perturbation"]["step_rms"] == 0.0006
-    assert plan.lineage(CI, Run("ci", "ablations", "at-held", 0)) == ["at", "at-mid", "at-held"]
-    rates = {
-        m: slices.training_slice(CI, Run("ci", "ablations", m, 0))["learning_rate"] for m in ("adm", "at-third-rate")
-    }
+    base, held, suite = CI.methods["at-mid"], CI.methods["at-held"], CI.suite("ablations")
+    assert held.perturbation.written() == base.perturbation.written() | {"radius_rms": 0.00625}
+    assert suite.run("at", 0).recipe.perturbation.step_rms == 0.0006
+    assert suite.lineage["at-held"] == ("at", "at-mid", "at-held")
+    rates = {method: suite.run(method, 0).recipe.learning_rate for method in ("adm", "at-third-rate")}
     assert rates["at-third-rate"] == pytest.approx(rates["adm"] / 3)
 
 
 def test_only_the_whole_gradient_ascends_on_the_loss_that_is_trained():
-    """For the best linear prediction the published gradient points down (see tests/test_mismatch.py)."""
+    """For the best linear prediction the published gradient points down (see tests/mismatch)."""
     slope = 0.5  # eps_hat = slope * x_t
 
     class Network(torch.nn.Module):
@@ -172,11 +172,11 @@ def test_only_the_whole_gradient_ascends_on_the_loss_that_is_trained():
     x0 = torch.rand(64, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     climbed = {}
     for whole in (False, True):
-        objective = NoisePrediction({"timesteps": "uniform", "conditional": False, "target_gradient": whole})
+        objective = NoisePrediction(settings(), target_gradient=whole)
         draw = objective.draw(x0, None, NAMES)
         delta = torch.zeros_like(x0, requires_grad=True)
         before = objective.losses(Network(), draw, delta, True)["mse"]
         (gradient,) = torch.autograd.grad(before.sum(), delta)
-        moved = make_perturbation(AT | {"step_rms": 1e-3}).move(draw, delta.detach(), gradient, NAMES)
+        moved = adversary(step_rms=1e-3).move(draw, delta.detach(), gradient, NAMES)
         climbed[whole] = objective.losses(Network(), draw, moved, True)["mse"] > before
     assert climbed[True].all() and not climbed[False].any()

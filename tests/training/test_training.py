@@ -6,38 +6,47 @@ import math
 
 import pytest
 import torch
-from tiny import CPU, batch, run_batches, settings, trainer_of
+from pydantic import ValidationError
+from tiny import CPU, batch, method_of, perturbation_of, run_batches, settings, trainer_of
 
-from atbench import slices
-from atbench.budget import passes_per_batch
-from atbench.config import load as load_benchmark
 from atbench.data import load as load_images
-from atbench.data.batches import Batches
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
 from atbench.models.weights import build
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
-from atbench.spec.address import Run
+from atbench.spec.budget import passes_per_batch
+from atbench.spec.load import load as load_benchmark
+from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS
+from atbench.spec.models.scale import Data
+from atbench.spec.signatures import REQUIRED, is_number
+from atbench.tasks.train import batches_of
 from atbench.training.draw import Draw
 from atbench.training.loop import Trainer, TrainingFailure
 from atbench.training.norms import rms
-from atbench.training.objectives import OBJECTIVES, make_objective
+from atbench.training.objectives import make_objective
 from atbench.training.objectives.noise_prediction import NoisePrediction
-from atbench.training.perturb import KINDS, AdversarialPerturbation, make_perturbation
+from atbench.training.perturbations import make_perturbation
+from atbench.training.perturbations.adversarial import AdversarialPerturbation
 from atbench.training.timesteps import HISTORY, TIMESTEPS, UNIFORM_SHARE, LossSecondMoment, UniformTimesteps
 
-CONSTANT = {int: 3, float: 0.05, bool: True}  # a value for any constant of a perturbation, by its type
 METHODS = load_benchmark("ci").methods
-SCRIPT = METHODS["at-script"]["perturbation"]
+SCRIPT = METHODS["at-script"].perturbation.written()
 AT = {"kind": "adversarial", "inner_steps": 3, "step_rms": 0.05, "radius_rms": 0.1, "follow": True}
 PROCESS = Process(cosine_schedule())
 
 
 def perturbation_block(kind):
     """A `perturbation:` block for any registered kind: its required constants by their type."""
-    required = [field for field in dataclasses.fields(KINDS[kind]) if field.default is dataclasses.MISSING]
-    return {"kind": kind} | {field.name: CONSTANT[field.type] for field in required}
+    required = {option.name: option.type for option in PERTURBATIONS[kind].options if option.default is REQUIRED}
+    return {"kind": kind} | {
+        name: 0.05 if is_number(of) else True if of is bool else 3 for name, of in required.items()
+    }
+
+
+def perturbing(block, **changes):
+    """The perturbation of a `perturbation:` block."""
+    return make_perturbation(perturbation_of(block | changes))
 
 
 def randomise(model):
@@ -85,7 +94,7 @@ def l2(delta):
 
 # Contracts over the registries: a new objective or perturbation is covered as soon as it is registered.
 
-EVERY = [(objective, kind) for objective in OBJECTIVES for kind in KINDS]
+EVERY = [(objective, kind) for objective in OBJECTIVES for kind in PERTURBATIONS]
 
 
 @pytest.mark.parametrize(("objective", "kind"), EVERY)
@@ -106,8 +115,8 @@ def test_inner_steps_are_updates_and_moving_averages(objective, kind):
     run_batches(trainer, 0, 2)
     expected = 2 * trainer.perturbation.inner_steps
     assert len(steps) == expected == int(trainer.ema.n_averaged)
-    distillation = trainer.config["distillation"] if objective == "consistency" else None
-    passes = 2 * passes_per_batch({"perturbation": perturbation_block(kind)}, distillation)
+    distillation = trainer.recipe.training.distillation if objective == "consistency" else None
+    passes = 2 * passes_per_batch(method_of(objective, perturbation_block(kind)), distillation)
     counts = {"batches": 2, "updates": expected, "gradient_evals": expected, "forward_passes": passes}
     assert trainer.counts == counts
 
@@ -122,17 +131,18 @@ def test_everything_random_is_frozen_within_a_batch(objective, kind):
     assert {follow for _, _, follow in seen} == {trainer.perturbation.follow}
 
 
-@pytest.mark.parametrize("block", [METHODS[name]["perturbation"] for name in ("adm", "at", "at-script", "ip-script")])
-def test_inner_steps_of_the_declared_methods(block):
+@pytest.mark.parametrize("name", ["adm", "at", "at-script", "ip-script"])
+def test_inner_steps_of_the_declared_methods(name):
+    block = METHODS[name].perturbation.written()
     tuned = {key: 0.05 if value == "tuned" else value for key, value in block.items()}
-    assert make_perturbation(tuned).inner_steps == (3 if block["kind"] == "adversarial" else 1)
+    assert perturbing(tuned).inner_steps == (3 if block["kind"] == "adversarial" else 1)
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"'uniforn'.*gaussian"):
-        make_perturbation({"kind": "uniforn"})
+    with pytest.raises(ValidationError, match=r"'uniforn'.*gaussian"):
+        method_of("noise-prediction", {"kind": "uniforn"})
     with pytest.raises(UserError, match=r"'denoise'.*noise-prediction"):
-        make_objective(settings("denoise"))
+        make_objective(dataclasses.replace(settings(), objective="denoise"))
 
 
 # The attack's published numbers (protocol section 1.6, S1) and its geometry.
@@ -161,7 +171,7 @@ def test_script_ball_never_acts(script_deltas):
     assert log["at_radius"] == 0
     torch.testing.assert_close(l2(third - second), torch.full((4,), 0.1), rtol=1e-4, atol=0)  # a whole step, uncut
     free = AdversarialPerturbation(3, SCRIPT["step_rms"], math.inf, True)
-    held = make_perturbation(SCRIPT)
+    held = perturbing(SCRIPT)
     gradient = torch.randn(second.shape, generator=torch.Generator().manual_seed(0))
     direct = second + SCRIPT["step_rms"] * gradient / rms(gradient)
     torch.testing.assert_close(held.move(None, second, gradient, ()), direct)
@@ -169,7 +179,7 @@ def test_script_ball_never_acts(script_deltas):
 
 
 def test_projection_holds_a_step_that_is_longer_than_the_radius():
-    perturbation = make_perturbation(AT | {"step_rms": 1.0})
+    perturbation = perturbing(AT, step_rms=1.0)
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     moved = perturbation.move(None, torch.zeros_like(gradient), gradient, ())
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), 0.1), rtol=1e-6, atol=0)
@@ -181,7 +191,7 @@ def test_projection_holds_a_step_that_is_longer_than_the_radius():
 @pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
 def test_step_does_not_depend_on_the_size_of_the_gradient(size):
     gradient = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-    moved = make_perturbation(AT).move(None, torch.zeros_like(gradient), size * gradient, ())
+    moved = perturbing(AT).move(None, torch.zeros_like(gradient), size * gradient, ())
     torch.testing.assert_close(rms(moved).flatten(), torch.full((4,), AT["step_rms"]), rtol=1e-5, atol=0)
 
 
@@ -189,7 +199,7 @@ def test_zero_gradient_keeps_that_delta_alone():
     delta = 0.01 * torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     gradient = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     gradient[1] = 0
-    moved = make_perturbation(AT).move(None, delta, gradient, ())
+    moved = perturbing(AT).move(None, delta, gradient, ())
     assert torch.equal(moved[1], delta[1])
     assert moved.isfinite().all() and not torch.equal(moved[0], delta[0])
 
@@ -287,7 +297,7 @@ def test_network_sees_the_perturbed_state_and_the_timestep():
 
 def test_input_perturbation_leaves_the_target_at_eps():
     draw = hand_draw([0, 30, 400, 999], (1, 8, 8))
-    perturbation = make_perturbation({"kind": "gaussian", "gamma": 0.1})
+    perturbation = perturbing({"kind": "gaussian", "gamma": 0.1})
     delta = perturbation.start(draw, ("a", 0))
     torch.testing.assert_close(l2(delta / draw.sigma) / 8, torch.full((4,), 0.1), rtol=0.3, atol=0)
     output = 0.3 * torch.randn(4, 2, 8, 8, generator=torch.Generator().manual_seed(8))
@@ -452,38 +462,37 @@ def test_weights_of_a_base_run_start_fresh_otherwise():
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_images({"name": "digits"}, "train")
+    return load_images(Data(name="digits"), "train")
 
 
-def slice_of(method):
-    benchmark = load_benchmark("ci")
-    return slices.training_slice(benchmark, Run("ci", "scratch", method, 0)) | {"batch_size": 8}
+def recipe_of(method):
+    recipe = load_benchmark("ci").suite("scratch").run(method, 0).recipe
+    return dataclasses.replace(recipe, training=recipe.training.model_copy(update={"batch_size": 8}))
 
 
-def trained_slice(config, images, start, end, state=None):
-    """A trainer of a training slice that ran the batches start..end."""
+def trained_recipe(recipe, images, start, end, state=None):
+    """A trainer of a recipe that ran the batches start..end."""
     torch.manual_seed(0)
-    trainer = Trainer(build("unet", config["network"]), config, CPU)
+    trainer = Trainer(build("unet", recipe.network), recipe, CPU)
     if state is not None:
         trainer.load(state)
-    batches = Batches(images, config["batch_size"], (*config["seed_names"], "batches"), config["flip"])
+    batches = batches_of(images, recipe)
     for index in range(start, end):
         trainer.train_batch(*batches.batch(index))
     return trainer
 
 
 def test_three_times_the_batches_is_one_long_run(digits):
-    short = trained_slice(slice_of("adm"), digits, 0, 2)
-    continued = trained_slice(slice_of("adm-3x"), digits, 2, 6, through_file(short.state()))
-    assert same(continued.state(), trained_slice(slice_of("adm"), digits, 0, 6).state())
+    short = trained_recipe(recipe_of("adm"), digits, 0, 2)
+    continued = trained_recipe(recipe_of("adm-3x"), digits, 2, 6, through_file(short.state()))
+    assert same(continued.state(), trained_recipe(recipe_of("adm"), digits, 0, 6).state())
 
 
 def drawn(method, images):
     """(x0, t, eps) of the first two batches of a method."""
-    config = slice_of(method)
-    trainer = trained_slice(config, images, 0, 0)
-    seen = recorded_losses(trainer)
-    batches = Batches(images, config["batch_size"], (*config["seed_names"], "batches"), config["flip"])
+    recipe = recipe_of(method)
+    trainer = trained_recipe(recipe, images, 0, 0)
+    seen, batches = recorded_losses(trainer), batches_of(images, recipe)
     for index in range(2):
         trainer.train_batch(*batches.batch(index))
     firsts = seen[:: trainer.perturbation.inner_steps]
@@ -496,7 +505,7 @@ def test_methods_of_one_seed_see_the_same_draws(digits):
     assert not torch.equal(adm[0][1], adm[1][1]) and not torch.equal(adm[0][2], adm[1][2])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PERTURBATIONS)
 def test_training_leaves_nothing_to_the_global_generator(kind):
     losses = []
     for seed in (1, 2):
@@ -507,7 +516,7 @@ def test_training_leaves_nothing_to_the_global_generator(kind):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PERTURBATIONS)
 def test_a_loss_that_is_not_finite_stops_at_that_batch(kind, value):
     trainer = trainer_of(settings(perturbation=perturbation_block(kind)))
     run_batches(trainer, 0, 2)

@@ -17,13 +17,15 @@ import test_imagenet64
 from checkout import edit
 from test_inception import Narrow, random_weights
 
-from atbench import cli, config, plan
-from atbench.config import EXPERIMENTS
+from atbench import cli
 from atbench.data import cifar10
 from atbench.metrics import extractors
 from atbench.metrics.extractors import inception_2015
 from atbench.runtime.files import file_hash, read_cell, read_json
+from atbench.spec import yaml
 from atbench.spec.address import Run
+from atbench.spec.load import load, load_run
+from atbench.spec.models.scale import Evaluation, ScaleFile
 from atbench.tasks import evaluate
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
 from atbench.tasks.reference import reference
@@ -39,20 +41,22 @@ TRAINED, LARGE, IMPORTED = (Run("paper", suite, "adm", 0) for suite in ("scratch
 @pytest.fixture
 def scale(tmp_path, monkeypatch):
     """The scale file `paper` with small data of the real formats; everything else of the networks is the paper's."""
-    shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
-    monkeypatch.setattr(config, "EXPERIMENTS", tmp_path / "experiments")
+    shutil.copytree(yaml.EXPERIMENTS, tmp_path / "experiments")
+    monkeypatch.setattr(yaml, "EXPERIMENTS", tmp_path / "experiments")
+    allow_few_samples(monkeypatch)
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.chdir(tmp_path)
     data = small_data(tmp_path / "data")
     file = tmp_path / "experiments/scales/paper.yaml"
     edit_scale(file, lambda content: content.update(data=data["scratch"], threads=1))
+    edit_scale(file, lambda content: content["evaluation"].update(FEW))
     edit_scale(file, lambda content: content.pop("cross_checks"))
     for suite, images in data.items():
         block = {"batches": 2, "snapshots": 1, "data": images, "training": {"batch_size": BATCH[suite]}}
         edit_scale(file, lambda content, suite=suite, block=block: content["suites"][suite].update(block))
     random_inception(tmp_path / "inception.pth", monkeypatch)
     yield file
-    config.load.cache_clear()
+    load.cache_clear()
     shutil.rmtree(tmp_path)  # pytest would keep the states of three runs
 
 
@@ -71,24 +75,29 @@ def small_data(folder) -> dict[str, dict]:
 
 def random_inception(file, monkeypatch):
     """Inception-2015 with random weights where the released ones should lie, a few of its features in use."""
-    load = inception_2015.load
+    whole_network = inception_2015.load
     random_weights(file)
     monkeypatch.setenv(EXTRACTOR_VARIABLE, str(file))
     monkeypatch.setattr(inception_2015, "RELEASED_NAME", f"random-{file_hash(file)[:8]}.pth")
     monkeypatch.setattr(inception_2015, "BLOCK", SAMPLES)
 
     def narrow(*arguments):
-        whole = load(*arguments)
+        whole = whole_network(*arguments)
         return dataclasses.replace(whole, module=Narrow(whole.module))
 
     monkeypatch.setitem(extractors.EXTRACTORS, "inception-2015", narrow)
 
 
+def allow_few_samples(monkeypatch):
+    """The type of a scale's file asks for as many samples as mean something."""
+    monkeypatch.setattr(Evaluation.model_fields["samples"], "metadata", [])
+    for model in (Evaluation, ScaleFile):
+        model.model_rebuild(force=True)
+
+
 def edit_scale(file, change):
     edit(file, change)
-    config.load.cache_clear()
-    # Past the schema, which asks for as many samples as mean something.
-    config.load("paper").sizes["evaluation"].update(FEW)
+    load.cache_clear()
 
 
 def timed(what: str, action, *arguments):
@@ -109,28 +118,28 @@ def peak():
 
 
 def train_two_batches(run: Run, parameters: int) -> None:
-    timed(f"train 2 batches of {BATCH[run.suite]}", train, run)
+    timed(f"train 2 batches of {BATCH[run.suite]}", train, load_run(run))
     record = read_json(run.path / "config.json")
     assert record["parameters"] == parameters and record["counts"]["updates"] == 2
 
 
 def evaluate_few_steps(run: Run) -> None:
     """A cell per sampler of the suite."""
-    benchmark = plan.of_run(run)
-    cells = [cell for cell in plan.cells(benchmark, run) if cell.nfe == NFE]
-    assert [cell.sampler for cell in cells] == benchmark.suite(run.suite)["samplers"]
+    declared = load_run(run)
+    cells = [cell for cell in declared.cells if cell.nfe == NFE]
+    assert [cell.address.sampler for cell in cells] == list(declared.suite.samplers)
     timed(f"{len(cells)} cells of {SAMPLES} images", evaluate.evaluate, cells)
     evaluate.weights.cache_clear()
     for cell in cells:
-        record = read_cell(cell.path)
+        record = read_cell(cell.address.path)
         assert record["counts"]["nfe"] == NFE and record["counts"]["samples"] == SAMPLES
         assert record["metrics"]["fd"] > 0 and record["metrics"]["sfid"] > 0
-        assert cell.path.with_suffix(".png").stat().st_size > 1000
+        assert cell.address.path.with_suffix(".png").stat().st_size > 1000
 
 
 def test_cifar10_and_checkpoints(scale):
     train_two_batches(TRAINED, 57_094_662)
-    timed("reference", reference, plan.of_run(TRAINED), TRAINED.suite)
+    timed("reference", reference, load("paper").suite(TRAINED.suite))
     timed("export the average", atbench, "export-weights", f"{TRAINED}/final", "ema.pt")
     timed("export the raw weights", atbench, "export-weights", f"{TRAINED}/final", "raw.pt", "--raw")
     files = {role: {"path": f"{role}.pt", "sha256": file_hash(f"{role}.pt")} for role in ("ema", "raw")}
@@ -143,5 +152,5 @@ def test_cifar10_and_checkpoints(scale):
 
 def test_class_conditional_imagenet64(scale):
     train_two_batches(LARGE, 295_904_454)
-    timed("reference", reference, plan.of_run(LARGE), LARGE.suite)
+    timed("reference", reference, load("paper").suite(LARGE.suite))
     evaluate_few_steps(LARGE)

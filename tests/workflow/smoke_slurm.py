@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 from checkout import Checkout, jobs
 
-from atbench.config import default, load
-from atbench.reading.tidy import declared_cells
+from atbench.spec.load import load, workflow
 
 PACKAGES = ["slurmctld", "slurmd", "slurm-client", "munge"]
 CONFIGURATION = Path("/etc/slurm/slurm.conf")  # jobs read this one: the plugin keeps SLURM_CONF from them
@@ -127,8 +126,8 @@ def cells(checkout: Checkout) -> dict[Path, dict]:
 
 def declared() -> set[Path]:
     """The paths that the default suites promise."""
-    cells = declared_cells(load("ci"), default("suites"))
-    return {cell.path.relative_to("results/ci") for cell in cells}
+    cells = [cell for suite in workflow().suites for cell in load("ci").suite(suite).cells()]
+    return {cell.address.path.relative_to("results/ci") for cell in cells}
 
 
 def timed(what: str, action, *arguments) -> str:

@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 import pytest
 from checkout import Checkout, jobs
 
-from atbench import resources
-from atbench.config import load
 from atbench.runtime.device import DEVICE_VARIABLE
+from atbench.spec import queue
 from atbench.spec.address import Run
+from atbench.spec.load import load_run
 
 PLUGINS = {"slurm": "snakemake-executor-plugin-slurm", "generic": "snakemake-executor-plugin-cluster-generic"}
 EXTRACTOR = Run("ci", "extractor", "digits-cnn", 0)
@@ -41,7 +41,7 @@ def checkout(tmp_path_factory):
 
 ASKED = {  # by the training of ADM-AT from scratch, and by the reports; 60 minutes are the profiles'
     "ci": {"runtime": "11", "mem_mb": "2000"},
-    "paper": {"runtime": str(2 * resources.SPARE + resources.DAY), "mem_mb": "32000", "gpu": "1"},
+    "paper": {"runtime": str(2 * queue.SPARE + queue.DAY), "mem_mb": "32000", "gpu": "1"},
 }
 
 
@@ -51,10 +51,13 @@ def test_a_profile_plans_what_a_local_run_does_and_asks_for_what_the_scale_needs
     settings = ("scratch", "--config", f"scale={scale}", "suites=[scratch]")
     output = checkout.run("snakemake", "-n", *profile, *settings)
     assert jobs(output) == jobs(checkout.run("snakemake", "-n", *settings))
-    found = re.findall(r"^ *rule (\w+):.*?resources: (.*?)$", output, re.M | re.S)
-    asked = {rule: dict(re.findall(r"(\w+)=([^,]+)", line)) for rule, line in found}
-    assert asked["train_scratch_at"].items() >= ASKED[scale].items()
-    assert asked["report_scratch"]["runtime"] == "60"
+    found = re.findall(r"^ *(?:rule|checkpoint) (\w+):\n((?: +\S.*\n)*?) +resources: (.*?)$", output, re.M)
+    asked = {}
+    for rule, about, line in found:
+        method = re.search(r"method=([^,\n]+)", about)
+        asked[rule, method and method[1]] = dict(re.findall(r"(\w+)=([^,]+)", line))
+    assert asked["train", "at"].items() >= ASKED[scale].items()
+    assert asked["scratch", None]["runtime"] == "60"
 
 
 @pytest.fixture
@@ -70,13 +73,10 @@ def qsub(tmp_path, monkeypatch):
 def test_a_submitted_job_knows_its_time(checkout, profile, qsub, monkeypatch):
     """And a local run finds its results current."""
     monkeypatch.setenv(DEVICE_VARIABLE, "cpu")
-    weights = str(EXTRACTOR.weights())
+    weights = str(EXTRACTOR.weights_folder)
     checkout.run("snakemake", "-p", *profile, "--seconds-between-status-checks", "1", weights, "--config", "scale=ci")
-    minutes = resources.training_minutes(load("ci"), EXTRACTOR)
+    minutes = queue.training_minutes(load_run(EXTRACTOR))
     asked = (qsub / "asked").read_text()
     assert f"ncpus=1:mem=2000mb:ngpus=0 -l walltime={60 * minutes} " in asked
-    assert (
-        f"ATBENCH_TIME_LIMIT=$(({minutes} - {resources.SPARE})) python -m atbench train"
-        in (qsub / "output").read_text()
-    )
+    assert f"ATBENCH_TIME_LIMIT=$(({minutes} - {queue.SPARE})) python -m atbench train" in (qsub / "output").read_text()
     assert jobs(checkout.snakemake("-n", weights)) == {}

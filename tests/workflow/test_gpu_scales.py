@@ -1,21 +1,20 @@
 """The scales of one GPU: whole DAGs that plan, constants with a source, and a few batches on small files."""
 
-import re
 import shutil
-import subprocess
-import sys
 
 import pytest
 import torch
 import yaml
-from checkout import REPOSITORY
+from checkout import Checkout
 from test_cifar10 import NAMES, content, published
 
-from atbench import config, plan
-from atbench.config import EXPERIMENTS, load, read_yaml, scale_file
 from atbench.data import cifar10
 from atbench.runtime.files import read_json
+from atbench.spec import load as loading
 from atbench.spec.address import Run
+from atbench.spec.load import load, load_run
+from atbench.spec.scales import scale_file
+from atbench.spec.yaml import EXPERIMENTS, read_yaml
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.train import train
 
@@ -34,23 +33,18 @@ def test_every_constant_has_a_source_and_a_reason(scale):
 
     assert bare(read_yaml(scale_file(scale))) == []
     benchmark = load(scale)
-    assert list(benchmark.sizes["suites"]) == SUITES[scale]
-    assert benchmark.sizes["training"]["ema"] == {"relative_length": 0.05}
-    paper = load("paper").sizes["model"]
-    changed = {key for key in paper if benchmark.sizes["model"][key] != paper[key]}
+    assert benchmark.suites == SUITES[scale]
+    assert benchmark.file.training.written()["ema"] == {"relative_length": 0.05}
+    paper, model = load("paper").file.model, benchmark.file.model
+    changed = {key for key in paper if model[key] != paper[key]}
     assert changed == (set() if scale == "gpu" else {"channels", "num_res_blocks", "dropout"})
 
 
 @pytest.mark.parametrize("scale", SUITES)
-def test_the_whole_graph_plans(scale):
-    suites = f"suites=[{','.join(SUITES[scale])}]"
-    command = [sys.executable, "-m", "snakemake", "-n", "--quiet=rules", "--config", f"scale={scale}", suites]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
-    planned = dict(re.findall(r"^(\w+)\s+(\d+)$", done.stdout.split("Job stats:")[1], re.M))
-    runs = [run for suite in SUITES[scale] for run in plan.runs(load(scale), suite)]
-    trained = {f"train_{run.suite}_{run.method}".replace("-", "_") for run in runs}
-    assert trained <= planned.keys() and "reference_scratch" in planned
+def test_the_whole_graph_plans(scale, tmp_path):
+    planned = Checkout(tmp_path / "atbench").planned(scale=scale, config=(f"suites=[{','.join(SUITES[scale])}]",))
+    runs = [run.address for suite in SUITES[scale] for run in load(scale).suite(suite).runs()]
+    assert {f"{run.suite}/{run.method}" for run in runs} <= set(planned["train"]) and len(planned["reference"]) == 1
 
 
 @pytest.fixture
@@ -64,7 +58,7 @@ def small(tmp_path, monkeypatch):
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.chdir(tmp_path)
     shutil.copytree(EXPERIMENTS, tmp_path / "experiments")
-    monkeypatch.setattr(config, "EXPERIMENTS", tmp_path / "experiments")
+    monkeypatch.setattr(loading.yaml, "EXPERIMENTS", tmp_path / "experiments")
     file = tmp_path / "experiments/scales/gpu-hour.yaml"
     scale = yaml.safe_load(file.read_text())
     scale["training"] = {"batch_size": 4}
@@ -72,19 +66,19 @@ def small(tmp_path, monkeypatch):
     for suite in ("scratch", "finetune"):
         scale["suites"][suite] |= {"batches": 2, "snapshots": 2}
     file.write_text(yaml.safe_dump(scale))
-    config.load.cache_clear()
+    load.cache_clear()
     yield
-    config.load.cache_clear()
+    load.cache_clear()
 
 
 def test_a_few_batches_run_on_files_of_the_real_format(small):
     adm, tuned = Run("gpu-hour", "scratch", "adm", 0), Run("gpu-hour", "finetune", "at", 0)
     for run in (adm, tuned):
-        train(run)
+        train(load_run(run))
     record = read_json(tuned.path / "config.json")
     assert record["data"]["name"] == "cifar10-jpeg" and record["counts"]["updates"] == 6
     assert record["parameters"] == PARAMETERS
     assert record["slice"]["perturbation"]["step_rms"] == pytest.approx(0.1 / 3072**0.5)  # the script's, by extends
-    cell = next(cell for cell in plan.cells(load("gpu-hour"), tuned) if cell.nfe == 5)
+    cell = next(cell for cell in load_run(tuned).cells if cell.nfe == 5)
     images, classes, nfe = generator_of(cell, torch.device("cpu"))(4)
     assert images.shape == (4, 3, 32, 32) and classes is None and nfe == 5 and images.float().std() > 1

@@ -4,11 +4,10 @@ import json
 import re
 import shutil
 
-from checkout import BIN, CELL, Checkout, compute_jobs, jobs
-from PIL import Image
+from checkout import CELL, Checkout, compute_jobs, jobs
 
-from atbench.config import default
-from atbench.data import load
+from atbench.spec.address import parse_cell
+from atbench.spec.load import workflow
 
 
 def test_released_results_draw_without_weights_or_training(finished, tmp_path):
@@ -21,43 +20,13 @@ def test_released_results_draw_without_weights_or_training(finished, tmp_path):
     output = clone.snakemake("--forceall", "tables", "figures", config=("cached=1",))
     assert compute_jobs(output) == {}
     assert (released / "tables/scratch.md").read_text() == table
-    (clone.folder / CELL.replace("results/ci", "results/released/ci")).unlink()
+    pack, gone = released / "scratch/cells.jsonl", parse_cell(CELL).axes
+    lines = pack.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if json.loads(line)["cell"] != gone]
+    assert len(kept) == len(lines) - 1
+    pack.write_text("".join(kept))
     assert compute_jobs(clone.snakemake("--forceall", "tables", config=("cached=1",))) == {}
     assert "—" in (released / "tables/scratch.md").read_text().split("| Sampler")[1]
-
-
-def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
-    scans = load({"name": "digits"}, "train")
-    for index, (image, label) in enumerate(zip(scans.images[:400], scans.labels)):
-        folder = scratchpad.folder / "data/images" / str(int(label))
-        folder.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image[0].numpy()).resize((20, 20)).save(folder / f"{index}.png")
-    scale = scratchpad.folder / "experiments/scales/own-images.yaml"
-    scale.write_text(scale.read_text().replace("extends: laptop", "extends: ci"))
-    cell = "results/own-images/class-conditional/at/seed0/final/ddim-nfe5.json"
-    output = scratchpad.snakemake(cell, scale="own-images")
-    assert compute_jobs(output).keys() >= {
-        "train_class_conditional_at",
-        "cell_class_conditional_at",
-        "reference_scratch",
-    }
-    config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
-    assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"] is True
-
-
-def test_every_command_of_the_readme_runs(scratchpad, readme_commands):
-    default = scratchpad.folder / "experiments/config.yaml"
-    default.write_text(default.read_text().replace("scale: laptop ", "scale: ci "))
-    environment = scratchpad.folder / ".venv"  # what the first `make` would build
-    environment.mkdir()
-    for entry in BIN.parent.iterdir():
-        (environment / entry.name).symlink_to(entry)
-    (environment / "ready").unlink(missing_ok=True)
-    (environment / "ready").touch()
-    scratchpad.run("atbench", "release")
-    for command in readme_commands:
-        if command != "make test":
-            scratchpad.run("bash", "-c", command.replace("laptop", "ci").replace("make reproduce", "make SCALE=ci"))
 
 
 def test_distilled_students_and_their_teacher_stand_beside_each_other(finished):
@@ -78,21 +47,16 @@ def test_a_suite_beside_the_default_ones_runs_by_its_name(scratchpad):
     # From now on it stands on the pages that span suites, without being a part of everything.
     page = "results/ci/tables/claims.md"
     planned = scratchpad.run("snakemake", "-n", "-p", "--cores", "1", page, "--config", "scale=ci", "suites=[scratch]")
-    assert re.search(
-        rf"--suites {' '.join([*default('suites'), 'edm'])} +--only", planned
-    ) and "evaluate_edm_edm" not in jobs(planned)
+    assert re.search(rf"--suites {' '.join([*workflow().suites, 'edm'])} +--only", planned)
+    assert "evaluate" not in jobs(planned)
     scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "edm")
-    assert "report_edm" in jobs(scratchpad.snakemake("-n", "--forceall", "tables", config=("cached=1",)))
+    assert "edm" in jobs(scratchpad.snakemake("-n", "--forceall", "tables", config=("cached=1",)))
 
 
 def test_mismatch_is_a_target_of_its_own(scratchpad):
     planned = jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",)))
-    assert set(planned) == {f"mismatch_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
-        "mixture",
-        "report_mismatch_scratch",
-        "report_mixture",
-        "mismatch",
-    }
+    pages = {"mismatch_of_suite": 1, "mixture": 1, "mismatch": 1}
+    assert planned == {"measure_run": 4, "measure_scale": 1} | pages
     suite = scratchpad.folder / "experiments/suites/scratch.yaml"  # two methods are enough to see it run
     suite.write_text(suite.read_text().replace("methods: [adm, ip, at, adm-3x]", "methods: [adm, at]"))
     scratchpad.snakemake("mismatch", config=("suites=[scratch]",))
@@ -104,15 +68,12 @@ def test_mismatch_is_a_target_of_its_own(scratchpad):
     assert jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",))) == {}
     scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
     drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
-    assert {"report_mismatch_scratch", "report_mixture"} <= set(jobs(drawn))
+    assert {"mismatch_of_suite", "mixture"} <= set(jobs(drawn))
 
 
 def test_wider_grid_is_a_target_of_its_own(scratchpad):
     planned = jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",)))
-    assert set(planned) == {f"wide_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")} | {
-        "report_wide_scratch",
-        "wide",
-    }
+    assert planned == {"cell": 4 * 2 * 4, "wide_of_suite": 1, "wide": 1}  # methods, samplers, step counts
     wide = scratchpad.folder / "experiments/wide.yaml"  # one more step count is enough to see it run
     wide.write_text(re.sub("nfe: .*", "nfe: [12]", wide.read_text()))
     scratchpad.snakemake("wide", config=("suites=[scratch]",))
@@ -120,13 +81,13 @@ def test_wider_grid_is_a_target_of_its_own(scratchpad):
     assert "NFE 12" in (root / "tables/scratch-wide.md").read_text()
     assert json.loads((root / "scratch/at/seed0/final/iddpm-nfe12.json").read_text())["counts"]["nfe"] == 12
     planned = jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",)))
-    assert "claims" in planned and not [name for name in planned if name.startswith(("train", "evaluate", "wide"))]
+    assert "claims" in planned and not planned.keys() & {"train", "evaluate", "cell", "wide_of_suite"}
     scratchpad.snakemake(config=("suites=[scratch]",))
     assert "NFE 12" in (root / "tables/claims.md").read_text()
     assert jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",))) == {}
     scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
     drawn = scratchpad.snakemake("-n", "--forceall", "figures", config=("cached=1",))
-    assert "report_wide_scratch" in jobs(drawn)
+    assert "wide_of_suite" in jobs(drawn)
 
 
 def test_html_report(finished):
@@ -136,16 +97,10 @@ def test_html_report(finished):
 
 
 def test_paper_scale_plans_its_whole_graph(finished):
-    planned = jobs(finished.snakemake("-n", scale="paper"))
-    assert {
-        "train_scratch_at",
-        "evaluate_scratch_at",
-        "train_finetune_at",
-        "train_class_conditional_at",
-    } <= planned.keys()
-    planned = jobs(finished.snakemake("-n", scale="paper", config=("suites=[latent-consistency]",)))
-    assert "train_latent_consistency_lcm_at" in planned and "reconstruction_latent_consistency" in planned
-    assert not {name for name in planned if name.startswith("train")} - {
-        f"train_latent_consistency_{method}"
-        for method in ("lcm", "lcm_ip", "lcm_at", "lcm_forward", "lcm_3x", "teacher")
-    }
+    planned = finished.planned(scale="paper")
+    assert {"scratch/at", "finetune/at", "class-conditional/at"} <= set(planned["train"])
+    assert "scratch/at" in planned["evaluate"]
+    planned = finished.planned(scale="paper", config=("suites=[latent-consistency]",))
+    assert len(planned["reconstruction"]) == 1
+    methods = ("lcm", "lcm-ip", "lcm-at", "lcm-forward", "lcm-3x", "teacher")
+    assert set(planned["train"]) == {f"latent-consistency/{method}" for method in methods}

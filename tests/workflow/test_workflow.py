@@ -1,11 +1,12 @@
 """The workflow as a user meets it: the ci scale in a clean copy, then every grain of rerun from its job statistics."""
 
 import json
+import os
 import re
 import shutil
 
 import pytest
-from checkout import CELL, Checkout, compute_jobs, jobs
+from checkout import CELL, REPORT_JOBS, Checkout, compute_jobs, jobs
 
 
 def test_everything_is_made_and_nothing_is_left_to_do(finished):
@@ -20,8 +21,15 @@ def test_everything_is_made_and_nothing_is_left_to_do(finished):
 
 
 def test_a_suite_as_a_target_runs_that_suite_alone(tmp_path):
-    planned = jobs(Checkout(tmp_path / "atbench").snakemake("-n", "scratch"))
-    assert "train_scratch_adm" in planned and not [name for name in planned if "finetune" in name or "class" in name]
+    planned = Checkout(tmp_path / "atbench").planned("scratch")
+    assert planned["evaluate"] == [f"scratch/{method}" for method in ("adm", "adm-3x", "at", "ip")]
+    assert planned["train"] == sorted([*planned["evaluate"], "extractor/digits-cnn"])
+    assert planned.keys() == {"train", "reference", "evaluate", "scratch"}
+
+
+def test_a_figure_as_a_target_runs_its_suite_alone(tmp_path):
+    checkout = Checkout(tmp_path / "atbench")
+    assert checkout.planned("results/ci/figures/scratch-samples.pdf") == checkout.planned("scratch")
 
 
 def test_measured_nfe_and_counts_stand_in_every_cell(finished):
@@ -34,8 +42,9 @@ def test_measured_nfe_and_counts_stand_in_every_cell(finished):
 
 def test_one_cell_reruns_alone(scratchpad):
     before = {path: path.stat().st_mtime_ns for path in scratchpad.folder.glob("results/ci/*/*/seed*/*/*.json")}
-    output = scratchpad.snakemake("-R", CELL, config=("grain=cell",))
-    assert compute_jobs(output) == {"cell_scratch_at": 1}
+    output = scratchpad.snakemake("-R", CELL)
+    assert compute_jobs(output) == {"cell": 1}
+    assert jobs(output).keys() == {"cell", "scratch", "tidy", "claims", "all"}
     changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
     assert changed == [scratchpad.folder / CELL]
     assert jobs(scratchpad.snakemake("-n")) == {}
@@ -44,27 +53,26 @@ def test_one_cell_reruns_alone(scratchpad):
 def test_same_numbers_when_a_cell_is_made_again(scratchpad):
     before = json.loads((scratchpad.folder / CELL).read_text())
     (scratchpad.folder / CELL).unlink()
-    assert compute_jobs(scratchpad.snakemake(CELL)) == {"cell_scratch_at": 1}
+    assert compute_jobs(scratchpad.snakemake(CELL)) == {"cell": 1}
     assert json.loads((scratchpad.folder / CELL).read_text())["metrics"] == before["metrics"]
 
 
-def test_a_missing_cell_comes_back_without_training(scratchpad):
+def test_a_missing_cell_comes_back_alone(scratchpad):
     (scratchpad.folder / CELL).unlink()
-    assert compute_jobs(scratchpad.snakemake("-n")) == {"evaluate_scratch_at": 1}
+    assert compute_jobs(scratchpad.snakemake("-n")) == {"cell": 1}
 
 
 def test_off_grid_nfe_runs(scratchpad):
     path = CELL.replace("ddim-nfe10", "iddpm-nfe13")
-    assert compute_jobs(scratchpad.snakemake(path)) == {"cell_scratch_at": 1}
+    assert compute_jobs(scratchpad.snakemake(path)) == {"cell": 1}
     assert json.loads((scratchpad.folder / path).read_text())["counts"]["nfe"] == 13
     assert path in scratchpad.run("atbench", "status", "--scale", "ci")
 
 
 def test_a_new_seed_runs_only_its_own_runs(scratchpad):
-    planned = compute_jobs(scratchpad.snakemake("-n", config=("seeds=[0,1]", "suites=[scratch]")))
-    assert planned == {
-        f"{kind}_scratch_{m}": 1 for kind in ("train", "evaluate") for m in ("adm", "ip", "at", "adm_3x")
-    }
+    planned = scratchpad.planned(config=("seeds=[0,1]", "suites=[scratch]"))
+    assert planned["train"] == planned["evaluate"] == [f"scratch/{method}" for method in ("adm", "adm-3x", "at", "ip")]
+    assert planned.keys() - REPORT_JOBS == {"train", "evaluate"}
 
 
 def test_a_new_nfe_runs_no_training_and_keeps_the_other_cells(scratchpad):
@@ -72,21 +80,32 @@ def test_a_new_nfe_runs_no_training_and_keeps_the_other_cells(scratchpad):
     scale.write_text(scale.read_text().replace("nfe: [5, 10]", "nfe: [5, 10, 20]"))
     before = (scratchpad.folder / CELL).read_bytes()  # its date of making stands inside; Snakemake touches the file
     output = scratchpad.snakemake("scratch", config=("suites=[scratch]",))
-    assert compute_jobs(output).keys() - {"scratch"} == {f"evaluate_scratch_{m}" for m in ("adm", "ip", "at", "adm_3x")}
+    assert compute_jobs(output) == {"evaluate": 4}
     assert (scratchpad.folder / CELL).read_bytes() == before
 
 
 def test_a_changed_constant_retrains_its_method_and_what_builds_on_it(scratchpad):
     methods = scratchpad.folder / "experiments/methods.yaml"
     methods.write_text(methods.read_text().replace("inner_steps: 3, step_rms: t", "inner_steps: 2, step_rms: t"))
-    planned = compute_jobs(scratchpad.snakemake("-n", config=("suites=[scratch,finetune,class-conditional]",)))
-    assert {name for name in planned if name.startswith("train")} == {
-        "train_scratch_at",
-        "train_finetune_at",
-        "train_class_conditional_at",
-    }
+    planned = scratchpad.planned(config=("suites=[scratch,finetune,class-conditional]",))
+    assert planned["train"] == ["class-conditional/at", "finetune/at", "scratch/at"]
     table = scratchpad.run("atbench", "status", "--scale", "ci", "--stale", "--paths")
     assert CELL in table and "scratch/adm/" not in table
+
+
+def test_a_failed_evaluation_stays_to_be_done(scratchpad):
+    run = scratchpad.folder / "results/ci/scratch/ip/seed0"
+    cells = {path: path.read_bytes() for path in run.glob("*/*-nfe*.json")}
+    os.truncate(run / "weights/final.safetensors", 100)
+    for _ in range(2):  # the second finds what the first has left
+        output = scratchpad.snakemake(expect=1)
+        assert compute_jobs(output) == {"evaluate": 1} and "evaluation.json" in output
+    assert {path: path.read_bytes() for path in cells} == cells  # of the weights before: kept, until there are others
+    shutil.rmtree(run / "weights")
+    assert compute_jobs(scratchpad.snakemake()) == {"train": 1, "evaluate": 1}
+    assert jobs(scratchpad.snakemake("-n")) == {}
+    record = json.loads((run / "evaluation.json").read_text())
+    assert record["weights"]["final"] == json.loads((run / "final/ddim-nfe10.json").read_text())["inputs"]["weights"]
 
 
 def test_compare_finds_a_reproduction_equal_to_itself(finished):
@@ -116,13 +135,50 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
         (("scale=ci", "suites=[scrach]"), "unknown suite 'scrach'"),
         (("scale=ci", "suites=[]"), "suites"),
         (("scale=ci", "seeds=[x]"), "seeds"),
+        (("scale=ci", "seeds=0"), "seeds: 0: must be a list"),
+        (("scale=ci", "seeds=3"), "seeds: 3: must be a list"),
+        (("scale=ci", "seeds=[0,0]"), "seeds"),
+        (("scale=ci", "suites=scratch"), "suites"),
         (("scale=ci", "colour=red"), "colour"),
     ],
 )
 def test_bad_configuration_is_one_line(finished, arguments, named):
     output = finished.run("snakemake", "-n", "--config", *arguments, expect=None)
     assert named in output and "Traceback" not in output
-    assert "Job stats" not in output
+    assert "Job stats" not in output and output.count("atbench: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "named"),
+    [
+        (CELL.replace("/at/", "/ta/"), "unknown method 'ta'"),
+        (CELL.replace("final", "0000017"), "no such snapshot; this run has 0000010, final"),
+        (CELL.replace("scratch/at", "latent/ldm").replace("ddim-nfe10", "ddim-guided-nfe13"), "nearest valid nfe: 14"),
+        (CELL.replace("scratch/at", "latent/ldm").replace("ddim-nfe10", "heldout"), "latent is none of them"),
+    ],
+)
+def test_what_cannot_be_made_is_one_line(finished, address, named):
+    output = finished.run("snakemake", "-n", "--quiet=rules", address, "--config", "scale=ci", expect=1)
+    assert [line for line in output.splitlines() if "atbench: " in line and named in line]
+    assert "Traceback" not in output and "Job stats" not in output
+
+
+@pytest.mark.parametrize("scale", ["ci", "laptop", "workstation", "paper", "gpu"])
+def test_rules_are_few_at_every_scale(finished, scale):
+    suites = ("suites=[scratch,finetune,edm,consistency]",) if scale == "gpu" else ()
+    rules = finished.run("snakemake", "--list-rules", "--config", f"scale={scale}", *suites)
+    names = [line for line in rules.splitlines() if re.fullmatch(r"\w+", line)]
+    assert {"all", "train", "evaluate", "cell", "scratch"} <= set(names) and len(names) <= 30
+
+
+def test_plan_is_a_screen_and_its_two_tables_agree(scratchpad):
+    scratchpad.build_environment()
+    lines = scratchpad.run("make", "plan", "SCALE=laptop").splitlines()
+    assert len(lines) <= 60
+    planned = next(line for line in lines if line.startswith("total"))
+    estimated = next(line for line in reversed(lines) if line.startswith("total"))
+    assert int(planned.split()[1]) - 1 == int(estimated.split()[2])  # less `all`, which does nothing
+    assert {"train", "evaluate", "extractor", "latent-consistency"} <= {line.split()[0] for line in lines if line}
 
 
 def test_lint_and_format(finished):

@@ -1,6 +1,6 @@
 """Feature extractors by name.
 
-A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.metric_names`; one
+A new one is a module with `load(path, file_hash, device) -> Extractor`, a line here and in `atbench.spec.metrics`; one
 whose weights are a file of an installed package says in PACKAGED where.
 """
 
@@ -18,7 +18,7 @@ EXTRACTORS = {
     "effnet-lite0": effnet_lite0.load,
     "inception-2015": inception_2015.load,
 }
-WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED}  # files to fetch, and whence
+WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED}  # files to fetch, and their source
 PACKAGED = {"effnet-lite0": effnet_lite0.packaged_weights}
 
 

@@ -1,5 +1,6 @@
 """clean-fid's Inception beside an extractor: FID by another's code and another way to resize, as a check."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ INSIDE = "legacy_tensorflow"  # the mode in which the network resizes, as Tensor
 class CrossChecked(nn.Module):
     """An extractor's module, and beside its extra features those of clean-fid, (n, 2048) under `fid_<mode>`."""
 
-    def __init__(self, module: nn.Module, file: Path, modes: list[str]):
+    def __init__(self, module: nn.Module, file: Path, modes: Sequence[str]):
         super().__init__()
         self.module = module
         networks = {
@@ -42,7 +43,7 @@ def resized(images: Tensor, mode: str) -> Tensor:
     return torch.stack(pictures).permute(0, 3, 1, 2).float().to(images.device)
 
 
-def cross_checked(extractor: Extractor, file: Path, modes: list[str]) -> Extractor:
+def cross_checked(extractor: Extractor, file: Path, modes: Sequence[str]) -> Extractor:
     """The extractor with clean-fid's features in `modes`; its hash is of both files. Raises UserError for a bad one."""
     if file.name != RELEASED_NAME:
         raise UserError(f"{file}: clean-fid reads its Inception under the name {RELEASED_NAME} only")

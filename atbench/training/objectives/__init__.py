@@ -3,24 +3,11 @@ run starts (`prepare`) and after every optimizer step (`after_update`); it knows
 delta that it is handed.
 """
 
-from atbench.runtime.errors import UserError
-from atbench.training.objectives.classify import Classify
-from atbench.training.objectives.consistency import Consistency
-from atbench.training.objectives.denoising import Denoising
-from atbench.training.objectives.noise_prediction import NoisePrediction
-from atbench.training.objectives.reconstruct import Reconstruct
-
-OBJECTIVES = {
-    "noise-prediction": NoisePrediction,
-    "denoising": Denoising,
-    "consistency": Consistency,
-    "classify": Classify,
-    "reconstruct": Reconstruct,
-}
+from atbench.spec.recipe import Recipe
+from atbench.spec.signatures import find
+from atbench.training.objectives.base import Objective
 
 
-def make_objective(config: dict):
-    """The objective of a run's training slice."""
-    if config["objective"] not in OBJECTIVES:
-        raise UserError(f"objective: {config['objective']!r} is unknown; known: {', '.join(OBJECTIVES)}")
-    return OBJECTIVES[config["objective"]](config)
+def make_objective(recipe: Recipe) -> Objective:
+    """The objective of a recipe, a file of this folder. Raises UserError for an unknown one."""
+    return find("training/objectives", "keywords", "objective", recipe.objective)(recipe, **recipe.options)

@@ -4,17 +4,19 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
 
 
 class Objective:
     """Freezes a batch, gives one loss per sample; the rest are hooks that do nothing by themselves."""
 
-    network: str  # name of the network that it trains (atbench.models.weights)
+    kind: str  # its name in methods.yaml
+    network: str  # kind of the network that it trains (atbench.models.weights)
     side_passes = 0  # forward passes of other networks since the loop last set it to 0: teacher, target
 
-    def __init__(self, config: dict):
-        """Take what concerns it from a training slice."""
+    def __init__(self, recipe: Recipe):
+        """Take what concerns it from a recipe. Keyword-only parameters are its options in methods.yaml."""
 
     def prepare(self, model: nn.Module, average: nn.Module) -> None:
         """Meet the weights, and their moving average, that a run starts from."""

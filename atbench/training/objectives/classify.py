@@ -14,6 +14,7 @@ SHIFT = 1  # pixels by which an image may be moved in each direction, so that fe
 class Classify(Objective):
     """Cross-entropy per sample on randomly shifted images; a delta would act on the image itself (noise level one)."""
 
+    kind = "classify"
     network = "digits-classifier"
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:

@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from atbench.data.conditions import condition
 from atbench.diffusion.consistency import Network, make_consistency
 from atbench.rng import gaussian, seed_of, uniform
+from atbench.spec.recipe import Recipe
 from atbench.training.distances import make_distance
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
@@ -50,16 +51,24 @@ class Consistency(Objective):
     eps_c + w (eps_c - eps_empty), and the student takes w as an input (latent consistency models, Luo et al. 2023).
     """
 
+    kind = "consistency"
     network = "unet"
 
-    def __init__(self, config: dict):
-        settings = config["distillation"]
-        self.function = make_consistency(settings["grid"])
-        self.distance = make_distance(settings["distance"])
-        self.target_decay = settings["target_decay"]  # per update; 0 makes the target the student itself
-        self.guidance = settings.get("guidance")
-        self.on_solution = config.get("delta_on", "input") == "solution"
-        self.conditional = config["conditional"]
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        delta_on: Literal[
+            "input", "solution"
+        ] = "input",  # where delta acts: the student's input, the teacher's solution
+    ):
+        settings = recipe.training.distillation
+        self.function = make_consistency(settings.grid)
+        self.distance = make_distance(settings.distance)
+        self.target_decay = settings.target_decay  # per update; 0 makes the target the student itself
+        self.guidance = settings.guidance
+        self.on_solution = delta_on == "solution"
+        self.conditional = recipe.conditional
 
     def prepare(self, model: nn.Module, average: nn.Module) -> None:
         """Freeze copies of what a run starts from: its average as the teacher, its weights as the target."""

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from atbench.data.conditions import condition
 from atbench.diffusion.consistency import SIGMA_DATA, first_channels, preconditioned
 from atbench.rng import gaussian
+from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 
@@ -17,10 +18,11 @@ class Denoising(Objective):
     The target is x0 itself: it stays wherever delta goes. Source: Karras et al. 2022, equation 8 and table 1.
     """
 
+    kind = "denoising"
     network = "unet"
 
-    def __init__(self, config: dict):
-        self.conditional = config["conditional"]
+    def __init__(self, recipe: Recipe):
+        self.conditional = recipe.conditional
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
         """Draw sigma and eps by name and noise the batch."""

@@ -6,6 +6,7 @@ from atbench.data.conditions import condition
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
 from atbench.rng import gaussian, uniform
+from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
 from atbench.training.objectives.base import Objective
 from atbench.training.timesteps import TIMESTEPS
@@ -22,13 +23,19 @@ class NoisePrediction(Objective):
     on this loss. The vb term trains the variance alone (its eps is detached), at the perturbed state.
     """
 
+    kind = "noise-prediction"
     network = "unet"
 
-    def __init__(self, config: dict):
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        target_gradient: bool = False,  # the gradient in delta is that of the whole loss
+    ):
         self.process = Process(cosine_schedule())
-        self.timesteps = TIMESTEPS[config["timesteps"]](self.process.num_steps)
-        self.conditional = config["conditional"]
-        self.target_gradient = config.get("target_gradient", False)
+        self.timesteps = TIMESTEPS[recipe.training.timesteps](self.process.num_steps)
+        self.conditional = recipe.conditional
+        self.target_gradient = target_gradient
 
     def draw(self, x0: Tensor, labels: Tensor | None, names: tuple) -> Draw:
         """Draw t and eps by name and noise the batch."""

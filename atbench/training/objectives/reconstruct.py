@@ -13,6 +13,7 @@ KL_WEIGHT = 1e-4  # per latent dimension; keeps the latents together without was
 class Reconstruct(Objective):
     """L = mean (x - decode(z))^2 + KL_WEIGHT KL(q(z | x) || N(0, I)), z drawn from q; delta acts on the image."""
 
+    kind = "reconstruct"
     network = "autoencoder"
 
     def prepare(self, model: nn.Module, average: nn.Module) -> None:

@@ -1,0 +1,84 @@
+"""What every verb takes."""
+
+import argparse
+from collections.abc import Callable
+
+from atbench.cli import verbs
+from atbench.spec import address
+from atbench.spec.load import workflow
+from atbench.spec.probes import probes
+
+Verb = Callable[..., argparse.ArgumentParser]  # adds a verb with the options of some scopes: scale, suites, tree
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
+    top = argparse.ArgumentParser(prog="atbench", description="Adversarial training of diffusion models: benchmark")
+    added_to = top.add_subparsers(required=True, metavar="VERB")
+
+    def verb(function, *scopes) -> argparse.ArgumentParser:
+        summary = function.__doc__.strip()
+        added = added_to.add_parser(function.__name__.replace("_", "-"), help=summary, description=summary)
+        added.set_defaults(verb=function)
+        if "scale" in scopes:
+            added.add_argument("--scale", default=workflow().scale, help="a file of experiments/scales")
+        if "suites" in scopes:
+            added.add_argument("--suites", nargs="+", default=[], help="default: those of experiments/config.yaml")
+        if "tree" in scopes:
+            added.add_argument("--released", action="store_true", help="look at results/released")
+        return added
+
+    computing(verb)
+    reading(verb)
+    return top
+
+
+def computing(verb: Verb) -> None:
+    """The verbs that make results, or take some in and out."""
+    address_of_run = "address of a run, results/<scale>/<suite>/<method>/seed<S>"
+    verb(verbs.train).add_argument("run", help=address_of_run)
+    building = verb(verbs.reference, "scale")
+    building.add_argument("suite")
+    several = "images per split; writes ...-n<images>.npz, which is not used to score cells"
+    building.add_argument("--images", type=int, help=several)
+    verb(verbs.reconstruction, "scale").add_argument("suite")
+    results = f"cells, .../<step>/<sampler>-nfe<N>.json, or all declared of a run, .../{address.EVALUATION}"
+    verb(verbs.evaluate).add_argument("results", nargs="+", help=results)
+    measuring = verb(verbs.measure, "scale")
+    measuring.add_argument("name", help=f"one of {', '.join(probes())}")
+    measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
+    verb(verbs.tune, "scale").add_argument("suite")
+    scoring = verb(verbs.score, "scale")
+    scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")
+    scoring.add_argument("--name", required=True, help="name of the row, e.g. my-method")
+    scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
+    exporting = verb(verbs.export)
+    exporting.add_argument("cell")
+    exporting.add_argument("file", help="npz to write")
+    exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    importing = verb(verbs.import_weights, "scale")
+    importing.add_argument("files", nargs="+", help="averaged and raw weights of a run, in any order")
+    importing.add_argument("target", help="address of a run of a suite with `init: imported`, or a folder")
+    importing.add_argument("--suite", default="scratch", help="for a folder: whose network it is (default: scratch)")
+    exporting = verb(verbs.export_weights)
+    exporting.add_argument("snapshot", help="results/<scale>/<suite>/<method>/seed<S>/<step>")
+    exporting.add_argument("file", help=".pt to write")
+    exporting.add_argument("--raw", action="store_true", help="the last step's raw weights, not their average")
+
+
+def reading(verb: Verb) -> None:
+    """The verbs that say what there is, or would be."""
+    reporting = verb(verbs.report, "scale", "suites", "tree")
+    reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
+    reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
+    showing = verb(verbs.status, "scale", "suites", "tree")
+    showing.add_argument("--stale", action="store_true", help="list only stale cells")
+    showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")
+    showing.add_argument("--time", action="store_true", help="CPU time by kind and the share of start-up")
+    verb(verbs.show).add_argument("cell", help="address of a cell")
+    verb(verbs.jobs, "scale", "suites")
+    estimating = verb(verbs.estimate, "suites")
+    estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
+    verb(verbs.compare, "scale", "suites")
+    verb(verbs.release, "scale", "suites")
+    verb(verbs.schema)

@@ -1,0 +1,180 @@
+"""The verbs, each over addresses or a scale. torch is imported only inside the verbs that compute."""
+
+import argparse
+from pathlib import Path
+
+from atbench.runtime import launch
+from atbench.runtime.errors import UserError
+from atbench.spec import address
+from atbench.spec.load import load, load_cell, load_run, workflow
+from atbench.spec.suite import SEARCH_PREFIX
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train one run."""
+    launch.in_processes()
+    from atbench.tasks.train import train
+
+    train(load_run(address.parse_run(options.run)))
+
+
+def reference(options: argparse.Namespace) -> None:
+    """Build the reference features and rows that a suite is judged by."""
+    from atbench.tasks.reference import reference
+
+    reference(load(options.scale).suite(options.suite), options.images)
+
+
+def reconstruction(options: argparse.Namespace) -> None:
+    """Score real images after the autoencoder of a suite in latent space."""
+    from atbench.tasks.reconstruction import reconstruction
+
+    reconstruction(load(options.scale).suite(options.suite))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Evaluate cells of one scale."""
+    whole = [Path(path).parent for path in options.results if Path(path).name == address.EVALUATION]
+    cells = [load_cell(address.parse_cell(path)) for path in options.results if Path(path).name != address.EVALUATION]
+    runs = [load_run(address.parse_run(path)) for path in whole]
+    if len({run.address.scale for run in [*runs, *(cell.run for cell in cells)]}) > 1:
+        raise UserError("cells: they belong to several scales; evaluate one scale at a time")
+    launch.in_processes()
+    from atbench.tasks import evaluate_run
+    from atbench.tasks.evaluate import evaluate
+
+    if cells:
+        evaluate(cells)
+    for run in runs:
+        evaluate_run.evaluate_run(run)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Make a side measure: of one run, or of a scale."""
+    from atbench.tasks.measure import measure
+
+    measure(options.name, options.run, options.scale)
+
+
+def tune(options: argparse.Namespace) -> None:
+    """Pick the winners of a finished tuning search."""
+    from atbench.tasks.tune import choose
+
+    choose(load(options.scale).suite(SEARCH_PREFIX + options.suite))
+
+
+def score(options: argparse.Namespace) -> None:
+    """Measure images made elsewhere."""
+    from atbench.tasks.score import score
+
+    score(load(options.scale).suite(options.suite), Path(options.samples), options.name)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a cell's samples as npz."""
+    from atbench.tasks.evaluate import export
+
+    export(load_cell(address.parse_cell(options.cell)), Path(options.file), options.count)
+
+
+def import_weights(options: argparse.Namespace) -> None:
+    """Turn guided-diffusion's .pt weights into a run, or into a weights file."""
+    from atbench.tasks.weights import import_file, import_run
+
+    files = [Path(file) for file in options.files]
+    if address.is_run(options.target):
+        import_run(files, load_run(address.parse_run(options.target)))
+    elif len(files) > 1:
+        raise UserError(f"{options.target}: not the address of a run, so it takes one file")
+    else:
+        print(import_file(files[0], Path(options.target), load(options.scale).suite(options.suite)))
+
+
+def export_weights(options: argparse.Namespace) -> None:
+    """Write a run's weights as guided-diffusion's .pt."""
+    from atbench.tasks.weights import export
+
+    run, step = address.parse_snapshot(options.snapshot)
+    export(load_run(run), step, Path(options.file), options.raw)
+
+
+def report(options: argparse.Namespace) -> None:
+    """Write tables and figures."""
+    from atbench.report.build import build
+
+    root = tree(options)
+    for path in options.only:
+        if not Path(path).is_relative_to(root):
+            raise UserError(f"--only {path}: not below {root}")
+    only = [str(Path(path).relative_to(root)) for path in options.only] or None
+    for path in build(load(options.scale), root, suites_of(options), options.seeds, only=only):
+        print(path)
+
+
+def status(options: argparse.Namespace) -> None:
+    """Show what is done, missing, stale or failed."""
+    from atbench.report.status import status
+
+    print(status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time))
+
+
+def show(options: argparse.Namespace) -> None:
+    """Show one cell."""
+    from atbench.report.show import show
+
+    print(show(options.cell))
+
+
+def jobs(options: argparse.Namespace) -> None:
+    """Show jobs, cells, batches and hours of a scale by its own numbers: measures nothing."""
+    from atbench.spec.timetable import timetable
+
+    print(timetable(load(options.scale), suites_of(options)))
+
+
+def estimate(options: argparse.Namespace) -> None:
+    """Estimate hours, disk and jobs of a scale from a few measured steps on this machine."""
+    suites = suites_of(options)
+    launch.with_allocator()
+    from atbench.estimate.forecast import estimate
+
+    print(estimate(load(options.scale), suites))
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Judge this reproduction against the released results."""
+    from atbench.report.compare import compare
+
+    local, released = Path(address.ROOT, options.scale), Path(address.RELEASED, options.scale)
+    text, code = compare(load(options.scale), local, released, suites_of(options))
+    print(text)
+    return code
+
+
+def release(options: argparse.Namespace) -> None:
+    """Copy a finished scale's JSON, tables and figures into results/released."""
+    from atbench.tasks.release import release
+
+    release(load(options.scale), suites_of(options))
+
+
+def schema(options: argparse.Namespace) -> None:
+    """Write the JSON Schemas of the experiment files and the page of all keys, from their types."""
+    from atbench.spec import yaml
+    from atbench.spec.schema import write
+
+    for path in write(yaml.EXPERIMENTS, yaml.ROOT / "docs"):
+        print(path.relative_to(yaml.ROOT))
+
+
+def tree(options: argparse.Namespace) -> Path:
+    """The scale's results folder that a reading verb looks at."""
+    return Path(address.RELEASED if options.released else address.ROOT, options.scale)
+
+
+def suites_of(options: argparse.Namespace) -> list[str]:
+    """The suites named on the command line, or those of experiments/config.yaml."""
+    chosen = options.suites or list(workflow().suites)
+    for suite in chosen:
+        load(options.scale).suite(suite)
+    return chosen

@@ -1,0 +1,24 @@
+"""What the metrics of a cell are computed from."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from atbench.metrics.features import Features
+from atbench.metrics.reference import Reference
+from atbench.spec.models.scale import MetricOptions
+
+RNG_SEED = 2020  # of KID subsets and inception-score splits: equal features must give equal numbers
+
+
+@dataclass(frozen=True)
+class Scored:
+    """n samples by their features, and what they are compared with."""
+
+    features: Features
+    reference: Reference
+    options: MetricOptions
+    kept: list[Tensor]  # index sets of the jackknife, each without one block of samples
+    nearest: Tensor | None = None  # of `memorisation.nearest_distances`, where the reference keeps its images
+    classes: Tensor | None = None  # (n,) that the images are to show, where the extractor knows them
+    clip: Tensor | None = None  # (n,) CLIP scores of the images with their prompts

@@ -1,0 +1,68 @@
+"""What the `mismatch.json` of a suite's runs say, as a frame, and the number in it that claims are about."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from atbench.probes.mismatch import PROBE
+from atbench.reading.sheet import Sheet
+from atbench.reading.tree import Tree
+from atbench.runtime.errors import UserError
+from atbench.spec.address import FINAL
+from atbench.spec.benchmark import Suite
+
+
+def collect(suite: Suite, root: Path, seeds: list[int] | None = None) -> pd.DataFrame:
+    """One row per method, seed, part (exposure, recovery, robust_loss) and row of that part; empty without results.
+
+    Leaves out what was measured with another configuration. Raises UserError for an unreadable file and for a distance
+    that is not positive.
+    """
+    rows, tree = [], Tree(root)
+    for run in suite.runs(seeds):
+        path = tree.folder(run.address) / FINAL / PROBE.path(run).name
+        record = tree.read(path)
+        if record is None:
+            continue
+        if not isinstance(record.get("config"), dict):
+            raise UserError(f"{path}: the block config is missing")
+        if record["config"] == PROBE.digests(run):
+            found = _rows(record)
+            if not all(row["distance"] > 0 for row in found if row["part"] == "exposure"):
+                raise UserError(f"{path}: exposure: a distance is not positive")
+            rows += [{"method": run.address.method, "seed": run.address.seed} | row for row in found]
+    frame = pd.DataFrame(rows)
+    if rows:
+        frame["eps_ratio"] = frame.eps_sampled / frame.eps_true
+    return frame
+
+
+def exposure(frame: pd.DataFrame) -> pd.DataFrame:
+    """Columns method, seed, sampler and exposure: the number that the claim on the mismatch is about (claims.yaml).
+
+    exposure = exp(mean over t of log distance), over the timesteps of what `collect` gave but each trajectory's first.
+    """
+    key = ["method", "seed", "sampler"]
+    path = frame[frame.part == "exposure"]
+    path = path[path.t < path.groupby(key).t.transform("max")]
+    return np.exp(np.log(path.distance).groupby([path[name] for name in key]).mean()).rename("exposure").reset_index()
+
+
+def claim_rows(sheet: Sheet) -> pd.DataFrame:
+    """A row per run and sampler: the exposure, at the axes of the trajectory that was followed."""
+    parts = []
+    for name in sheet.suites:
+        if name in PROBE.settings(sheet.benchmark).suites:
+            rows = collect(sheet.suite(name), sheet.root, sheet.seeds_of(name))
+            parts += [exposure(rows).assign(suite=name)] if len(rows) else []
+    if not parts:
+        return pd.DataFrame()
+    axes = {"scale": sheet.benchmark.scale, "step": FINAL, "nfe": PROBE.settings(sheet.benchmark).nfe}
+    return pd.concat(parts, ignore_index=True).assign(**axes, status="done", off_grid=False)
+
+
+def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    paths = [{"part": "exposure", "sampler": name} | row for name, rows in record["exposure"].items() for row in rows]
+    return paths + [{"part": part} | row for part in ("recovery", "robust_loss") for row in record[part]]

@@ -1,0 +1,66 @@
+"""The first images of a cell, read from the picture beside it or from a released sheet."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
+from atbench.spec.address import FINAL, Cell, Run
+
+SIDE = 8  # images per side of the picture beside a cell
+SHOWN = 2  # rows of it that a sheet keeps and figures show
+NFE = "nfe"  # text in a sheet's PNG: the step count of each of its strips, from top to bottom
+
+
+def first_images(root: Path, cell: Cell) -> np.ndarray | None:
+    """The first SHOWN * SIDE images of a cell below ``root``: (image, height, width[, channels]) in 0..1.
+
+    None where there is neither its picture nor a sheet with it.
+    """
+    folder = Path(root, cell.run.suite, cell.run.method, f"seed{cell.run.seed}", cell.step)
+    picture = folder / cell.path.with_suffix(".png").name
+    strip = first_rows(picture) if picture.exists() else _strip(root, cell)
+    return None if strip is None else np.stack(np.split(strip, SHOWN * SIDE, axis=1)).astype(np.float32) / 255
+
+
+def first_rows(picture: Path) -> np.ndarray:
+    """The first rows of the picture beside a cell, laid side by side."""
+    pixels = _pixels(picture)
+    tile = pixels.shape[0] // SIDE
+    return np.concatenate(np.split(pixels[: SHOWN * tile], SHOWN), axis=1)
+
+
+def sheet_path(run: Run, sampler: str) -> str:
+    """The sheet of a run's last step, below the root of its scale."""
+    return f"{run.suite}/sheets/{run.method}-seed{run.seed}-{sampler}.png"
+
+
+def write_sheet(path: Path, strips: Mapping[int, np.ndarray]) -> None:
+    """Write a sheet: step count -> `first_rows`, one strip below the other, from few steps to many."""
+    image, text = Image.fromarray(np.concatenate([strips[nfe] for nfe in sorted(strips)])), PngInfo()
+    text.add_text(NFE, " ".join(map(str, sorted(strips))))
+    write_atomically(path, lambda temporary: image.save(temporary, "PNG", optimize=True, pnginfo=text))
+
+
+def _strip(root: Path, cell: Cell) -> np.ndarray | None:
+    path = Path(root, sheet_path(cell.run, cell.sampler))
+    if cell.step != FINAL or not path.exists():
+        return None
+    with Image.open(path) as image:
+        nfes = image.info.get(NFE, "").split()
+    pixels = _pixels(path)
+    if not nfes or pixels.shape[0] % len(nfes) or pixels.shape[1] % (SHOWN * SIDE):
+        raise UserError(f"{path}: not a sheet of samples: its text {NFE} does not fit its size")
+    return np.split(pixels, len(nfes))[nfes.index(str(cell.nfe))] if str(cell.nfe) in nfes else None
+
+
+def _pixels(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
+    except OSError as error:
+        raise UserError(f"{path}: not an image, perhaps cut off") from error

@@ -1,0 +1,165 @@
+"""What fields of several experiment files must agree on: names that one uses and another declares, and more."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from atbench.runtime.errors import UserError, unknown
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.fields import Entry, Origin
+from atbench.spec.metrics import DISTANCE_NAMES, METRICS
+from atbench.spec.models.evidence import CURVE, GRID, Claim, ClaimsFile, ReviewsFile
+from atbench.spec.models.methods import Method
+from atbench.spec.models.samplers import Sampler
+from atbench.spec.models.scale import ScaleFile
+from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
+from atbench.spec.models.tuning import TuningFile
+from atbench.spec.references import references
+from atbench.spec.scales import origin
+from atbench.spec.yaml import short
+
+CLAIMS, REVIEWS = "experiments/claims.yaml", "experiments/reviews.yaml"
+
+
+def names(
+    scale: str,
+    methods: Mapping[str, Method],
+    samplers: Mapping[str, Sampler],
+    suites: Mapping[str, SuiteFile],
+    size: ScaleFile,
+    tuning: TuningFile,
+    claims: ClaimsFile,
+    reviews: ReviewsFile,
+    probes: Mapping[str, Entry],
+) -> None:
+    """Raises UserError naming the file and key of the first name that no file declares."""
+    known: dict[str, Collection[str]] = {
+        "suite": suites,
+        "method": methods,
+        "sampler": samplers,
+        "metric": METRICS,
+        "claim": claims.claims,
+    }
+    where = f"experiments/scales/{scale}.yaml"
+    files: list[tuple[str, str, Entry]] = [
+        (f"experiments/suites/{name}.yaml", "", suite) for name, suite in suites.items()
+    ]
+    files += [("experiments/methods.yaml", name, method) for name, method in methods.items()]
+    files += [(where, "", size), ("experiments/tuning.yaml", "", tuning)]
+    files += [(f"experiments/{name}.yaml", "", settings) for name, settings in probes.items()]
+    files += [(CLAIMS, "", claims), (REVIEWS, "", reviews)]
+    for file, prefix, entry in files:
+        for key, kind, name in references(entry, prefix):
+            if name not in known[kind]:
+                file = short(origin(scale, [*key.split("."), name])) if entry is size else file
+                raise UserError(f"{file}: {key}: {unknown(kind, name, known[kind])}")
+    if size.extractor not in DISTANCE_NAMES:
+        raise UserError(f"{where}: extractor: {unknown('extractor', size.extractor, DISTANCE_NAMES)}")
+    for name, suite in suites.items():
+        _init(f"experiments/suites/{name}.yaml: init", suite.init, suites, methods)
+        _views(f"experiments/suites/{name}.yaml", suite)
+    for name, block in size.suites.items():
+        _init(f"{where}: suites.{name}.init", block.init or SCRATCH, suites, methods)
+        _imported(f"{where}: suites.{name}", suites[name], block)
+    for searched in tuning.suites.values():
+        if searched not in tuning.search:
+            raise UserError(f"experiments/tuning.yaml: search: {unknown('suite', searched, tuning.search)}")
+    for name, search in tuning.search.items():
+        for method in search.methods:
+            constant, _ = search.candidates(method)
+            tunable = ["learning_rate", *type(methods[method].perturbation).model_fields]
+            if constant not in tunable:
+                key = f"experiments/tuning.yaml: search.{name}.methods.{method}"
+                raise UserError(f"{key}: {unknown('constant', constant, tunable)}")
+    for name, claim in claims.claims.items():
+        _claim(name, claim, probes)
+    _questions(reviews, suites, probes)
+
+
+def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> None:
+    """Raises UserError for a block of a scale that no suite has: before a suite of another name misses its keys."""
+    for key in ("suites", "tuned"):
+        block = scale.get(key)
+        for name in block if isinstance(block, dict) else ():
+            if name not in suites:
+                raise UserError(f"{short(file([key, str(name)]))}: {key}: {unknown('suite', name, suites)}")
+
+
+def runs(benchmark: Benchmark) -> None:
+    """Resolve every run of the scale and its searches. Raises UserError for what no run can be made from."""
+    for name in [*benchmark.suites, *(f"tune-{search}" for search in benchmark.searches)]:
+        for run in benchmark.suite(name).runs():
+            run.digest  # noqa: B018 (raises where a constant is missing)
+
+
+def _init(where: str, init: str, suites: Collection[str], methods: Collection[str]) -> None:
+    if init in (SCRATCH, IMPORTED) or init.startswith(f"{PRETRAINED}/"):
+        return
+    suite, method = init.split("/")
+    for kind, name, known in (("suite", suite, suites), ("method", method, methods)):
+        if name not in known:
+            raise UserError(f"{where}: {unknown(kind, name, known)}")
+
+
+def _views(file: str, suite: SuiteFile) -> None:
+    for name, view in suite.views.items():
+        key = f"{file}: views.{name}.methods"
+        for method in view.methods:
+            if method not in suite.methods:
+                raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
+        if view.methods[0] != suite.methods[0]:  # whose learning rate all of them use
+            raise UserError(f"{key}: must begin with the suite's first, {suite.methods[0]}")
+
+
+def _imported(key: str, suite: SuiteFile, block: Any) -> None:
+    """Files belong to a suite that imports, under the names of its methods, and are one seed."""
+    imports = block.imported is not None
+    if (suite.init == IMPORTED) != imports:
+        raise UserError(f"{key}.imported: belongs to suites with `init: imported` and to all of them")
+    if not imports:
+        missing = [name for name in ("batches", "snapshots") if getattr(block, name) is None]
+        if missing:
+            raise UserError(f"{key}.{missing[0]}: missing")
+        return
+    for method in block.imported:
+        if method not in suite.methods:
+            raise UserError(f"{key}.imported: {unknown('method of the suite', method, suite.methods)}")
+    if not block.imported:
+        raise UserError(f"{key}.imported: names no file")
+    surplus = [name for name in ("batches", "snapshots", "training") if getattr(block, name) is not None]
+    if surplus:
+        raise UserError(f"{key}.{surplus[0]}: has no meaning for checkpoints: nothing is trained")
+    if block.seeds != (0,):
+        raise UserError(f"{key}.seeds: {list(block.seeds)}: a checkpoint is one seed: [0]")
+    if suite.conditional == "caption" or suite.space != "pixel":
+        raise UserError(f"{key}.imported: such files are networks on pixels, conditional on classes or on nothing")
+
+
+def _claim(name: str, claim: Claim, probes: Mapping[str, Any]) -> None:
+    """A claim on the points of a side measure can use what that measures alone."""
+    key = f"{CLAIMS}: claims.{name}"
+    if claim.points in (GRID, CURVE):
+        if claim.metric not in METRICS:
+            raise UserError(f"{key}.metric: {unknown('metric', claim.metric, METRICS)}")
+        return
+    judged = {probe: settings for probe, settings in probes.items() if settings.claimable()}
+    if claim.points not in judged:
+        raise UserError(f"{key}.points: {unknown('kind of points', claim.points, [GRID, CURVE, *judged])}")
+    settings = judged[claim.points]
+    used = (
+        ("suite", "suites", claim.suites, settings.suites),
+        ("sampler", "samplers", claim.samplers, settings.samplers),
+        ("metric", "metric", [claim.metric], settings.claimable()),
+    )
+    for kind, part, used_names, known in used:
+        for each in used_names:
+            if each not in known:
+                raise UserError(f"{key}.{part}: {unknown(f'{claim.points} {kind}', each, known)}")
+
+
+def _questions(reviews: ReviewsFile, suites: Mapping[str, SuiteFile], probes: Mapping[str, Any]) -> None:
+    views = [f"{name}/{view}" for name, suite in suites.items() for view in suite.views]
+    costs = [f"{suite}/{method}" for suite, methods in probes["cost"].methods.items() for method in methods]
+    for place, question in enumerate(reviews.questions):
+        for kind, name, known in (("view", question.view, views), ("cost", question.cost, costs)):
+            if name is not None and name not in known:
+                raise UserError(f"{REVIEWS}: questions.{place}.{kind}: {unknown(kind, name, known)}")

@@ -1,0 +1,186 @@
+"""Types of the values in experiment files: ranges, lists, names that another file declares. Free of torch.
+
+The classes of perturbations, samplers, objectives and networks annotate their options with these types, so that the
+range of an option stands beside it and nowhere else (see `atbench.spec.signatures`).
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    create_model,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from atbench.runtime.errors import UserError
+from atbench.spec.address import NAME
+from atbench.spec.yaml import Mapping, short
+
+T = TypeVar("T")
+Origin = Callable[[list[str]], Path]  # path of keys -> the file that wrote it
+MOST_NFE = 1000  # training timesteps of the diffusion
+TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
+    repeated = [value for place, value in enumerate(values) if value in values[:place]]
+    if repeated:
+        raise PydanticCustomError("repeated", "{value} stands there twice", {"value": repr(repeated[0])})
+    return values
+
+
+def _no_truth(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise PydanticCustomError("truth", "must be a number")
+    return value
+
+
+Whole = BeforeValidator(_no_truth)  # beside a Literal of numbers: to Python True is 1
+Count = Annotated[int, Field(ge=1)]
+Index = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=4)]  # pixels
+Nfe = Annotated[int, Field(ge=1, le=MOST_NFE)]  # network evaluations per image
+Timestep = Annotated[int, Field(ge=0, lt=MOST_NFE)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0, lt=1)]  # of dropout, of a moving average
+Share = Annotated[float, Field(gt=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_distinct)]
+Few = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]  # or none at all
+Series = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), Field(min_length=1)]  # values may repeat
+Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
+Name = Annotated[str, Field(pattern=rf"^{NAME}$")]  # what may stand in an address
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256
+
+
+@dataclass(frozen=True)
+class Refers:
+    """Marks a name that another experiment file declares: a suite, method, sampler, metric ..."""
+
+    kind: str
+
+
+SuiteName = Annotated[Name, Refers("suite")]
+MethodName = Annotated[Name, Refers("method")]
+SamplerName = Annotated[Name, Refers("sampler")]
+MetricName = Annotated[str, Refers("metric")]
+ClaimName = Annotated[str, Refers("claim")]
+Tunable = Literal["tuned"]  # beside the type of a constant that may come from `tuned:`
+
+
+class Entry(BaseModel):
+    """A mapping of an experiment file: unknown keys, wrong types and numbers that are not finite are refused.
+
+    It remembers what was written: digests count what the files say, to the digit, not what a type makes of it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    _written: Mapping = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember(cls, value: Any, handler: ModelWrapValidatorHandler["Entry"]) -> "Entry":
+        if isinstance(value, dict):
+            for key in value:
+                if key not in cls.known_keys():
+                    raise PydanticCustomError(
+                        "unknown_key", "{near}", {"key": key, "near": _near("key", key, cls.known_keys())}
+                    )
+        entry = handler(value)
+        if isinstance(value, dict):
+            entry._written = value
+        return entry
+
+    @classmethod
+    def known_keys(cls) -> list[str]:
+        """The keys that a file may write."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+    def written(self) -> Mapping:
+        """What the file says: only the keys that stand there, with their values as written."""
+        return self._written
+
+
+def part_of(model: type[Entry]) -> type[Entry]:
+    """The type of a block that may write any of a model's keys, to be put on top of a whole one."""
+    members: dict[str, Any] = {name: (_optional(each), None) for name, each in model.model_fields.items()}
+    return create_model(f"{model.__name__}Part", __base__=Entry, __doc__=model.__doc__, **members)
+
+
+def _optional(of: FieldInfo) -> Any:
+    whole: Any = Annotated[(of.annotation, *of.metadata)] if of.metadata else of.annotation
+    return whole | None
+
+
+def _near(kind: str, name: object, known: list[str]) -> str:
+    """In words, that ``name`` is unknown, with the nearest known one, or all of them."""
+    close = get_close_matches(str(name), known, 1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    return f"unknown {kind} {name!r}; {hint}"
+
+
+def refusal(error: ValidationError, value: Any, file: Path | str | Origin, prefix: str = "") -> UserError:
+    """A pydantic error as one line that names the file and the key; ``value`` is what was validated.
+
+    file: where it stands, or a function of the key's path that says so.
+    """
+    first = min(error.errors(include_url=False), key=lambda e: [str(part) for part in e["loc"]])
+    context = first.get("ctx", {})
+    path = prefix.split(".") if prefix else []
+    place: Any = value
+    steps: tuple[Any, ...] = first["loc"]
+    for part in steps:  # a union's own names stand there too
+        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and isinstance(part, int)):
+            place = place[part]
+            path.append(str(part))
+        elif part == steps[-1] and first["type"] == "missing":
+            path.append(str(part))
+    if first["type"] == "unknown_key":
+        path.append(str(context["key"]))
+    if first["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        path.append(str(context["discriminator"]).strip("'"))
+    where = ".".join(path) or "top level"
+    return UserError(f"{short(file(path) if callable(file) else file)}: {where}: {_words(first, place)}")
+
+
+def _words(error: Any, value: Any) -> str:
+    """What is wrong with a value, in the words of this project."""
+    context, kind = error.get("ctx", {}), error["type"]
+    if kind in ("unknown_key", "repeated"):
+        return str(error["msg"])
+    if kind == "missing":
+        return "missing"
+    if kind == "union_tag_invalid":
+        expected = str(context["expected_tags"]).replace("'", "")
+        return _near(str(context["discriminator"]).strip("'"), context["tag"], expected.split(", "))
+    if kind == "union_tag_not_found":
+        tag = str(context["discriminator"]).strip("'")
+        misspelt = get_close_matches(tag, [str(key) for key in value], 1) if isinstance(value, dict) else []
+        return f"missing; {misspelt[0]!r} stands there" if misspelt else "missing"
+    if kind == "literal_error":
+        return f"{value!r} is not allowed; allowed: {str(context['expected']).replace(' or ', ', ')}"
+    shown = repr(value) if len(repr(value)) < 80 else type(value).__name__
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch" and context.get("pattern") == rf"^{NAME}$":
+        return f"{shown}: must be lower-case letters, digits and single hyphens"
+    message = str(error["msg"]).replace("Input should be", "must be").replace("a valid tuple", "a list")
+    return f"{shown}: {message[0].lower()}{message[1:]}"

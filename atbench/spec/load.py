@@ -1,0 +1,101 @@
+"""Reading the experiment files: merge, validate, refuse what is unknown, resolve every suite of a scale.
+
+Four kinds of file own different keys (methods, samplers, suites, scales), so no merge order can matter; what the
+results are to show (claims, questions of reviewers) stands beside them. A scale may `extends:` another: mappings merge,
+lists replace, null removes. A constant may be written `{value: ..., source: ..., why: ...}`.
+"""
+
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from atbench.runtime.errors import UserError
+from atbench.spec import checks, yaml
+from atbench.spec.address import Cell, Run
+from atbench.spec.benchmark import Benchmark
+from atbench.spec.fields import Entry, Name, Origin, refusal
+from atbench.spec.models.evidence import ClaimsFile, ReviewsFile
+from atbench.spec.models.methods import AnyMethod, Method
+from atbench.spec.models.samplers import AnySampler
+from atbench.spec.models.scale import ScaleFile
+from atbench.spec.models.suites import SuiteFile
+from atbench.spec.models.tuning import TuningFile
+from atbench.spec.models.workflow import WorkflowFile
+from atbench.spec.probes import settings_of_probes
+from atbench.spec.resolve import suites_of
+from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.scales import origin, scale_values
+from atbench.spec.yaml import Mapping, merge, plain, read_yaml, short, yaml_files
+
+METHODS = TypeAdapter(dict[Name, AnyMethod])
+SAMPLERS = TypeAdapter(dict[Name, AnySampler])
+
+
+@cache
+def load(scale: str) -> Benchmark:
+    """Read and check every experiment file for ``scale``. Raises UserError naming the file and the key."""
+    folder = yaml.EXPERIMENTS
+    methods = _methods(folder / "methods.yaml")
+    samplers = validated(SAMPLERS, read_yaml(folder / "samplers.yaml"), folder / "samplers.yaml")
+    declared = {file.stem: _checked(file, SuiteFile) for file in yaml_files(folder / "suites")}
+    values = plain(scale_values(scale))
+    checks.blocks(partial(origin, scale), values, declared)
+    size = validated(ScaleFile, values, partial(origin, scale))
+    tuning = _checked(folder / "tuning.yaml", TuningFile)
+    claims, reviews = _checked(folder / "claims.yaml", ClaimsFile), _checked(folder / "reviews.yaml", ReviewsFile)
+    probes = {name: _checked(folder / f"{name}.yaml", model) for name, model in settings_of_probes().items()}
+    checks.names(scale, methods, samplers, declared, size, tuning, claims, reviews, probes)
+    resolved = suites_of(scale, methods, samplers, declared, size)
+    benchmark = Benchmark(
+        scale, size, methods, samplers, declared, resolved, tuning, claims.claims, reviews.questions, probes
+    )
+    checks.runs(benchmark)
+    return benchmark
+
+
+def load_run(address: Run) -> RunSpec:
+    """The run at an address. Raises UserError as `load` and `Benchmark.run` do."""
+    return load(address.scale).run(address)
+
+
+def load_cell(address: Cell) -> CellSpec:
+    """The cell at an address. Raises UserError as `load` and `Benchmark.cell` do."""
+    return load(address.run.scale).cell(address)
+
+
+def workflow(settings: Mapping | None = None) -> WorkflowFile:
+    """What the workflow does: experiments/config.yaml, or that with what `--config` says on top of it."""
+    file = yaml.EXPERIMENTS / "config.yaml"
+    if settings is None:
+        return _checked(file, WorkflowFile)  # type: ignore[no-any-return]
+    return validated(WorkflowFile, settings, "configuration (experiments/config.yaml and --config)")  # type: ignore[no-any-return]
+
+
+def validated(model: Any, value: Mapping, file: Path | str | Origin) -> Any:
+    """``value`` as a type. Raises UserError naming the file and the key of what does not fit."""
+    try:
+        return model.validate_python(value) if isinstance(model, TypeAdapter) else model.model_validate(value)
+    except ValidationError as error:
+        raise refusal(error, value, file) from error
+
+
+def _methods(file: Path) -> dict[str, Method]:
+    """The methods, each on top of the one that it ``extends``, so that an entry says only how it differs."""
+    entries = read_yaml(file)
+
+    def whole(name: str, above: tuple[str, ...] = ()) -> Any:
+        entry = entries[name]
+        base = entry.get("extends") if isinstance(entry, dict) else None  # validation refuses anything else
+        if base is None:
+            return entry
+        if base not in entries or base in (*above, name):
+            raise UserError(f"{short(file)}: {name}.extends: {base!r} is no other method")
+        return merge(whole(base, (*above, name)), entry)
+
+    return dict(validated(METHODS, {name: whole(name) for name in entries}, file))
+
+
+def _checked(file: Path, model: type[Entry]) -> Any:
+    return validated(model, read_yaml(file), file)

@@ -1,0 +1,1 @@
+"""The experiment files as types: every key with its range, meaning, unit and source."""

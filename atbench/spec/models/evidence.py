@@ -1,0 +1,114 @@
+"""claims.yaml and reviews.yaml: what the results are to show."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from atbench.spec.fields import (
+    ClaimName,
+    Count,
+    Entry,
+    Many,
+    MethodName,
+    MetricName,
+    Name,
+    Positive,
+    SamplerName,
+    Share,
+    SuiteName,
+)
+
+GRID, CURVE = "grid", "curve"
+Budget = Literal["batches", "updates", "cost"]
+BUDGETS: tuple[Budget, ...] = ("batches", "updates", "cost")  # in the order of the verdict table
+Member = Annotated[str, Field(pattern="^[a-z0-9-]+/[a-z0-9-]+$")]  # of a suite
+
+
+class NfeRange(Entry):
+    """Step counts from ... to, both included."""
+
+    first: Count = Field(1, alias="from")
+    last: Count | None = Field(None, alias="to")
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> "NfeRange":
+        if self.last is not None and self.first > self.last:
+            raise ValueError(f"from {self.first} to {self.last} is empty")
+        return self
+
+    def holds(self, nfe: int) -> bool:
+        """Whether a step count lies in the range."""
+        return self.first <= nfe <= (nfe if self.last is None else self.last)
+
+
+class Margin(Entry):
+    """The gain that counts: a share of the baseline's value, or an amount in the metric's own unit."""
+
+    relative: Share | None = None
+    absolute: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Margin":
+        if (self.relative is None) == (self.absolute is None):
+            raise ValueError("write either relative or absolute")
+        return self
+
+    @property
+    def unit(self) -> str:
+        return "absolute" if self.relative is None else "relative"
+
+    @property
+    def size(self) -> float:
+        return self.absolute if self.relative is None else self.relative  # type: ignore[return-value]
+
+
+class Claim(Entry):
+    """One claim of the paper, and the test that decides on it."""
+
+    claim: str
+    source: str
+    suites: Many[SuiteName]
+    method: MethodName
+    against: Annotated[dict[Budget, MethodName], Field(min_length=1)] = Field(
+        description="budget that is equal -> baseline"
+    )
+    samplers: Many[SamplerName]
+    judged: Literal["each", "every", "together"] = Field(
+        description="a verdict per sampler, one on all of them, one on their mean"
+    )
+    points: str = Field(GRID, description="grid, curve, or the side measure whose points are compared")
+    nfe: NfeRange
+    metric: str
+    better: Literal["lower", "higher"]
+    test: Literal["gain", "no-loss"]
+    margin: Margin
+
+
+class ClaimsFile(Entry):
+    """claims.yaml."""
+
+    claims: Annotated[dict[Name, Claim], Field(min_length=1)]
+
+
+class Question(Entry):
+    """What a reviewer asked, and the one kind of evidence that answers it."""
+
+    asked: str
+    claims: Many[ClaimName] | None = None
+    metrics: Many[MetricName] | None = None
+    figure: Literal["convergence", "quality-nfe", "samples"] | None = None
+    view: Member | None = Field(None, description="suite/view")
+    cost: Member | None = Field(None, description="suite/method of cost.yaml")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Question":
+        kinds = ("claims", "metrics", "figure", "view", "cost")
+        if sum(getattr(self, kind) is not None for kind in kinds) != 1:
+            raise ValueError(f"write one of {', '.join(kinds)}")
+        return self
+
+
+class ReviewsFile(Entry):
+    """reviews.yaml."""
+
+    questions: Annotated[list[Question], Field(min_length=1)]

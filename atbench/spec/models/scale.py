@@ -1,0 +1,178 @@
+"""scales/<name>.yaml: how large the benchmark is. `diff paper.yaml laptop.yaml` is what a laptop run changes."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model, model_validator
+
+from atbench.spec.fields import (
+    Count,
+    Entry,
+    Hash,
+    Index,
+    Many,
+    MethodName,
+    Name,
+    Nfe,
+    Positive,
+    SamplerName,
+    Share,
+    Side,
+    SuiteName,
+    Whole,
+    part_of,
+)
+from atbench.spec.models.methods import PERTURBATIONS
+from atbench.spec.models.training import Training, TrainingPart
+from atbench.spec.signatures import is_number
+
+PUBLIC = ("cifar10", "imagenet64")  # data sets whose name alone says which images they are, checked on reading
+PLACE = ("path", "download")  # where the files of such a set lie changes no result
+Init = Annotated[str, Field(pattern=r"^(scratch|imported|[a-z0-9-]+/[a-z0-9-]+)$")]
+
+
+class Data(Entry):
+    """Images: a public data set by its name, or files of yours in one of the formats."""
+
+    name: Name = Field(description="in results: of a public data set, or yours")
+    format: Literal["cifar10", "image-folder", "imagenet64"] | None = Field(
+        None, description="of the files, under a name of yours"
+    )
+    path: str | None = Field(None, description="where they lie; or the variable ATBENCH_DATA_<NAME>")
+    checksum: Literal["skip"] | None = Field(None, description="unverified images bear a name of their own")
+    classes: str | None = Field(None, description="file that lists ImageNet's classes: labels sorted by WordNet number")
+    download: bool | None = None
+    resolution: Side | None = Field(None, description="pixels per side after resizing")
+    channels: Annotated[Literal[1, 3], Whole] | None = None
+    held_out: Share | None = Field(None, description="share of the images held out")
+    annotations: str | None = Field(None, description="file of captions")
+    prompts: Count | None = Field(None, description="captions to draw images for")
+    prompt_seed: Index | None = None
+
+    @model_validator(mode="after")
+    def _unverified(self) -> "Data":
+        if self.checksum and not self.format:
+            raise ValueError("checksum: belongs to images with a format and a name of their own")
+        return self
+
+    @property
+    def images(self) -> dict[str, Any]:
+        """What of the block decides its images."""
+        public = self.name in PUBLIC
+        return {key: value for key, value in self.written().items() if not (public and key in PLACE)}
+
+
+class MetricOptions(Entry):
+    """Constants of the metrics of a cell."""
+
+    kid_subsets: Count = Field(description="subsets over which KID is averaged")
+    kid_subset_size: Annotated[int, Field(ge=2)] = Field(description="images per subset")
+    is_splits: Count = Field(description="parts over which the inception score is averaged")
+    pr_neighbours: Count = Field(description="k of precision and recall; 3 in the literature")
+    blocks: Annotated[int, Field(ge=2)] = Field(description="sample blocks of the jackknife")
+
+
+class Evaluation(Entry):
+    """How many images a cell has, and how they are scored."""
+
+    samples: Annotated[int, Field(ge=64)] = Field(description="images of a cell")
+    metrics: MetricOptions
+    floor_repeats: Annotated[int, Field(ge=2)] = Field(description="draws of the training set behind the floor row")
+    block: Count | None = Field(None, description="images per pass of the network; 128 without it")
+    clip: str | None = Field(None, description="name of the CLIP model of the CLIP score")
+
+
+EvaluationPart: Any = part_of(Evaluation)  # what a suite has of its own: any of the keys
+
+
+class Queue(Entry):
+    """What jobs ask of a cluster's queue; part of no digest."""
+
+    gpu: bool
+    memory_gb: Annotated[float, Field(ge=1)] = Field(description="of one process, in GB")
+    pass_ms: Positive = Field(description="one image once through the network, in ms, as `atbench estimate` prints")
+    cell_minutes: Positive = Field(description="metrics of one cell, in minutes")
+
+
+QueuePart: Any = part_of(Queue)  # what a suite has of its own: any of the keys
+
+
+class File(Entry):
+    """A file of weights, known by its hash."""
+
+    path: str
+    sha256: Hash
+
+
+class Checkpoint(Entry):
+    """The files of an imported run: its moving average, its weights themselves, or both."""
+
+    batches: Count = Field(description="that it was trained for")
+    ema: File | None = Field(None, description="moving average, sampled from")
+    raw: File | None = Field(None, description="the weights themselves, trained on")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Checkpoint":
+        if not self.files:
+            raise ValueError("ema or raw is missing")
+        return self
+
+    @property
+    def files(self) -> dict[str, File]:
+        """Role -> file, of those declared."""
+        return {role: file for role, file in (("ema", self.ema), ("raw", self.raw)) if file}
+
+
+class SuiteSize(Entry):
+    """How large a suite is at this scale, and what it has of its own there."""
+
+    seeds: Many[Index]
+    batches: Count | None = Field(None, description="that a method of budget 1 trains on")
+    snapshots: Count | None = Field(None, description="weights kept in the course of training, the last included")
+    init: Init | None = Field(None, description="in place of the suite's own")
+    data: Data | None = None
+    judged_by: Data | None = Field(None, description="other images than those it trains on")
+    evaluation: EvaluationPart | None = None
+    queue: QueuePart | None = None
+    sampling: dict[SamplerName, dict[str, Any]] = Field({}, description="options that its samplers have of their own")
+    model: dict[str, Any] | None = Field(None, description="constructor arguments of its network")
+    training: TrainingPart | None = None
+    imported: dict[MethodName, Checkpoint] | None = Field(
+        None, description="of a suite with `init: imported`: method -> its files"
+    )
+
+
+class _Tuned(Entry):
+    """Constants that the tuning search chose at this size: of the suite's learning rate, and of its perturbations."""
+
+    learning_rate: Positive | None = None
+
+
+def _tunable() -> dict[str, Any]:
+    options = [option for found in PERTURBATIONS.values() for option in found.options if is_number(option.type)]
+    return {option.name: (option.type | None, Field(None, description=option.note or None)) for option in options}
+
+
+Tuned: Any = create_model("Tuned", __base__=_Tuned, __doc__=_Tuned.__doc__, **_tunable())
+
+
+class ScaleFile(Entry):
+    """A scale: data, networks, batches, NFE, seeds and sample counts."""
+
+    data: Data
+    model: dict[str, Any] = Field(
+        description="constructor arguments of the U-Net, of suites without a network of their own"
+    )
+    training: Training
+    nfe: Many[Nfe] = Field(description="network evaluations of the grid")
+    evaluation: Evaluation
+    extractor: str = Field(description="of the features that distances are taken in")
+    cross_checks: Many[Literal["legacy_tensorflow", "clean"]] | None = Field(
+        None, description="FID once more by clean-fid, in these of its modes"
+    )
+    autoencoder: MethodName | None = Field(None, description="method of the suite autoencoder, for the latent suites")
+    threads: Count = Field(description="per process; the bits of a result depend on it")
+    queue: Queue
+    suites: Annotated[dict[SuiteName, SuiteSize], Field(min_length=1)]
+    tuned: dict[SuiteName, dict[MethodName, Tuned]] = Field(
+        description="what `tuned` stands for in methods.yaml, by suite and method"
+    )

@@ -1,0 +1,53 @@
+"""suites/<name>.yaml: what is compared."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from atbench.spec.fields import Entry, Few, Many, MethodName, Name, Nfe, SamplerName
+from atbench.spec.models.scale import Init
+
+SCRATCH = "scratch"  # `init` of a suite whose networks start from random weights
+IMPORTED = "imported"  # `init` of a suite whose weights come from files
+PRETRAINED = "pretrained"  # `init: pretrained/<network>`: released weights, trained to predict noise
+
+
+class View(Entry):
+    """Some of the methods beside each other: a table and a figure."""
+
+    title: str
+    methods: Annotated[Many[MethodName], Field(min_length=2)]
+
+
+class Curves(Entry):
+    """The cells of every snapshot that make a convergence figure."""
+
+    samplers: Many[SamplerName]
+    nfe: Nfe
+
+
+class Samples(Entry):
+    """The cell whose images the figure of samples shows."""
+
+    sampler: SamplerName
+    nfe: Nfe
+
+
+class SuiteFile(Entry):
+    """A comparison of methods that start alike."""
+
+    title: str
+    paper: str = Field(description="the table or figure of the paper that it reproduces")
+    methods: Many[MethodName] = Field(description="the first is the baseline, whose learning rate all use")
+    samplers: Few[SamplerName] = Field(description="none where the suite only trains")
+    nfe: Many[Nfe] | Annotated[dict[SamplerName, Many[Nfe]], Field(min_length=1)] | None = Field(
+        None, description="of all samplers, or of each; the scale's without it"
+    )
+    init: Init = Field(
+        description="scratch, imported, or suite/method whose final weights every run of the same seed starts from"
+    )
+    space: Literal["pixel", "latent"] = Field("pixel", description="of the network; the autoencoder is the scale's")
+    conditional: bool | Literal["caption"] = Field(description="on nothing, on the class, on a caption of it")
+    views: dict[Name, View] = Field({}, description="for a suite of more methods than one figure can hold")
+    curves: Curves | None = None
+    grids: Samples | None = None

@@ -1,0 +1,41 @@
+"""tuning.yaml: the search that fills the scales' `tuned:` blocks."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from atbench.spec.fields import Entry, Index, Many, MethodName, MetricName, Nfe, Positive, SamplerName, SuiteName
+
+Candidates = Annotated[Many[Positive], Field(min_length=4)]
+
+
+class JudgingCells(Entry):
+    """The cells that judge a candidate."""
+
+    samplers: Many[SamplerName]
+    nfe: Many[Nfe]
+
+
+class Search(Entry):
+    """The candidates of one suite."""
+
+    cells: JudgingCells
+    methods: Annotated[
+        dict[MethodName, Annotated[dict[str, Candidates], Field(min_length=1, max_length=1)]], Field(min_length=1)
+    ] = Field(description="method -> its one searched constant -> candidate values")
+
+    def candidates(self, method: str) -> tuple[str, tuple[Any, ...]]:
+        """The constant that is searched for a method, and its values."""
+        [(constant, _)] = self.methods[method].items()
+        return constant, tuple(self.written()["methods"][method][constant])
+
+
+class TuningFile(Entry):
+    """tuning.yaml."""
+
+    suites: Annotated[dict[SuiteName, SuiteName], Field(min_length=1)] = Field(
+        description="suite -> suite whose search it uses"
+    )
+    seed: Index = Field(description="of all candidates: no reported run has it")
+    metric: MetricName
+    search: Annotated[dict[SuiteName, Search], Field(min_length=1)]

@@ -1,0 +1,157 @@
+"""From files to suites: what a suite's file, the scale's block and the scale itself say together."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from atbench.runtime.errors import UserError
+from atbench.spec.fields import Entry, refusal
+from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
+from atbench.spec.models.samplers import Sampler
+from atbench.spec.models.scale import Evaluation, Queue, ScaleFile
+from atbench.spec.models.suites import IMPORTED, PRETRAINED, SuiteFile
+from atbench.spec.models.training import Training
+from atbench.spec.scales import origin
+from atbench.spec.signatures import declared as classes
+from atbench.spec.signatures import plain_model
+from atbench.spec.suite import SuiteSpec
+from atbench.spec.yaml import merge
+
+UNET = "unet"
+NETWORK_CLASSES = classes("models", "arguments")
+NETWORKS = {kind: plain_model(found) for kind, found in NETWORK_CLASSES.items()}
+
+
+def suites_of(
+    scale: str,
+    methods: Mapping[str, Method],
+    samplers: Mapping[str, Sampler],
+    declared: Mapping[str, SuiteFile],
+    size: ScaleFile,
+) -> dict[str, SuiteSpec]:
+    """The suites that a scale has a block for, in its order. Raises UserError naming the scale's file and key."""
+    lineage = {name: _lineage(methods, name) for name in methods}
+    resolver = _Resolver(scale, methods, samplers, declared, size, lineage)
+    resolver.part(Training, size.training, "training")
+    return {name: resolver.suite(name) for name in size.suites}
+
+
+class _Resolver:
+    """The files of one scale."""
+
+    def __init__(self, scale: str, methods: Any, samplers: Any, declared: Any, size: ScaleFile, lineage: Any):
+        self.scale, self.methods, self.samplers = scale, methods, samplers
+        self.declared, self.size, self.lineage = declared, size, lineage
+        self.file = f"experiments/scales/{scale}.yaml"
+
+    def suite(self, name: str) -> SuiteSpec:
+        declared, block = self.declared[name], self.size.suites[name]
+        init, where = block.init or declared.init, f"suites.{name}"
+        compared = declared.methods
+        if init == IMPORTED:  # a suite of files has the methods that there are files for
+            compared = tuple(method for method in compared if method in (block.imported or {}))
+        objective = self.inherited(init)
+        catalogue = {
+            key: method.model_copy(update={"objective": objective})
+            if method.objective == INHERITED and objective
+            else method
+            for key, method in self.methods.items()
+        }
+        data = block.data or self.size.data
+        kind = self.network_kind(name, [catalogue[method] for method in compared], init)
+        return SuiteSpec(
+            scale=self.scale,
+            name=name,
+            drawn_as=name,
+            title=declared.title,
+            paper=declared.paper,
+            methods=compared,
+            baseline=compared[0],
+            catalogue=catalogue,
+            lineage=self.lineage,
+            samplers=declared.samplers,
+            sampler_catalogue=self.sampling(block.sampling, f"{where}.sampling"),
+            grid=declared.nfe or self.size.nfe,
+            init=init,
+            is_latent=declared.space == "latent",
+            conditional=declared.conditional,
+            views=declared.views,
+            curves=declared.curves,
+            samples=declared.grids,
+            size=block,
+            data=data,
+            judged_by=block.judged_by or data,
+            evaluation=self.part(Evaluation, self.size.evaluation, f"{where}.evaluation", block.evaluation),
+            queue=self.part(Queue, self.size.queue, f"{where}.queue", block.queue),
+            training=self.part(Training, self.size.training, f"{where}.training", block.training),
+            network=self.network(kind, block.model, f"{where}.model"),
+            network_kind=kind,
+            threads=self.size.threads,
+            extractor=self.size.extractor,
+            cross_checks=self.size.cross_checks,
+            tuned=self.size.tuned.get(name, {}),
+        )
+
+    def part(self, model: type[Any], base: Entry, where: str, own: Entry | None = None) -> Any:
+        """The scale's block with what a suite has of its own."""
+        return self.valid(model, merge(base.written(), own.written() if own else {}), where)
+
+    def network(self, kind: str, own: dict[str, Any] | None, where: str) -> Entry:
+        """The constructor arguments of a suite's network: its own, or the scale's."""
+        written, where = (self.size.model, "model") if own is None else (own, where)
+        network: Entry = self.valid(NETWORKS[kind], written, where)
+        return network
+
+    def sampling(self, own: Mapping[str, dict[str, Any]], where: str) -> dict[str, Sampler]:
+        """Every sampler, with the options that the suite has of its own."""
+        named = {name: sampler for name, sampler in self.samplers.items() if name not in own}
+        changed = {
+            name: self.valid(type(self.samplers[name]), self.samplers[name].written() | options, f"{where}.{name}")
+            for name, options in own.items()
+        }
+        return {name: changed.get(name) or named[name] for name in self.samplers}
+
+    def network_kind(self, suite: str, methods: list[Method], init: str) -> str:
+        """The kind of network that a suite trains."""
+        if init.startswith(f"{PRETRAINED}/"):
+            kind = init.partition("/")[2]
+            if kind not in NETWORKS:
+                raise UserError(
+                    f"{self.file}: suites.{suite}.init: unknown network {kind!r}; known: {', '.join(NETWORKS)}"
+                )
+            return kind
+        kinds = {OBJECTIVES[m.objective].constants["network"] if m.objective in OBJECTIVES else UNET for m in methods}
+        if len(kinds) > 1:
+            raise UserError(
+                f"experiments/suites/{suite}.yaml: methods: they train several networks: {', '.join(sorted(kinds))}"
+            )
+        return str(kinds.pop())
+
+    def inherited(self, init: str, above: tuple[str, ...] = ()) -> str | None:
+        """The objective of the network that a suite starts from; None where it starts from random weights."""
+        kind, _, method = init.partition("/")
+        if kind == PRETRAINED:
+            return NOISE_PREDICTION
+        if not method:
+            return None
+        if kind in above:
+            raise UserError(f"{self.file}: suites.{kind}.init: {init!r} starts from itself")
+        objective = self.methods[method].objective
+        if objective != INHERITED:
+            return str(objective)
+        block = self.size.suites.get(kind)
+        return self.inherited((block and block.init) or self.declared[kind].init, (*above, kind))
+
+    def valid(self, model: type[BaseModel], value: dict[str, Any], where: str) -> Any:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            raise refusal(error, value, partial(origin, self.scale), where) from error
+
+
+def _lineage(methods: Mapping[str, Method], name: str) -> tuple[str, ...]:
+    """A method after all those that it extends."""
+    base = methods[name].extends
+    return (*_lineage(methods, base), name) if base else (name,)

@@ -1,0 +1,158 @@
+"""Figures and table of the mismatch from a made-up tree: what is averaged, what is left out."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from atbench.judgement import claims, points
+from atbench.probes.mismatch import FIGURES, PROBE, page, rows
+from atbench.reading import tidy
+from atbench.reading.sheet import Sheet
+from atbench.reading.tree import Tree
+from atbench.report import reviews, verdict_table
+from atbench.report.outputs import artefacts
+from atbench.report.render import MARKDOWN, markdown
+from atbench.runtime.errors import UserError
+from atbench.spec.load import load
+
+BENCHMARK, SEEDS = load("ci"), [0, 1]
+SUITE = BENCHMARK.suite("scratch")
+
+
+def record(run, value):
+    path = {"distance": value, "floor": 0.01, "eps_sampled": 2 * value, "eps_true": value}
+    return {
+        "exposure": {"ddim": [path | {"t": 100}, path | {"t": 0, "distance": 99.0}]},
+        "recovery": [{"t": 100, "error": value, "recovered": 0.5}, {"t": 0, "error": 99.0, "recovered": 0.0}],
+        "robust_loss": [
+            {"t": t, "radius": r, "clean": 1.0, "random": 1.1, "published": 0.9, "worst": value}
+            for t in (50, 250)
+            for r in (0.01, 0.1)
+        ],
+        "config": {"training": run.digest, "mismatch": PROBE.digest(run)},
+    }
+
+
+@pytest.fixture
+def root(tmp_path):
+    for run in SUITE.runs(SEEDS):
+        value = {"adm": 1.0, "at": 0.5}.get(run.address.method, 2.0) + 0.2 * run.address.seed
+        write(tmp_path, run, record(run, value))
+    return tmp_path
+
+
+def write(root, run, content):
+    path = Tree(root).folder(run.address) / "final/mismatch.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def test_table_shows_mean_and_spread_before_the_last_step(root):
+    frame = rows.collect(SUITE, root, SEEDS)
+    text = page.table(SUITE, frame).text(MARKDOWN)
+    at = text.xs("ADM-AT", level="Method").iloc[0]
+    assert at["distance, ddim"] == "0.600 ± 0.141" and at["step error"] == "0.600 ± 0.141"
+    assert at["eps ratio, ddim"] == "2.000 ± 0.000" and at["published loss"] == "0.900 ± 0.000"
+    assert at["worst loss"] == "0.600 ± 0.141"
+
+
+@pytest.mark.parametrize("measure", FIGURES)
+def test_figures_have_a_line_per_method(root, measure):
+    drawn = page.figure(SUITE, rows.collect(SUITE, root, SEEDS), measure)
+    lines = [line for line in drawn.axes[0].get_lines() if not line.get_label().startswith("_")]
+    labels = {line.get_label(): line for line in lines}
+    assert {"ADM", "ADM-IP", "ADM-AT", "ADM, 3x batches"} <= labels.keys()
+    if measure == "exposure":
+        assert list(labels["ADM"].get_ydata()) == pytest.approx([99.0, 1.1])
+
+
+def test_stale_measures_are_left_out_and_missing_ones_are_dashes(root):
+    for run in SUITE.runs(SEEDS):
+        if run.address.method == "at":
+            write(root, run, record(run, 1.0) | {"config": {"training": "old", "mismatch": "old"}})
+    frame = rows.collect(SUITE, root, SEEDS)
+    assert set(frame.method) == {"adm", "adm-3x", "ip"}
+    assert set(page.table(SUITE, frame).text(MARKDOWN).xs("ADM-AT", level="Method").iloc[0]) == {"—"}
+
+
+def test_no_results_at_all_draw_empty(tmp_path):
+    frame = rows.collect(SUITE, tmp_path, SEEDS)
+    assert "ADM-AT" in markdown(page.table(SUITE, frame))
+    assert page.figure(SUITE, frame, "recovery").axes
+
+
+def test_a_damaged_file_is_named(root):
+    run = SUITE.runs(SEEDS)[0]
+    path = Tree(root).folder(run.address) / "final/mismatch.json"
+    path.write_text(path.read_text()[:100])
+    with pytest.raises(UserError, match=r"mismatch\.json.*cut off"):
+        rows.collect(SUITE, root, SEEDS)
+
+
+# The claim on the mismatch.
+
+
+def test_exposure_is_the_geometric_mean_over_all_steps_but_the_first():
+    distances = {900: 50.0, 500: 0.1, 100: 0.4, 0: 0.8}
+    found = [
+        {"method": "at", "seed": 0, "part": "exposure", "sampler": "ddim", "t": t, "distance": d}
+        for t, d in distances.items()
+    ]
+    found.append({"method": "at", "seed": 0, "part": "recovery", "t": 700, "error": 1.0})
+    [row] = rows.exposure(pd.DataFrame(found)).to_dict("records")
+    expected = (0.1 * 0.4 * 0.8) ** (1 / 3)
+    assert row == {"method": "at", "seed": 0, "sampler": "ddim", "exposure": pytest.approx(expected)}
+
+
+def path_of(values):
+    """A trajectory with these distances after its first step."""
+    steps = [{"t": t, "distance": d, "floor": 0.01, "eps_sampled": 1.0, "eps_true": 1.0} for t, d in values.items()]
+    return [steps[0] | {"t": 900, "distance": 7.0}, *steps]
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    """Five seeds at scale workstation: AT is below ADM by a tenth or more, and adm-3x below AT."""
+    benchmark = load("workstation")
+    for run in benchmark.suite("scratch").runs():
+        seed = run.address.seed
+        factor = {"at": 0.9 - 0.02 * seed, "adm-3x": 0.81 - 0.04 * seed}.get(run.address.method, 1)
+        content = record(run, 1.0)
+        content["exposure"] = {s: path_of({500: 0.02 * factor, 0: 3 * factor}) for s in ("iddpm", "ddim")}
+        write(tmp_path, run, content)
+    return Sheet(benchmark, tmp_path, tidy.collect(benchmark, tmp_path, ["scratch"]), ["scratch"])
+
+
+def test_the_claim_on_the_mismatch_is_judged_from_its_measures_alone(sheet):
+    assert set(sheet.frame.status) == {"missing"}  # no cell is needed
+    found = claims.judge(sheet.benchmark, points.collect(sheet), sheet.suites)
+    own = found[(found.claim == "mismatch") & (found.suite == "scratch")].set_index("budget")
+    assert list(own.verdict) == ["supported", "not supported"] and list(own.seeds) == [5, 5]
+    logs = [math.log(0.9 - 0.02 * seed) for seed in range(5)]
+    assert own.gain["batches"] == pytest.approx(1 - math.exp(sum(logs) / 5))
+    assert own.gain["updates"] < 0 and set(own.metric) == {"exposure"} and set(own.nfe) == {"10"}
+    table = verdict_table.table(sheet.benchmark, sheet.frame, found).text(MARKDOWN)
+    row = table.loc["Adversarial training reduces the mismatch between training and sampling"]
+    assert row.index[0] == "Trained from scratch: 2 samplers, NFE 10; exposure bias"
+    assert row.iloc[1]["Equal batches"] == "no results: suite finetune is not part of this report"
+    page = reviews.page(sheet, found, artefacts(sheet.benchmark, sheet.suites))
+    [answer] = [line for line in page.splitlines() if "mismatch" in line]
+    assert "mismatch at equal batches: 1 supported" in answer and "[scratch-mismatch](scratch-mismatch.md)" in answer
+    assert "(`snakemake --cores all mismatch --config scale=workstation`)" in answer
+
+
+def test_a_seed_without_measures_is_left_out_and_none_names_the_target(sheet):
+    (sheet.root / "scratch/at/seed3/final/mismatch.json").unlink()
+    found = claims.judge(sheet.benchmark, points.collect(sheet), sheet.suites)
+    assert list(found[(found.claim == "mismatch") & (found.suite == "scratch")].seeds) == [4, 4]
+    nothing = claims.judge(sheet.benchmark, sheet.frame, sheet.suites)
+    assert "suite scratch has no complete seed (target mismatch)" in set(nothing[nothing.claim == "mismatch"].note)
+
+
+def test_a_distance_that_is_not_positive_is_named(root):
+    run = SUITE.runs(SEEDS)[0]
+    write(root, run, record(run, 0.0))
+    with pytest.raises(UserError, match=r"adm/seed0/final/mismatch\.json: exposure: a distance is not positive"):
+        rows.collect(SUITE, root, SEEDS)

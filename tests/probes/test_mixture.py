@@ -1,0 +1,47 @@
+"""The closed-form check as a side measure: what its JSON holds, and the figure of it."""
+
+import pytest
+from altered import altered
+
+from atbench.probes.mixture import PROBE, page
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_json, write_json
+from atbench.spec.load import load
+
+BENCHMARK = load("ci")
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    """Those of a small check, as the task writes them."""
+    small = {"nfe": 6, "bumps": [2, 8], "radii": {"kl": [0.005, 0.5], "state": [0.1]}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("mixture"))
+        benchmark = altered(BENCHMARK, "mixture", **small)
+        PROBE.measure(benchmark)
+        record = read_json(PROBE.path(benchmark))
+    assert record["config"] == {"mixture": PROBE.digest(benchmark)} != PROBE.digests(BENCHMARK)
+    assert record["settings"] == PROBE.settings(BENCHMARK).written() | small
+    assert {"commit", "device", "threads", "sources"} <= record["provenance"].keys()
+    return record["rows"]
+
+
+def test_figure_shows_ratios_to_plain_training_and_the_bound_above_the_divergence(rows, tmp_path):
+    write_json(tmp_path / "mixture.json", {"rows": rows, "config": PROBE.digests(BENCHMARK)})
+    drawn = page.figure(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    above, below = drawn.axes[0], drawn.axes[2]
+    lines = {line.get_label(): line for line in [*above.get_lines(), *below.get_lines()]}
+    last = {(row["objective"], row["radius"]): row for row in rows if row["bumps"] == 2 and row["t"] == 0}
+    expected = last["kl", 0.5]["kl_pq"] / last["plain", 0.0]["kl_pq"]
+    assert lines["DRO, KL ball 0.5"].get_ydata()[-1] == pytest.approx(expected)
+    bound, divergence_ = (lines[f"plain: {name}"].get_ydata() for name in ("bound on KL(q, p)", "KL(q, p)"))
+    assert (bound > divergence_).all()
+
+
+def test_measures_of_other_settings_are_left_out_and_damaged_ones_named(rows, tmp_path):
+    write_json(tmp_path / "mixture.json", {"rows": rows, "config": {"mixture": "old"}})
+    assert page.collect(BENCHMARK, tmp_path).empty
+    assert page.figure(BENCHMARK, page.collect(BENCHMARK, tmp_path)).axes[0].get_lines() == []
+    write_json(tmp_path / "mixture.json", {"config": {}})
+    with pytest.raises(UserError, match=r"mixture\.json: the blocks"):
+        page.collect(BENCHMARK, tmp_path)
