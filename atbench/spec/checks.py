@@ -5,12 +5,11 @@ from typing import Any
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec.benchmark import Benchmark
+from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Origin
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS
-from atbench.spec.models.evidence import CURVE, GRID, Claim, ClaimsFile, ReviewsFile
+from atbench.spec.models.evidence import CURVE, GRID, Claim
 from atbench.spec.models.methods import Method
-from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import ScaleFile
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
@@ -20,46 +19,48 @@ from atbench.spec.yaml import short
 CLAIMS, REVIEWS = "experiments/claims.yaml", "experiments/reviews.yaml"
 
 
-def names(
-    scale: str,
-    methods: Mapping[str, Method],
-    samplers: Mapping[str, Sampler],
-    suites: Mapping[str, SuiteFile],
-    size: ScaleFile,
-    tuning: TuningFile,
-    claims: ClaimsFile,
-    reviews: ReviewsFile,
-    probes: Mapping[str, Entry],
-) -> None:
+def names(files: Experiments) -> None:
     """Raises UserError naming the file and key of the first name that no file declares."""
+    _references(files)
+    extractor = files.size.extractor
+    if extractor not in DISTANCE_NAMES:
+        raise UserError(f"{files.scale_file}: extractor: {unknown('extractor', extractor, DISTANCE_NAMES)}")
+    for name, suite in files.suites.items():
+        _init(f"experiments/suites/{name}.yaml: init", suite.init, files)
+        _views(f"experiments/suites/{name}.yaml", suite)
+    for name, block in files.size.suites.items():
+        _init(f"{files.scale_file}: suites.{name}.init", block.init or SCRATCH, files)
+        _imported(f"{files.scale_file}: suites.{name}", files.suites[name], block)
+    _tuning(files.tuning, files.methods)
+    for name, claim in files.claims.claims.items():
+        _claim(name, claim, files.probes)
+    _questions(files)
+
+
+def _references(files: Experiments) -> None:
+    """Every name that the types of the files mark as another file's (`atbench.spec.references`)."""
     known: dict[str, Collection[str]] = {
-        "suite": suites,
-        "method": methods,
-        "sampler": samplers,
+        "suite": files.suites,
+        "method": files.methods,
+        "sampler": files.samplers,
         "metric": METRICS,
-        "claim": claims.claims,
+        "claim": files.claims.claims,
     }
-    where = f"experiments/scales/{scale}.yaml"
-    files: list[tuple[str, str, Entry]] = [
-        (f"experiments/suites/{name}.yaml", "", suite) for name, suite in suites.items()
-    ]
-    files += [("experiments/methods.yaml", name, method) for name, method in methods.items()]
-    files += [(where, "", size), ("experiments/tuning.yaml", "", tuning)]
-    files += [(f"experiments/{name}.yaml", "", settings) for name, settings in probes.items()]
-    files += [(CLAIMS, "", claims), (REVIEWS, "", reviews)]
-    for file, prefix, entry in files:
+    entries: list[tuple[str, str, Entry]] = [(f"suites/{name}", "", suite) for name, suite in files.suites.items()]
+    entries += [("methods", name, method) for name, method in files.methods.items()]
+    entries += [(f"scales/{files.scale}", "", files.size), ("tuning", "", files.tuning)]
+    entries += [(name, "", settings) for name, settings in files.probes.items()]
+    entries += [("claims", "", files.claims), ("reviews", "", files.reviews)]
+    for stem, prefix, entry in entries:
         for key, kind, name in references(entry, prefix):
             if name not in known[kind]:
-                file = short(origin(scale, [*key.split("."), name])) if entry is size else file
+                file = f"experiments/{stem}.yaml"
+                if entry is files.size:  # which may stand on another scale's
+                    file = short(origin(files.scale, [*key.split("."), name]))
                 raise UserError(f"{file}: {key}: {unknown(kind, name, known[kind])}")
-    if size.extractor not in DISTANCE_NAMES:
-        raise UserError(f"{where}: extractor: {unknown('extractor', size.extractor, DISTANCE_NAMES)}")
-    for name, suite in suites.items():
-        _init(f"experiments/suites/{name}.yaml: init", suite.init, suites, methods)
-        _views(f"experiments/suites/{name}.yaml", suite)
-    for name, block in size.suites.items():
-        _init(f"{where}: suites.{name}.init", block.init or SCRATCH, suites, methods)
-        _imported(f"{where}: suites.{name}", suites[name], block)
+
+
+def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
     for searched in tuning.suites.values():
         if searched not in tuning.search:
             raise UserError(f"experiments/tuning.yaml: search: {unknown('suite', searched, tuning.search)}")
@@ -70,9 +71,6 @@ def names(
             if constant not in tunable:
                 key = f"experiments/tuning.yaml: search.{name}.methods.{method}"
                 raise UserError(f"{key}: {unknown('constant', constant, tunable)}")
-    for name, claim in claims.claims.items():
-        _claim(name, claim, probes)
-    _questions(reviews, suites, probes)
 
 
 def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> None:
@@ -91,11 +89,11 @@ def runs(benchmark: Benchmark) -> None:
             run.digest  # noqa: B018 (raises where a constant is missing)
 
 
-def _init(where: str, init: str, suites: Collection[str], methods: Collection[str]) -> None:
+def _init(where: str, init: str, files: Experiments) -> None:
     if init in (SCRATCH, IMPORTED) or init.startswith(f"{PRETRAINED}/"):
         return
     suite, method = init.split("/")
-    for kind, name, known in (("suite", suite, suites), ("method", method, methods)):
+    for kind, name, known in (("suite", suite, files.suites), ("method", method, files.methods)):
         if name not in known:
             raise UserError(f"{where}: {unknown(kind, name, known)}")
 
@@ -156,10 +154,11 @@ def _claim(name: str, claim: Claim, probes: Mapping[str, Any]) -> None:
                 raise UserError(f"{key}.{part}: {unknown(f'{claim.points} {kind}', each, known)}")
 
 
-def _questions(reviews: ReviewsFile, suites: Mapping[str, SuiteFile], probes: Mapping[str, Any]) -> None:
-    views = [f"{name}/{view}" for name, suite in suites.items() for view in suite.views]
-    costs = [f"{suite}/{method}" for suite, methods in probes["cost"].methods.items() for method in methods]
-    for place, question in enumerate(reviews.questions):
+def _questions(files: Experiments) -> None:
+    views = [f"{name}/{view}" for name, suite in files.suites.items() for view in suite.views]
+    cost: Any = files.probes["cost"]
+    costs = [f"{suite}/{method}" for suite, methods in cost.methods.items() for method in methods]
+    for place, question in enumerate(files.reviews.questions):
         for kind, name, known in (("view", question.view, views), ("cost", question.cost, costs)):
             if name is not None and name not in known:
                 raise UserError(f"{REVIEWS}: questions.{place}.{kind}: {unknown(kind, name, known)}")

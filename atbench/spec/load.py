@@ -15,6 +15,7 @@ from atbench.runtime.errors import UserError
 from atbench.spec import checks, yaml
 from atbench.spec.address import Cell, Run
 from atbench.spec.benchmark import Benchmark
+from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Name, Origin, refusal
 from atbench.spec.models.evidence import ClaimsFile, ReviewsFile
 from atbench.spec.models.methods import AnyMethod, Method
@@ -43,13 +44,29 @@ def load(scale: str) -> Benchmark:
     values = plain(scale_values(scale))
     checks.blocks(partial(origin, scale), values, declared)
     size = validated(ScaleFile, values, partial(origin, scale))
-    tuning = _checked(folder / "tuning.yaml", TuningFile)
-    claims, reviews = _checked(folder / "claims.yaml", ClaimsFile), _checked(folder / "reviews.yaml", ReviewsFile)
-    probes = {name: _checked(folder / f"{name}.yaml", model) for name, model in settings_of_probes().items()}
-    checks.names(scale, methods, samplers, declared, size, tuning, claims, reviews, probes)
-    resolved = suites_of(scale, methods, samplers, declared, size)
+    files = Experiments(
+        scale=scale,
+        size=size,
+        methods=methods,
+        samplers=samplers,
+        suites=declared,
+        tuning=_checked(folder / "tuning.yaml", TuningFile),
+        claims=_checked(folder / "claims.yaml", ClaimsFile),
+        reviews=_checked(folder / "reviews.yaml", ReviewsFile),
+        probes={name: _checked(folder / f"{name}.yaml", model) for name, model in settings_of_probes().items()},
+    )
+    checks.names(files)
     benchmark = Benchmark(
-        scale, size, methods, samplers, declared, resolved, tuning, claims.claims, reviews.questions, probes
+        scale=scale,
+        file=size,
+        methods=methods,
+        samplers=samplers,
+        declared=declared,
+        resolved=suites_of(files),
+        tuning=files.tuning,
+        claims=files.claims.claims,
+        questions=files.reviews.questions,
+        probes=files.probes,
     )
     checks.runs(benchmark)
     return benchmark

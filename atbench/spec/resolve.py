@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from atbench.runtime.errors import UserError
+from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, refusal
 from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import Evaluation, Queue, ScaleFile
-from atbench.spec.models.suites import IMPORTED, PRETRAINED, SuiteFile
+from atbench.spec.models.scale import Evaluation, Queue
+from atbench.spec.models.suites import IMPORTED, PRETRAINED
 from atbench.spec.models.training import Training
 from atbench.spec.scales import origin
 from atbench.spec.signatures import declared as classes
@@ -24,27 +25,20 @@ NETWORK_CLASSES = classes("models", "arguments")
 NETWORKS = {kind: plain_model(found) for kind, found in NETWORK_CLASSES.items()}
 
 
-def suites_of(
-    scale: str,
-    methods: Mapping[str, Method],
-    samplers: Mapping[str, Sampler],
-    declared: Mapping[str, SuiteFile],
-    size: ScaleFile,
-) -> dict[str, SuiteSpec]:
+def suites_of(files: Experiments) -> dict[str, SuiteSpec]:
     """The suites that a scale has a block for, in its order. Raises UserError naming the scale's file and key."""
-    lineage = {name: _lineage(methods, name) for name in methods}
-    resolver = _Resolver(scale, methods, samplers, declared, size, lineage)
-    resolver.part(Training, size.training, "training")
-    return {name: resolver.suite(name) for name in size.suites}
+    resolver = _Resolver(files)
+    resolver.part(Training, files.size.training, "training")
+    return {name: resolver.suite(name) for name in files.size.suites}
 
 
 class _Resolver:
     """The files of one scale."""
 
-    def __init__(self, scale: str, methods: Any, samplers: Any, declared: Any, size: ScaleFile, lineage: Any):
-        self.scale, self.methods, self.samplers = scale, methods, samplers
-        self.declared, self.size, self.lineage = declared, size, lineage
-        self.file = f"experiments/scales/{scale}.yaml"
+    def __init__(self, files: Experiments):
+        self.scale, self.file, self.size = files.scale, files.scale_file, files.size
+        self.methods, self.samplers, self.declared = files.methods, files.samplers, files.suites
+        self.lineage = {name: _lineage(files.methods, name) for name in files.methods}
 
     def suite(self, name: str) -> SuiteSpec:
         declared, block = self.declared[name], self.size.suites[name]

@@ -25,7 +25,7 @@ ORDER = {
         ("fields", "scales"),
         ("signatures", "references"),
         ("models",),
-        ("budget", "suite"),
+        ("budget", "experiments", "suite"),
         ("metric", "grid", "judging", "recipe", "resolve", "tuning"),
         ("metrics", "run"),
         ("benchmark", "probes"),
