@@ -39,7 +39,7 @@ class ImageSet:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one image."""
+        """Shape (C, H, W) of one image."""
         return tuple(self.images.shape[1:])
 
     def floats(self, rows: Tensor) -> Tensor:

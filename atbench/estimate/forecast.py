@@ -57,7 +57,7 @@ def row(work: Workload, found: Measured, startup: float) -> Row:
 
 
 def spread(timing: Timing | None) -> Spread:
-    """Of one image; nothing where nothing was measured."""
+    """Seconds of one image; nothing where nothing was measured."""
     return Spread(median(timing.wall), min(timing.wall), max(timing.wall)) if timing else NOTHING
 
 

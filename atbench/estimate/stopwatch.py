@@ -112,7 +112,7 @@ def likeness(work: Workload) -> str:
 
 
 def random_images(recipe: Recipe) -> ImageSet:
-    """As many images, or latents, as a batch has, of the network's shape and ten classes."""
+    """Random images, or latents: as many as a batch has, of the network's shape and ten classes."""
     network, count = recipe.network, recipe.training.batch_size
     shape = (network.get("in_channels", network.get("channels")), *[network["image_size"]] * 2)
     pixels = gaussian((count, *shape), *NAMES, "images")

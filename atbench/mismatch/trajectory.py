@@ -19,7 +19,7 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]  # (x (N, C, H, W), t (N,)) -> (N,
 
 @dataclass
 class Recorder:
-    """A sampler that remembers what its network was asked, and what it answered, at every timestep."""
+    """A sampler that remembers the inputs and outputs of its network at every timestep."""
 
     sampler: Sampler
     states: dict[int, list[Tensor]] = field(default_factory=lambda: defaultdict(list))  # t -> blocks (N, C, H, W)

@@ -137,7 +137,7 @@ def _difference_at(benchmark: Benchmark, address: Cell) -> Callable[[Record], st
 
 
 def _measured_beside(benchmark: Benchmark, runs: list[RunSpec]) -> set[Cell]:
-    """The cells that side measures make of ``runs``: they belong to targets of their own."""
+    """The cells that side measures make of ``runs``: they belong to opt-in targets."""
     found = set()
     for probe in probes_of_runs().values():
         suites = probe.suites(benchmark)

@@ -51,7 +51,7 @@ def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> l
 
 
 def _of_probes(benchmark: Benchmark, suites: list[str]) -> Iterator[Artefact]:
-    """What targets of their own make: side measures of some of ``suites``, and those of the scale."""
+    """Tables and figures of opt-in targets: side measures of some of ``suites``, and those of the scale."""
     for probe in probes().values():
         if hasattr(probe, "suites"):
             yield from (made for name in probe.suites(benchmark) if name in suites for made in probe.artefacts(name))

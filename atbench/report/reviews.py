@@ -43,7 +43,7 @@ def page(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact]) -> str:
 
 
 def _answer(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact], question: Question) -> Answer:
-    """From the one kind of evidence that a question names."""
+    """The answer, from the one kind of evidence that a question names."""
     if question.claims:
         return _of_claims(sheet.benchmark, verdicts[verdicts.claim.isin(question.claims)], sheet.suites)
     if question.metrics:
@@ -79,7 +79,7 @@ def _of_claims(benchmark: Benchmark, verdicts: pd.DataFrame, suites: list[str]) 
 
 
 def _target(benchmark: Benchmark, claim: str) -> str:
-    """The target of its own that measures what a claim is about; empty for what the suites make."""
+    """The opt-in target that measures what a claim is about; empty for what the suites make."""
     points = benchmark.claims[claim].points
     return "" if points in (GRID, CURVE) else points
 
@@ -162,7 +162,7 @@ def _of_figure(sheet: Sheet, drawn: list[Artefact]) -> Answer:
 
 
 def _command(benchmark: Benchmark, wanted: Iterable[str], target: str = "") -> str:
-    """What makes the ``wanted`` suites, or what a target of its own measures."""
+    """The command that makes the ``wanted`` suites, or what an opt-in target measures."""
     named = target or " ".join(dict.fromkeys(wanted))
     return f"`snakemake --cores all {named} --config scale={benchmark.scale}`"
 

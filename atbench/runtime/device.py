@@ -63,10 +63,10 @@ def choose(threads: int) -> torch.device:
 
 def processes() -> int:
     """How many processes are asked to share a job. Raises UserError for anything but a positive whole number."""
-    asked = os.environ.get(PROCESSES_VARIABLE, "1")
-    if not (asked.isdecimal() and int(asked)):
-        raise UserError(f"{PROCESSES_VARIABLE}: {asked!r} is no number of processes")
-    return int(asked)
+    count = os.environ.get(PROCESSES_VARIABLE, "1")
+    if not (count.isdecimal() and int(count)):
+        raise UserError(f"{PROCESSES_VARIABLE}: {count!r} is no number of processes")
+    return int(count)
 
 
 def describe(device: torch.device) -> str:

@@ -32,7 +32,7 @@ def has_clip(suite: "SuiteSpec") -> bool:
 
 
 def has_classes_alone(suite: "SuiteSpec") -> bool:
-    """Images were asked for by their class, and the extractor says whether they show it."""
+    """A class was requested of each image, and the extractor says whether the image shows it."""
     return bool(suite.conditional) and not has_clip(suite)
 
 

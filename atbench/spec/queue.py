@@ -54,11 +54,11 @@ def reference_minutes(suite: SuiteSpec) -> int:
 
 def time_limit(otherwise: float) -> float:
     """Minutes that a training job may take at once: ATBENCH_TIME_LIMIT; without it ``otherwise``."""
-    asked = os.environ.get(TIME_LIMIT_VARIABLE, otherwise)
+    limit = os.environ.get(TIME_LIMIT_VARIABLE, otherwise)
     try:
-        minutes = float(asked)
+        minutes = float(limit)
     except ValueError:
         minutes = math.nan
     if not minutes > 0:
-        raise UserError(f"{TIME_LIMIT_VARIABLE}: {asked!r} is no number of minutes")
+        raise UserError(f"{TIME_LIMIT_VARIABLE}: {limit!r} is no number of minutes")
     return minutes

@@ -1,4 +1,4 @@
-"""From files to suites: what a suite's file, the scale's block and the scale itself say together."""
+"""Suites from files: what a suite's file, the scale's block and the scale itself say together."""
 
 from collections.abc import Mapping
 from functools import partial

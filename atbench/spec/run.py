@@ -113,7 +113,7 @@ class RunSpec:
 
     @cached_property
     def digest(self) -> str:
-        """Of all that determines its weights."""
+        """Digest of all that determines its weights."""
         return digest(self.slice)
 
     @cached_property

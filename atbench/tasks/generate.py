@@ -32,7 +32,7 @@ class Generator:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one image, or latent, of the model."""
+        """Shape (C, H, W) of one image, or latent, of the model."""
         config = self.model.config
         return config["in_channels"], config["image_size"], config["image_size"]
 

@@ -56,7 +56,7 @@ class EncodedPairs:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of one latent."""
+        """Shape (C, H, W) of one latent."""
         return self.pipeline.latent_shape(self.pairs.resolution)
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class Encodable:
         return len(self.rows)
 
     def chunk(self, parts: int) -> list["Encodable"]:
-        """As `Tensor.chunk`, for as many equal parts."""
+        """Equal parts, as `Tensor.chunk` gives them."""
         size = len(self) // parts
         return [Encodable(self.rows[place * size : (place + 1) * size], self.encode) for place in range(parts)]
 

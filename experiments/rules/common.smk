@@ -68,7 +68,7 @@ def labelled(path, category="all suites"):
 
 
 # A suite beside the chosen ones is a target under its own name. Once its cells are there, it stands on the pages that
-# span suites. Side measures are targets of their own too, but drawn where they were released.
+# span suites. Side measures are opt-in targets too, but drawn where they were released.
 if CACHED:  # what was released, all of it
     SUITES = SHOWN = [suite for suite in JOBS.with_grid if existing(JOBS.cells([suite]))]
 else:

@@ -37,7 +37,7 @@ def test_counts_are_those_that_the_released_jobs_recorded(suite):
     passes = {method: config["counts"]["forward_passes"] for method, config in runs.items()}
     passes["adm-3x"] -= passes["adm"]  # it continues that run
     assert found.passes == seeds * sum(passes.values()) * runs["adm"]["slice"]["batch_size"]
-    # Released with the suite are cells of the wider grid, a target of its own.
+    # Released with the suite are cells of the wider grid, an opt-in target.
     grid = load("laptop").file.nfe
     recorded = packs.read_whole(RELEASED / suite / CELLS).values()
     cells = [cell for cell in recorded if cell["counts"]["nfe"] in grid]

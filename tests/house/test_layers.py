@@ -192,7 +192,12 @@ def loads_torch(*modules):
 
 
 def test_the_light_modules_load_no_torch():
-    light = ["cli", "cli.verbs", "report.outputs", *(name for name in MODULES if part(name) in ORDER and name not in KNOW_TORCH)]
+    light = [
+        "cli",
+        "cli.verbs",
+        "report.outputs",
+        *(name for name in MODULES if part(name) in ORDER and name not in KNOW_TORCH),
+    ]
     light += [f"probes.{probe}" for probe in probes()]
     assert not loads_torch(*(f"atbench.{name}" for name in light))
 

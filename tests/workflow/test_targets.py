@@ -1,4 +1,4 @@
-"""What the workflow makes beside the default run: targets of their own, other scales, the README's commands."""
+"""What the workflow makes beside the default run: opt-in targets, released results, other scales."""
 
 import json
 import re
@@ -53,7 +53,7 @@ def test_a_suite_beside_the_default_ones_runs_by_its_name(scratchpad):
     assert "edm" in jobs(scratchpad.snakemake("-n", "--forceall", "tables", config=("cached=1",)))
 
 
-def test_mismatch_is_a_target_of_its_own(scratchpad):
+def test_mismatch_is_an_opt_in_target(scratchpad):
     planned = jobs(scratchpad.snakemake("-n", "mismatch", config=("suites=[scratch]",)))
     pages = {"mismatch_of_suite": 1, "mixture": 1, "mismatch": 1}
     assert planned == {"measure_run": 4, "measure_scale": 1} | pages
@@ -71,7 +71,7 @@ def test_mismatch_is_a_target_of_its_own(scratchpad):
     assert {"mismatch_of_suite", "mixture"} <= set(jobs(drawn))
 
 
-def test_wider_grid_is_a_target_of_its_own(scratchpad):
+def test_wider_grid_is_an_opt_in_target(scratchpad):
     planned = jobs(scratchpad.snakemake("-n", "wide", config=("suites=[scratch]",)))
     assert planned == {"cell": 4 * 2 * 4, "wide_of_suite": 1, "wide": 1}  # methods, samplers, step counts
     wide = scratchpad.folder / "experiments/wide.yaml"  # one more step count is enough to see it run

@@ -88,7 +88,7 @@ def sizes(trainer: Trainer, batch: tuple) -> dict[str, int]:
 
 
 def passes(trainer: Trainer, batch: tuple) -> dict[str, int]:
-    """Of one batch: forward passes of each network, counted as they happen, and the trainer's own counters."""
+    """Counts of one batch: forward passes of each network, counted as they happen, and the trainer's own counters."""
     seen, hooks, before = Counter(dict.fromkeys(NETWORKS, 0)), [], dict(trainer.counts)
     for name, place in NETWORKS.items():
         network = _at(trainer, place)
@@ -115,7 +115,7 @@ def cpu_peak(trainer: Trainer, batch: tuple) -> int:
 
 
 def cuda_peak(trainer: Trainer, batch: tuple) -> int:
-    """As `cpu_peak`, from the allocator's own record; its reserve and the library's memory are not counted."""
+    """The same as `cpu_peak`, from the allocator's own record; its reserve and the library's memory are not counted."""
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()

@@ -53,7 +53,7 @@ def measure(run: RunSpec) -> None:
 
 
 def trajectory(generator: Generator, count: int) -> Recorder:
-    """What the network of a generator saw and said while it made ``count`` images."""
+    """Inputs and outputs of the network of a generator while it made ``count`` images."""
     recorder = Recorder(generator.sampler)
     replace(generator, sampler=recorder)(count)
     return recorder

@@ -78,7 +78,7 @@ def _ratios(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _bound(axes: Axes, rows: pd.DataFrame) -> None:
-    """Of plain training: excess of E_q[-log p] and of its bound over the entropy of q, which is the least possible."""
+    """Plain training: excess of E_q[-log p] and of its bound over the entropy of q, which is the least possible."""
     plain = rows[rows.objective == PLAIN].set_index("t")
     excess = plain.bound - plain.nll + plain.kl_qp
     axes.plot(excess.index, excess, color="#000000", ls="--", marker="o", label="plain: bound on KL(q, p)")

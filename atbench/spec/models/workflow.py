@@ -1,4 +1,4 @@
-"""config.yaml and `--config`: what the workflow does without being told, and what it is told."""
+"""config.yaml and `--config`: the defaults of the workflow, and what a command sets."""
 
 from typing import Literal
 
