@@ -92,7 +92,7 @@ class Entry(BaseModel):
     It remembers what was written: digests count what the files say, to the digit, not what a type makes of it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
     _written: Mapping = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")

@@ -4,7 +4,6 @@ Wildcards name a run (suite, method, seed), with step, sampler and nfe a cell, w
 `latents` name a set of real images. A user's mistake in them stops the workflow with its one line.
 """
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,11 +20,11 @@ from atbench.spec.load import workflow
 from atbench.spec.models.workflow import WorkflowFile
 from atbench.spec.probes import probes, probes_of_runs
 from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.times import notice_stale_cell
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Wildcards = Any  # Snakemake's own class
-STAMP = ".snakemake_timestamp"  # what Snakemake goes by, in a folder that is one output
 
 
 def or_stop(function: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
@@ -45,14 +44,6 @@ def settings_of(config: Mapping[str, Any]) -> WorkflowFile:
     if isinstance(seeds, list):
         seeds = [int(seed) if str(seed).isdecimal() else seed for seed in seeds]
     return workflow(dict(config) | ({"seeds": seeds} if "seeds" in config else {}))
-
-
-def notice_changed_weights(root: str) -> None:
-    """Weights that were changed after their training count as new ones: Snakemake sees the folder alone."""
-    for stamp in Path(root).glob(f"*/*/seed*/weights/{STAMP}"):
-        newest = max((file.stat().st_mtime_ns for file in stamp.parent.glob("*.safetensors")), default=0)
-        if newest > stamp.stat().st_mtime_ns:
-            os.utime(stamp, ns=(newest, newest))
 
 
 def one_of(names: Iterable[str]) -> str:
@@ -138,6 +129,11 @@ class Jobs:
         """What a side measure of a run reads."""
         compared = probes()[wildcards.probe].compares_parents
         return self.weights(wildcards) + (self.parents(wildcards) if compared else [])
+
+    def judged_cell(self, wildcards: Wildcards) -> list[str]:
+        """The same of one cell, which is older than all of it where other settings made it."""
+        notice_stale_cell(self.cell(wildcards))
+        return self.judged(wildcards)
 
     def extractor(self, wildcards: Wildcards) -> list[str]:
         """Weights of the network whose features judge; a pretrained one is no output of a job."""

@@ -9,10 +9,11 @@ from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
 from atbench.runtime.files import digest
 from atbench.spec import address, queue
-from atbench.spec.jobs import Jobs, content_of, notice_changed_weights, one_of, or_stop, settings_of
+from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
+from atbench.spec.times import notice_changed_weights
 
 SETTINGS = or_stop(settings_of, config)
 BENCHMARK = or_stop(load, SETTINGS.scale)

@@ -86,7 +86,7 @@ checkpoint evaluate:
 # A cell alone, on or off the grid.
 rule cell:
     input:
-        JOBS.judged,
+        JOBS.judged_cell,
     output:
         f"{RUN}/{{step}}/{{sampler}}-nfe{{nfe}}.json",
     log:

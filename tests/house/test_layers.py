@@ -29,7 +29,7 @@ ORDER = {
         ("metric", "grid", "judging", "recipe", "resolve", "tuning"),
         ("metrics", "run"),
         ("benchmark", "probes"),
-        ("checks", "workload"),
+        ("checks", "times", "workload"),
         ("load", "queue", "timetable"),
         ("schema", "jobs"),
     ],

@@ -6,7 +6,7 @@ import re
 import shutil
 
 import pytest
-from checkout import CELL, REPORT_JOBS, Checkout, compute_jobs, jobs
+from checkout import CELL, REPORT_JOBS, Checkout, compute_jobs, edit, jobs
 
 
 def test_everything_is_made_and_nothing_is_left_to_do(finished):
@@ -60,6 +60,14 @@ def test_same_numbers_when_a_cell_is_made_again(scratchpad):
 def test_a_missing_cell_comes_back_alone(scratchpad):
     (scratchpad.folder / CELL).unlink()
     assert compute_jobs(scratchpad.snakemake("-n")) == {"cell": 1}
+
+
+def test_a_cell_that_other_settings_made_is_made_again_alone_when_asked_for(scratchpad):
+    cell = CELL.replace("ddim-nfe10", "es-nfe10")
+    assert jobs(scratchpad.snakemake("-n", cell)) == {}
+    edit(scratchpad.folder / "experiments/samplers.yaml", lambda samplers: samplers["es"].update(eps_scale=1.018))
+    assert compute_jobs(scratchpad.snakemake(cell)) == {"cell": 1}
+    assert jobs(scratchpad.snakemake("-n", cell)) == {}
 
 
 def test_off_grid_nfe_runs(scratchpad):
