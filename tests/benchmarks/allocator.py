@@ -18,17 +18,15 @@ def batches() -> None:
     """Print CPU milliseconds and page faults per batch of ADM at laptop scale."""
     import torch
 
-    from atbench import slices
-    from atbench.config import load
     from atbench.data import load as load_images
     from atbench.data.batches import Batches
-    from atbench.spec.address import Run
+    from atbench.spec.load import load
     from atbench.tasks.train import new_trainer
 
     torch.set_num_threads(1)
-    images = load_images({"name": "digits"}, "train")
-    config = slices.training_slice(load("laptop"), Run("laptop", "scratch", "adm", 0))
-    trainer, source = new_trainer(config, images, torch.device("cpu")), Batches(images, 64, ("benchmark",), flip=False)
+    suite = load("laptop").suite("scratch")
+    images, recipe = load_images(suite.data, "train"), suite.run("adm", 0).recipe
+    trainer, source = new_trainer(recipe, images, torch.device("cpu")), Batches(images, 64, ("benchmark",), flip=False)
     for index in range(10):
         trainer.train_batch(*source.batch(index))
     before = resource.getrusage(resource.RUSAGE_SELF)

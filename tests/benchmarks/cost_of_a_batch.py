@@ -8,11 +8,9 @@ import time
 
 import torch
 
-from atbench import slices
-from atbench.config import load
 from atbench.data import load as load_images
 from atbench.data.batches import Batches
-from atbench.spec.address import Run
+from atbench.spec.load import load
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.train import new_trainer
 
@@ -29,10 +27,9 @@ def seconds(action, *arguments) -> float:
 
 def training() -> None:
     """Median seconds per batch of each method and the median of its ratios to ADM in the same round."""
-    images, trainers = load_images({"name": "digits"}, "train"), {}
-    for method in METHODS:
-        config = slices.training_slice(load("laptop"), Run("laptop", "scratch", method, 0))
-        trainers[method] = new_trainer(config, images, torch.device("cpu"))
+    suite, cpu = load("laptop").suite("scratch"), torch.device("cpu")
+    images = load_images(suite.data, "train")
+    trainers = {method: new_trainer(suite.run(method, 0).recipe, images, cpu) for method in METHODS}
     batches = Batches(images, 64, ("benchmark",), flip=False)
     times = {method: [] for method in METHODS}
     for index in range(ROUNDS + 1):
@@ -47,8 +44,9 @@ def training() -> None:
 
 def sampling() -> None:
     """Images per second of one network evaluation by block size, and the ratio to the block in use."""
-    config = slices.training_slice(load("laptop"), Run("laptop", "scratch", "adm", 0))
-    model = new_trainer(config, load_images({"name": "digits"}, "train"), torch.device("cpu")).model.eval()
+    suite = load("laptop").suite("scratch")
+    images = load_images(suite.data, "train")
+    model = new_trainer(suite.run("adm", 0).recipe, images, torch.device("cpu")).model.eval()
     times = {block: [] for block in BLOCKS}
     with torch.inference_mode():
         for _ in range(ROUNDS + 1):

@@ -14,14 +14,15 @@ from statistics import mean, stdev
 import torch
 from torch import Tensor
 
-from atbench import plan
 from atbench.metrics.frechet import frechet
 from atbench.metrics.reference import feature_statistics
 from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.files import file_hash, write_json
-from atbench.spec.address import Cell, parse_cell
+from atbench.spec.address import parse_cell
+from atbench.spec.load import load_cell
+from atbench.spec.run import CellSpec
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.judge import Judge
 
@@ -57,12 +58,13 @@ def fresh(features: Tensor, n: int, m: int) -> dict[str, float]:
     return {"n": n, "m": m, "fresh": mean(drawn), "floor": mean(resampled), "ratio": ratio, "1 + n/m": 1 + n / m}
 
 
-def other_latents(cell: Cell, judge: Judge, samples: int, device: torch.device) -> dict:
+def other_latents(cell: CellSpec, judge: Judge, samples: int, device: torch.device) -> dict:
     """The distances of SETS sets of ``samples`` images; the first is the cell's own."""
     images = generator_of(cell, device)(SETS * samples)[0]
     features = judge.extractor(images).features
     found = [frechet(feature_statistics(part), judge.reference.train.statistics) for part in features.split(samples)]
-    return {"cell": cell.axes, "weights": file_hash(cell.run.weights(cell.step))} | summary(found) | {"fd": found}
+    weights = file_hash(cell.run.address.weights(cell.address.step))
+    return {"cell": cell.address.axes, "weights": weights} | summary(found) | {"fd": found}
 
 
 def main() -> None:
@@ -70,16 +72,16 @@ def main() -> None:
     parser.add_argument("file")
     parser.add_argument("cells", nargs="+", type=parse_cell)
     options = parser.parse_args()
-    run = options.cells[0].run
-    benchmark = plan.of_run(run)
-    samples, device = plan.evaluation_of(benchmark, run.suite)["samples"], choose(benchmark.sizes["threads"])
-    judge = Judge(benchmark, run.suite, device)
+    cells = [load_cell(address) for address in options.cells]
+    suite, judging = cells[0].run.suite, cells[0].run.judging
+    samples, device = suite.evaluation.samples, choose(suite.threads)
+    judge = Judge(judging, device)
     train, heldout = (split.features.features for split in (judge.reference.train, judge.reference.heldout))
     content = {
         "samples": samples,
         "floor": summary(list(floors(train, samples, "floor"))),
         "fresh": [fresh(torch.cat([train, heldout]), n, m) for n, m in SPLITS],
-        "cells": [other_latents(cell, judge, samples, device) for cell in options.cells],
+        "cells": [other_latents(cell, judge, samples, device) for cell in cells],
         "inputs": judge.inputs,
         "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
     }

@@ -315,3 +315,31 @@ def test_no_function_takes_a_benchmark_and_a_run():
         for function in functions(name):
             taken = {ast.unparse(argument.annotation) for argument in function.args.args if argument.annotation}
             assert not ("Benchmark" in taken and taken & resolved), f"{name}.{function.name}"
+
+
+SCRIPTS = sorted((REPOSITORY / "tests").rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: str(file.relative_to(REPOSITORY)))
+def test_tests_and_benchmarks_import_modules_that_exist(file):
+    """Scripts that no test runs follow the package too."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and part(node.module) == "atbench":
+            for alias in node.names:
+                module, _, name = f"{node.module}.{alias.name}".removeprefix("atbench.").rpartition(".")
+                assert alias.name in defined(module) or f"{module}.{name}".strip(".") in NAMES, (
+                    f"{node.module}.{alias.name}"
+                )
+
+
+def defined(module):
+    """Names that a module of ours has at its top level."""
+    found = set()
+    for node in ast.walk(tree(module)) if module in NAMES else ():
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).split(".")[0])
+    return found
