@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from atbench.data.folder import channels_first, fit, read_image
+from atbench.data.folder import as_rgb, channels_first, fit, read_image
 from atbench.rng import generator, uniform
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import read_json
@@ -49,7 +49,7 @@ def read(data: Data, held_out: bool) -> tuple[Tensor, None, tuple[str, ...]]:
     side = data.resolution
     images = torch.empty((len(files), 3, side, side), dtype=torch.uint8)  # filled in place: 24 GB at paper scale
     for row, file in enumerate(files):
-        images[row] = channels_first(fit(read_image(file).convert("RGB"), side)[None])[0]
+        images[row] = channels_first(fit(as_rgb(read_image(file), file), side)[None])[0]
     return images, None, ()
 
 
@@ -76,8 +76,8 @@ def annotations(file: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
     """File name and captions of every image, keyed by its number; captions in the order of their own numbers."""
     content = read_json(file)
     try:
-        names = {int(image["id"]): str(image["file_name"]) for image in content["images"]}
-        lines = sorted((int(a["image_id"]), int(a["id"]), str(a["caption"])) for a in content["annotations"])
+        names = _once(file, [(_number(image["id"]), _text(image["file_name"])) for image in content["images"]])
+        lines = sorted((_number(a["image_id"]), _number(a["id"]), _text(a["caption"])) for a in content["annotations"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: not a COCO caption file: {error!r} among its images or annotations") from error
     captions: dict[int, list[str]] = {image: [] for image in names}
@@ -89,3 +89,24 @@ def annotations(file: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
     if bare or not names:
         raise UserError(f"{file}: annotations: no caption of image {bare[0] if bare else '(there are no images)'}")
     return names, {image: [text for text in texts if text] for image, texts in captions.items()}
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value.removeprefix("\ufeff")  # a byte order mark is no part of a caption
+
+
+def _once(file: Path, images: list[tuple[int, str]]) -> dict[int, str]:
+    """Number -> file name. Raises UserError for two images of one number: one of them would be lost."""
+    names: dict[int, str] = {}
+    for number, name in images:
+        if names.setdefault(number, name) != name:
+            raise UserError(f"{file}: images: {name} and {names[number]} have the same id {number}")
+    return names

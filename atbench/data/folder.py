@@ -129,6 +129,17 @@ def _check_channels(root: Path, found: str, wanted: str) -> None:
         raise UserError(f"{root}: data.channels is 1 but the images are RGB: set 3, or convert the files to grey")
 
 
+def as_rgb(image: Image.Image, name: object) -> Image.Image:
+    """An 8-bit image in RGB, by a conversion that loses nothing: from RGB, grey or a palette without transparency.
+
+    Raises UserError naming the image for any other mode: 16-bit values would be cut, transparency and CMYK guessed.
+    """
+    if image.mode in ("RGB", "L") or (image.mode == "P" and "transparency" not in image.info):
+        return image.convert("RGB")
+    hint = MODE_HINTS.get(image.mode, "save it as 8-bit grey or RGB first")
+    raise UserError(f"{name}: image mode {image.mode} is not allowed (RGB, L or P without transparency): {hint}")
+
+
 def read_image(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
     """One decoded image, upright (EXIF orientation applied); UserError with its name when it is damaged."""
     with _open(file, name) as image:

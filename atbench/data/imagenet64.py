@@ -62,7 +62,7 @@ def wordnet_numbers(path: Path) -> list[str]:
     another form, and for anything but 1,000 different classes numbered from 1.
     """
     try:
-        found = dict(CLASS_LINE.fullmatch(line).group(2, 1) for line in path.read_text().splitlines())
+        found = dict(CLASS_LINE.fullmatch(line).group(2, 1) for line in path.read_text(encoding="utf-8").splitlines())
     except (OSError, UnicodeDecodeError, AttributeError) as error:
         raise UserError(f"{path}: not a list of classes, lines as `n02119789 1 kit_fox` ({_line(error)})") from error
     wanted = [str(label) for label in range(1, CLASSES + 1)]

@@ -19,9 +19,10 @@ from PIL import Image
 from torch import Tensor
 
 from atbench.data.batches import Batches
-from atbench.data.folder import SUFFIXES, channels_first, pixels, read_image, resized
+from atbench.data.folder import SUFFIXES, as_rgb, channels_first, pixels, read_image, resized
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import visible
 from atbench.spec.models.scale import Data
 
 NAME = "text-images"  # in a `data:` block
@@ -98,6 +99,9 @@ class Shards:
             while len(self._read) > 1:
                 self._read.pop(next(iter(self._read)))
             self._read[group] = list(WebDataset(str(self.files[group]), shardshuffle=False))
+            if len(self._read[group]) != self.sizes[group]:
+                counts = f"{len(self._read[group])} pairs were read, its headers name {self.sizes[group]}"
+                raise UserError(f"data.path: {self.files[group]}: {counts}; it changed, or is damaged")
         return self._read[group]
 
 
@@ -111,7 +115,13 @@ def pairs_in(shard: Path) -> int:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise UserError(f"data.path: {shard}: not a readable shard ({error})") from error
     groups: dict[str, Counter] = {}
+    before = None
     for key, ending in names:
+        if key is None or Path(key).name.startswith("."):
+            continue  # without an ending, or hidden: webdataset does not read it either, or reads no pair
+        if key != before and key in groups:  # what is read takes neighbours for a pair
+            raise UserError(f"data.path: {shard}: the files of {key} do not lie side by side: sort the archive by name")
+        before = key
         groups.setdefault(key, Counter())[ending.lower()] += 1
     if not groups:
         raise UserError(f"data.path: {shard}: is empty")
@@ -126,7 +136,7 @@ def pairs_in(shard: Path) -> int:
 def caption_of(content: bytes, kind: str, name: str) -> str:
     """The caption in a text or JSON file. Raises UserError naming the pair where there is none."""
     try:
-        text = json.loads(content).get("caption") if kind == "json" else content.decode()
+        text = json.loads(content).get("caption") if kind == "json" else content.decode("utf-8-sig")
     except (ValueError, AttributeError) as error:
         raise UserError(f"data.path: {name}: its caption cannot be read as {kind} ({error})") from error
     if not isinstance(text, str) or not text.strip():
@@ -145,7 +155,7 @@ class TextImages:
         path, self.name, self.resolution = Path(data.path), data.name, data.resolution
         if not path.is_dir():
             raise UserError(f"data.path: {path}: no such folder of shards or of images with captions")
-        shards = sorted(path.glob("*.tar"))
+        shards = visible(path, "*.tar")
         self.pairs: Pairs = Shards(shards) if shards else Folder(path)
         self.hash = self.pairs.hash
 
@@ -194,6 +204,7 @@ class PairBatches(Batches):
 
 def cropped(pair: Pair, resolution: int, place: list[float]) -> np.ndarray:
     """uint8 (resolution, resolution, 3); ``place`` in [0, 1) of the free way down and to the right."""
-    image = resized(read_image(io.BytesIO(pair.image), pair.name).convert("RGB"), resolution, Image.Resampling.BILINEAR)
+    image = as_rgb(read_image(io.BytesIO(pair.image), pair.name), pair.name)
+    image = resized(image, resolution, Image.Resampling.BILINEAR)
     top, left = (int(u * (side - resolution + 1)) for u, side in zip(place, (image.height, image.width)))
     return pixels(image.crop((left, top, left + resolution, top + resolution)))

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from atbench.runtime.errors import UserError, unknown
+from atbench.runtime.files import visible
 from atbench.spec import yaml
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import METRICS
@@ -21,8 +22,7 @@ def published(benchmark: Benchmark) -> pd.DataFrame:
     Raises UserError naming the file and line of an unknown name, a value that is no positive number, a missing source
     or a number given twice.
     """
-    files = sorted((yaml.EXPERIMENTS / "paper").glob("*.csv"))
-    rows = [row for file in files for row in _rows(benchmark, file)]
+    rows = [row for file in visible(yaml.EXPERIMENTS / "paper", "*.csv") for row in _rows(benchmark, file)]
     frame = pd.DataFrame(rows, columns=COLUMNS)
     twice = frame[frame.duplicated(COLUMNS[:5])]
     if len(twice):
@@ -31,7 +31,14 @@ def published(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def _rows(benchmark: Benchmark, file: Path) -> list[Row]:
-    frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+    try:
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{file.name}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except (OSError, ValueError) as error:  # pandas' own errors are values too
+        raise UserError(f"{file.name}: not a readable table ({' '.join(str(error).split())})") from error
     if list(frame.columns) != COLUMNS:
         raise UserError(f"{file.name}: columns are {', '.join(frame.columns)}; wanted: {', '.join(COLUMNS)}")
     return [_row(benchmark, f"{file.name}: line {place}", row) for place, row in enumerate(frame.to_dict("records"), 2)]

@@ -4,6 +4,7 @@ ADM, ADM-IP and ADM-AT write one for the raw weights and one for each moving ave
 (openai/guided-diffusion:guided_diffusion/train_util.py). Our U-Net bears the same names, so nothing is renamed.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from atbench.models.weights import build, differences
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
 
+UNSUPPORTED = re.compile(r"(?i)unsupported (?:global|class)[: ]+(?:GLOBAL )?([\w.]+)")
+LFS_POINTER = b"version https://git-lfs"
+WRAPPERS = ("module.", "_orig_mod.")  # of DistributedDataParallel and of torch.compile, one around the other
 LABELS = "label_emb.weight"  # (classes, width), of class-conditional networks only
 
 
@@ -24,26 +28,58 @@ def read_torch(path: Path, kind: str) -> dict:
     Raises UserError naming the file, and the ``kind`` of file it should be, for one that is missing or damaged or would
     need more than tensors and plain containers.
     """
+    _refuse_what_is_none(path, kind)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # torch reports a damaged archive by half a dozen types
-        raise UserError(f"{path}: not a readable {kind} ({' '.join(str(error).split())[:120]})") from error
+        raise UserError(f"{path}: not a readable {kind} ({_reason(error)})") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: not a readable {kind} (holds a {type(found).__name__})")
     return found
 
 
+def _reason(error: Exception) -> str:
+    """The telling part of torch's words."""
+    text = " ".join(str(error).split())
+    wanted = UNSUPPORTED.search(text)
+    return f"it asks for {wanted[1]}, which is no tensor; nothing in it was run" if wanted else text[:120]
+
+
+def _refuse_what_is_none(path: Path, kind: str) -> None:
+    """Files that stand where weights should: empty ones, and Git LFS pointers that were never fetched."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(LFS_POINTER))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if not head:
+        raise UserError(f"{path}: not a readable {kind} (the file is empty)")
+    if head == LFS_POINTER:
+        raise UserError(f"{path}: not a readable {kind} (a Git LFS pointer: fetch the file itself, `git lfs pull`)")
+
+
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Name -> float32 tensor of a checkpoint. Raises UserError naming the file and the first entry that is amiss."""
-    tensors = read_torch(path, "checkpoint")
+    """Name -> float32 tensor of a checkpoint, without what wrappers put in front of every name (WRAPPERS).
+
+    Raises UserError naming the file and the first entry that is amiss.
+    """
+    tensors = _unwrapped(read_torch(path, "checkpoint"))
     for name, value in tensors.items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.dtype != torch.float32:
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise UserError(f"{path}: not the weights of a network: {name!r} is {kind}, expected torch.float32")
         if not value.isfinite().all():
             raise UserError(f"{path}: {name} holds NaN or infinite values")
+    return tensors
+
+
+def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same under the names of the network itself."""
+    for prefix in WRAPPERS * 2:
+        if tensors and all(isinstance(name, str) and name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
 
 

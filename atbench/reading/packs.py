@@ -86,7 +86,7 @@ def read_whole(path: Path) -> dict[str, Record]:
 def write(path: Path, records: Mapping[str, Record]) -> None:
     """Write records by the names of their files below the suite's folder."""
     text = "".join(_line(name, records[name]) + "\n" for name in sorted(records, key=_natural))
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 @lru_cache(maxsize=256)

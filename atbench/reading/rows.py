@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from atbench.reading.tree import Tree
-from atbench.runtime.files import read_json
+from atbench.runtime.files import read_json, visible
 from atbench.spec.benchmark import Benchmark, Suite
 
 Rows = dict[str, Any]  # name of an image set -> its metrics; beside them `counts`, `inputs`, `seconds`
@@ -32,6 +32,6 @@ def foreign_rows(root: Path, rows: Rows) -> dict[str, Rows]:
 
     A set measured against another reference is left out: its numbers stand on another scale.
     """
-    records = [read_json(path) for path in sorted(Path(root).glob("foreign/*.json"))]
+    records = [read_json(path) for path in visible(root, "foreign/*.json")]
     present = rows.get("inputs", {}).get("reference")
     return {record["name"]: record["metrics"] for record in records if record["inputs"]["reference"] == present}

@@ -105,5 +105,5 @@ def write(table: Table, stem: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def write_text(path: Path, text: str) -> Path:
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
     return path

@@ -13,6 +13,11 @@ from atbench.runtime.errors import UserError
 BLOCKS = ("cell", "metrics", "counts", "config", "inputs", "provenance")  # of a cell's JSON
 
 
+def visible(folder: str | Path, pattern: str) -> list[Path]:
+    """The files of a folder that match, by name, without those that a system hides there (`._x.csv`, `.DS_Store`)."""
+    return sorted(path for path in Path(folder).glob(pattern) if not path.name.startswith("."))
+
+
 def digest(value: object) -> str:
     """Short SHA-256 of the key-sorted JSON of ``value``: equal content, equal digest, whatever the key order."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -46,13 +51,13 @@ def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
 def write_json(path: str | Path, value: object) -> None:
     """Write ``value`` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
     text = json.dumps(value, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text))
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def read_json(path: str | Path) -> dict[str, Any]:
     """Read a JSON object. Raises UserError naming the file when it is missing, cut off or no object."""
     try:
-        value = json.loads(Path(path).read_text())
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -11,7 +11,7 @@ LIBRARIES = ("torch", "torch-fidelity", "clean-fid", "numpy", "scipy", "scikit-l
 # What can change the weights of a run, and what can change a cell beyond its weights. An edit elsewhere
 # (reports, README, command line) makes no result stale.
 SOURCES = {
-    "training": ("rng.py", "data", "diffusion", "models", "training", "tasks/train.py"),
+    "training": ("rng.py", "data", "diffusion", "models", "training", "tasks/train.py", "tasks/resume.py"),
     "evaluation": (
         "rng.py",
         "data",

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import visible
 
 ROOT = Path(__file__).parent.parent.parent
 EXPERIMENTS = ROOT / "experiments"
@@ -31,7 +32,7 @@ def read_yaml(path: Path) -> Mapping:
 
 def yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder by name, without those that a system hides (`._x.yaml`)."""
-    return sorted(file for file in folder.glob("*.yaml") if not file.name.startswith("."))
+    return visible(folder, "*.yaml")
 
 
 def short(path: Path | str) -> str:

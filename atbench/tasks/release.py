@@ -17,7 +17,7 @@ from atbench.reading.tree import pack_of
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, read_cell, read_json, write_json
+from atbench.runtime.files import file_hash, read_cell, read_json, visible, write_json
 from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.probes import probes_of_runs, probes_of_scales
@@ -170,7 +170,7 @@ def measured(probe: Any, run: RunSpec, path: Path) -> Path:
 
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
     """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
-    paths = sorted(Path(ROOT, benchmark.scale).glob("tuning/*.json"))
+    paths = visible(Path(ROOT, benchmark.scale), "tuning/*.json")
     paths += [run.address.record for run in benchmark.foundations(suites)]
     done = [probe for probe in probes_of_scales().values() if probe.path(benchmark).exists()]
     artefacts = [made for probe in done for made in probe.artefacts()]

@@ -1,11 +1,8 @@
 """Train one run: from its address to its snapshots, its final state and its log."""
 
-import json
 import math
-import shutil
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,19 +12,19 @@ from atbench.data import ImageSet, captions, check_keys, load, text_images
 from atbench.data.batches import Batches
 from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
-from atbench.models.weights import build, save_weights
+from atbench.models.weights import build
 from atbench.rng import seed_of
 from atbench.runtime import processes, provenance
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_atomically, write_json
-from atbench.spec.address import FINAL
+from atbench.runtime.files import write_json
 from atbench.spec.models.methods import CONSISTENCY
 from atbench.spec.queue import time_limit
 from atbench.spec.recipe import Recipe
 from atbench.spec.run import RunSpec
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
+from atbench.tasks.resume import Scratch
 from atbench.training.loop import Trainer, TrainingFailure
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
@@ -190,60 +187,3 @@ def record_of(
             "sources": {"training": provenance.source_hash("training")},
         },
     }
-
-
-class Scratch:
-    """The unpublished part of a run, ``<run>/resume/``: snapshots so far and the last good state.
-
-    Outputs appear only when the whole run is done, because Snakemake deletes those of a failed job.
-    """
-
-    def __init__(self, run: RunSpec):
-        self.run, self.folder = run, run.address.path / "resume"
-        self.log: list[dict] = []
-
-    def restore(self, trainer: Trainer) -> None:
-        """Continue an interrupted run of the same configuration; throw away anything else."""
-        state_file = self.folder / "state.pt"
-        if state_file.exists():
-            state = read_torch(state_file, "training state")
-            if state.get("digest") == self.run.digest:
-                trainer.load(state)
-                self.log = state["log"]
-                return
-        processes.wait()  # all have seen the same file
-        if processes.first():
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-    def holds(self, step: str) -> bool:
-        """Whether a snapshot is set aside."""
-        return (self.folder / f"{step}.safetensors").exists()
-
-    def keep(self, trainer: Trainer, step: str) -> None:
-        """Set aside the averaged weights of a snapshot and the state to continue from."""
-        if processes.first():
-            file, recipe = self.folder / f"{step}.safetensors", trainer.recipe
-            save_weights(file, trainer.ema.module, recipe.network_kind, recipe.network)
-        self.keep_state(trainer)
-
-    def keep_state(self, trainer: Trainer) -> None:
-        """Set aside the state to continue from."""
-        if processes.first():
-            state = trainer.state() | {"digest": self.run.digest, "log": self.log}
-            write_atomically(self.folder / "state.pt", lambda temporary: torch.save(state, temporary))
-
-    def publish(self) -> None:
-        """Copy everything to its place, then forget the scratch folder: a kill in between loses nothing."""
-        run = self.run.address
-        for step in self.run.snapshots:
-            publish(self.folder / f"{step}.safetensors", run.weights(step))
-        publish(self.folder / "state.pt", run.state)
-        lines = "".join(json.dumps(line) + "\n" for line in self.log)
-        write_atomically(run.path / FINAL / "train.jsonl", lambda temporary: temporary.write_text(lines))
-        shutil.rmtree(self.folder)
-
-
-def publish(file: Path, target: Path) -> None:
-    """Copy a file to its place."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(file, target)

@@ -7,7 +7,7 @@ from pathlib import Path
 from atbench.reading.tree import Tree
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
-from atbench.runtime.files import digest
+from atbench.runtime.files import digest, visible
 from atbench.spec import address, queue
 from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load

@@ -12,7 +12,7 @@ SHOWN_MEASURES = [  # what the chosen suites show beside their cells
         for path in existing(JOBS.measured(name, s))
     ),
 ]
-PUBLISHED = sorted(map(str, Path("experiments/paper").glob("*.csv")))
+PUBLISHED = list(map(str, visible("experiments/paper", "*.csv")))
 
 # A suite is a target under its own name: snakemake scratch
 for suite in JOBS.with_grid:

@@ -1,10 +1,13 @@
 """The files behind text to image: pipelines, shards and folders of pairs, COCO annotations: read offline or refused."""
 
+import io
+import json
 import shutil
 
 import pytest
 import text_to_image_files as files
 import torch
+from PIL import Image
 from tiny import data_of
 
 from atbench.data import coco
@@ -12,6 +15,15 @@ from atbench.data.text_images import PairBatches, TextImages
 from atbench.models.stable_diffusion import Pipeline
 from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
+
+ODD_MODES = ("I;16", "LA", "RGBA")  # whose conversion to RGB cuts values, or guesses what lies behind
+
+
+def encoded(mode: str) -> bytes:
+    """A PNG of a mode that 8-bit RGB cannot hold."""
+    file = io.BytesIO()
+    Image.new(mode, (files.SIDE, files.SIDE)).save(file, "PNG")
+    return file.getvalue()
 
 
 def refusal(action):
@@ -81,6 +93,8 @@ def test_broken_pipelines_are_refused(world, tmp_path, spoil, named):
         ({"1.txt": b"one"}, "1 must have one image"),
         ({"1.png": files.picture(1), "1.json": b"{}"}, "caption is empty"),
         ({"1.png": b"nothing", "1.txt": b"one"}, "not a readable PNG"),
+        ({"1.png": files.picture(1), "2.png": files.picture(2), "1.txt": b"one"}, "1 do not lie side by side"),
+        *(({"1.png": encoded(mode), "1.txt": b"one"}, f"image mode {mode} is not allowed") for mode in ODD_MODES),
     ],
 )
 def test_broken_shards_are_refused(tmp_path, members, named):
@@ -107,4 +121,49 @@ def test_broken_annotations_are_refused(tmp_path, text, named):
     file.write_text(text)
     data = {"name": "coco", "annotations": str(file), "prompts": 1, "prompt_seed": 0}
     message = refusal(lambda: coco.frozen(data_of(data)))
+    assert named in message and str(file) in message
+
+
+def pair_of(folder):
+    data = {"name": "text-images", "path": str(folder), "resolution": files.SIDE}
+    return PairBatches(TextImages(data_of(data)), 1, ("a",)).batch(0)
+
+
+def test_hidden_files_are_no_shards_and_no_pairs(tmp_path):
+    members = {"._1.png": b"Mac OS X", "1.png": files.picture(1), "1.txt": b"one", "LICENCE": b"free"}
+    file = files.shard(tmp_path / "shards/0.tar", members)
+    (file.parent / "._0.tar").write_bytes(b"Mac OS X")
+    assert pair_of(file.parent)[1] == ["one"]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_caption(tmp_path):
+    shard = files.shard(tmp_path / "shards/0.tar", {"1.png": files.picture(1), "1.txt": b"\xef\xbb\xbfone"})
+    assert pair_of(shard.parent)[1] == ["one"]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB"])
+def test_modes_that_rgb_can_hold_are_read(tmp_path, mode):
+    shard = files.shard(tmp_path / "shards/0.tar", {"1.png": encoded(mode), "1.txt": b"one"})
+    assert pair_of(shard.parent)[0].shape == (1, 3, files.SIDE, files.SIDE)
+
+
+ONE_IMAGE = {"id": 1, "file_name": "1.jpg"}
+ONE_CAPTION = {"id": 1, "image_id": 1, "caption": "a cat"}
+
+
+@pytest.mark.parametrize(
+    ("images", "captions", "named"),
+    [
+        ([ONE_IMAGE], [ONE_CAPTION | {"caption": None}], "None is no text"),
+        ([ONE_IMAGE], [ONE_CAPTION | {"caption": ["a", "b"]}], "['a', 'b'] is no text"),
+        ([ONE_IMAGE | {"file_name": 1}], [ONE_CAPTION], "1 is no text"),
+        ([ONE_IMAGE | {"id": True}], [ONE_CAPTION], "True is no whole number"),
+        ([ONE_IMAGE | {"id": 1.5}], [ONE_CAPTION], "1.5 is no whole number"),
+        ([ONE_IMAGE, ONE_IMAGE | {"file_name": "2.jpg"}], [ONE_CAPTION], "2.jpg and 1.jpg have the same id 1"),
+    ],
+)
+def test_annotations_of_another_type_are_refused(tmp_path, images, captions, named):
+    file = tmp_path / "captions.json"
+    file.write_text(json.dumps({"images": images, "annotations": captions}))
+    message = refusal(lambda: coco.annotations(file))
     assert named in message and str(file) in message

@@ -222,3 +222,36 @@ def test_exports_name_a_snapshot_that_is_kept(experiments, capsys):
     atbench("import-weights", *FILES.values(), ADM)
     assert "written as .pt" in refused(capsys, "export-weights", f"{ADM}/final", "x.safetensors")
     assert "last step only" in refused(capsys, "export-weights", f"{ADM}/0000010", "x.pt", "--raw")
+
+
+class Loud:
+    """What a file may ask a reader to run."""
+
+    def __reduce__(self):
+        return print, ("this must not be printed",)
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "a Git LFS pointer"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_at_all_is_told_apart(tmp_path, content, named):
+    path = tmp_path / "ema.pt"
+    path.write_bytes(content)
+    assert named in refusal(read_checkpoint, path) and str(path) in refusal(read_checkpoint, path)
+
+
+def test_a_file_that_wants_to_run_something_is_refused_by_its_name(tmp_path, capsys):
+    torch.save({"a": Loud()}, tmp_path / "ema.pt")
+    assert "asks for print" in refusal(read_checkpoint, tmp_path / "ema.pt")
+    assert "this must not be printed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_what_wrappers_put_in_front_of_every_name_is_taken_off(tmp_path, prefix):
+    tensors = weights(0)
+    torch.save({prefix + name: tensor for name, tensor in tensors.items()}, tmp_path / "ema.pt")
+    assert read_checkpoint(tmp_path / "ema.pt").keys() == tensors.keys()

@@ -172,6 +172,33 @@ def test_published_numbers_are_checked(paper, text, named):
         published.published(BENCHMARK)
 
 
+ROW = HEAD + "scratch,at,ddim,20,fd,8,Tabelle der Größe\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"", "not a readable table"),
+        (ROW.encode("latin-1"), "not UTF-8 text"),
+        (ROW.encode("utf-16"), "not UTF-8 text"),
+        (HEAD.encode() + b'scratch,at,ddim,20,fd,8,"open\n', "not a readable table"),
+        (ROW.encode() + b"scratch,at,ddim,50,fd,8,a,b\n", "not a readable table"),
+    ],
+)
+def test_a_spreadsheet_that_cannot_be_read_is_named(paper, tmp_path, content, named):
+    paper("")
+    (tmp_path / "paper/table.csv").write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(f"table.csv: {named}")):
+        published.published(BENCHMARK)
+
+
+def test_a_spreadsheet_as_excel_writes_it_is_read(paper, tmp_path):
+    paper("")
+    (tmp_path / "paper/table.csv").write_bytes(ROW.replace("\n", "\r\n").encode("utf-8-sig"))
+    (tmp_path / "paper/._table.csv").write_bytes(b"\x00\x05\x16\x07")
+    assert published.published(BENCHMARK).source.tolist() == ["Tabelle der Größe"]
+
+
 def test_committed_numbers_stand_in_the_words_that_they_are_taken_from():
     committed = published.published(BENCHMARK)
     assert len(committed) == 6 and set(committed.metric) == {"fd"} and set(committed.nfe) == {20}

@@ -320,3 +320,20 @@ def test_a_number_may_be_written_as_in_yaml_1_2_and_must_be_finite(experiments):
         file.write_text(file.read_text().replace("15e-2", value))
         assert "methods.yaml: ip-script.perturbation.gamma" in refusal(lambda: load("ci"))
         file.write_text(file.read_text().replace(value, "15e-2"))
+
+
+# Files as people save them.
+
+
+@pytest.mark.parametrize("name", ["suites/._scratch.yaml", "scales/._ci.yaml", "suites/.scratch.yaml.swp"])
+def test_hidden_files_are_not_read(experiments, name):
+    (experiments / name).write_bytes(b"\x00\x05\x16\x07")
+    assert load("ci").suites
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_that_is_not_utf_8_is_named(experiments, encoding):
+    file = experiments / "suites/scratch.yaml"
+    file.write_text(file.read_text() + "# \u00e9\n", encoding=encoding)
+    message = refusal(lambda: load("ci"))
+    assert "suites/scratch.yaml: not UTF-8 text" in message

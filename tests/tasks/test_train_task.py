@@ -21,6 +21,7 @@ from atbench.spec.load import load, load_cell, load_run
 from atbench.spec.queue import TIME_LIMIT_VARIABLE
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
+from atbench.tasks import resume
 from atbench.tasks import train as training
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.reference import reference
@@ -190,6 +191,26 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, scale):
     interrupted(ADM, 5)
     train(ADM)
     assert same(weights_of(ADM, *steps), unbroken)
+
+
+def test_a_state_without_an_earlier_snapshot_is_thrown_away(finished, empty):
+    """Final weights once stood in for the snapshot that a kill had removed."""
+    interrupted(ADM, 15)
+    (ADM.path / "resume/0000010.safetensors").unlink()
+    train(ADM)
+    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+
+
+def test_a_kill_while_the_scratch_folder_goes_leaves_no_half_of_it(empty, monkeypatch):
+    def killed(folder, **options):
+        if not options:  # the last removal, after everything is in its place
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(resume.shutil, "rmtree", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(ADM)
+    assert not (ADM.path / "resume").exists()
+    assert ADM.weights().exists() and ADM.weights("0000010").exists() and ADM.state.exists()
 
 
 def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
