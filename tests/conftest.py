@@ -11,7 +11,12 @@ from filelock import FileLock
 
 # Before torch is imported: tiny tensors only lose time to a second thread, and bits depend on the number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-TIERS = {"workflow": "workflow", "journeys": "journey"}  # folder of tests -> marker
+TIERS = {
+    "tasks": "slow",
+    "mismatch": "slow",
+    "workflow": "workflow",
+    "journeys": "journey",
+}  # folder of tests -> marker
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
