@@ -35,14 +35,18 @@ def score_features(
     nearest: Tensor | None = None,
     classes: Tensor | None = None,
     clip: Tensor | None = None,
+    shuffled: bool = False,
 ) -> dict[str, float]:
-    """`score` without the pixels; ``nearest``, ``classes`` and ``clip`` as in `Scored`."""
+    """`score` without the pixels; ``nearest``, ``classes`` and ``clip`` as in `Scored`.
+
+    ``shuffled``: the rows may lie in order, so that the jackknife shuffles them.
+    """
     _check_features(features, reference)
     check_options(options, len(features), len(reference.train), "samples")
     if len(features) <= features.features.shape[1]:
         counts = f"{len(features)} samples, {features.features.shape[1]} features"
         warnings.warn(f"{counts}: the covariance is singular and fd strongly biased upwards", stacklevel=2)
-    kept = kept_without_block(len(features), options.blocks)
+    kept = kept_without_block(len(features), options.blocks, shuffled)
     scored = Scored(features, reference, options, kept, nearest, classes, clip)
     measured = [importlib.import_module(module).measure(scored) for module in MEASURED_BY]
     return {key: float(value) for values in measured for key, value in values.items()}

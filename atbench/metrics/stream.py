@@ -46,8 +46,8 @@ class Scoring:
     Raises UserError as that does, for images of another shape when they are added.
     """
 
-    def __init__(self, extractor: Extractor, reference: Reference, options: MetricOptions):
-        self.reference, self.options = reference, options
+    def __init__(self, extractor: Extractor, reference: Reference, options: MetricOptions, shuffled: bool = False):
+        self.reference, self.options, self.shuffled = reference, options, shuffled
         self.features = Blockwise(extractor.block, extractor)
         real = {"train": reference.train.images, "heldout": reference.heldout.images}
         self.nearest = Blockwise(ROWS, partial(nearest_distances, **real)) if reference.train.has_images else None
@@ -63,4 +63,4 @@ class Scoring:
         """Every metric of the images added. ``classes`` and ``clip`` (n,): what they were to show, and how well."""
         features = joined(self.features.finish())
         nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
-        return score_features(features, self.reference, self.options, nearest, classes, clip)
+        return score_features(features, self.reference, self.options, nearest, classes, clip, self.shuffled)

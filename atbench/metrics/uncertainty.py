@@ -6,10 +6,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from atbench.rng import generator
 
-def kept_without_block(count: int, blocks: int) -> list[Tensor]:
-    """For each of `blocks` contiguous blocks of 0..count-1 the indices of all other rows, int64."""
-    parts = torch.arange(count).tensor_split(blocks)
+
+def kept_without_block(count: int, blocks: int, shuffled: bool = False) -> list[Tensor]:
+    """For each of `blocks` blocks of 0..count-1 the indices of all other rows, int64.
+
+    Blocks are contiguous, or ``shuffled`` in a fixed way: images made elsewhere may lie in order, say by class, and a
+    block without one class would say more of the order than of chance.
+    """
+    order = torch.randperm(count, generator=generator("jackknife", count)) if shuffled else torch.arange(count)
+    parts = order.tensor_split(blocks)
     return [torch.cat(parts[:left_out] + parts[left_out + 1 :]) for left_out in range(blocks)]
 
 

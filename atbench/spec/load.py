@@ -5,6 +5,7 @@ results are to show (claims, questions of reviewers) stands beside them. A scale
 lists replace, null removes. A constant may be written `{value: ..., source: ..., why: ...}`.
 """
 
+import re
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from atbench.runtime.errors import UserError
 from atbench.spec import checks, yaml
-from atbench.spec.address import Cell, Run
+from atbench.spec.address import NAME, Cell, Run
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Name, Origin, refusal
@@ -27,7 +28,7 @@ from atbench.spec.models.workflow import WorkflowFile
 from atbench.spec.probes import settings_of_probes
 from atbench.spec.resolve import suites_of
 from atbench.spec.run import CellSpec, RunSpec
-from atbench.spec.scales import origin, scale_values
+from atbench.spec.scales import origin, scale_file, scale_values
 from atbench.spec.yaml import Mapping, merge, plain, read_yaml, short, yaml_files
 
 LATER = ConfigDict(defer_build=True)  # the command line starts in a third of a second without them
@@ -41,7 +42,8 @@ def load(scale: str) -> Benchmark:
     folder = yaml.EXPERIMENTS
     methods = _methods(folder / "methods.yaml")
     samplers = validated(SAMPLERS, read_yaml(folder / "samplers.yaml"), folder / "samplers.yaml")
-    declared = {file.stem: _checked(file, SuiteFile) for file in yaml_files(folder / "suites")}
+    declared = {_named(file): _checked(file, SuiteFile) for file in yaml_files(folder / "suites")}
+    _named(scale_file(scale))
     values = plain(scale_values(scale))
     checks.blocks(partial(origin, scale), values, declared)
     size = validated(ScaleFile, values, partial(origin, scale))
@@ -113,6 +115,13 @@ def _methods(file: Path) -> dict[str, Method]:
         return merge(whole(base, (*above, name)), entry)
 
     return dict(validated(METHODS, {name: whole(name) for name in entries}, file))
+
+
+def _named(file: Path) -> str:
+    """The suite or scale that a file declares: its name stands in addresses."""
+    if not re.fullmatch(NAME, file.stem):
+        raise UserError(f"{short(file)}: {file.stem!r}: must be lower-case letters, digits and single hyphens")
+    return file.stem
 
 
 def _checked(file: Path, model: type[Entry]) -> Any:

@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from atbench.data.samples_file import read_samples
+from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.errors import UserError
@@ -27,12 +31,13 @@ def score(suite: Suite, samples: Path, name: str) -> None:
         raise UserError(
             f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"
         )
+    rows = drawn(len(images), wanted)
     device = choose(suite.threads)
     judge = Judge(suite.judging, device)
     record = {
         "name": name,
         "samples": str(samples),
-        "metrics": judge.score(images[:wanted]),
+        "metrics": judge.score(images[rows]),
         "counts": {"samples": wanted, "given": len(images), "reference": judge.reference.counts["train"]},
         "inputs": judge.inputs,
         "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
@@ -40,3 +45,13 @@ def score(suite: Suite, samples: Path, name: str) -> None:
     path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
     write_json(path, record)
     print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))
+
+
+def drawn(count: int, wanted: int) -> Tensor:
+    """``wanted`` of ``count`` rows, int64 and ascending: a fixed random choice, since a set may lie in order.
+
+    The first rows of images in class folders are images of the first classes.
+    """
+    if count == wanted:
+        return torch.arange(count)
+    return torch.randperm(count, generator=generator("foreign", count, wanted))[:wanted].sort().values

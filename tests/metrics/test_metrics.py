@@ -151,6 +151,14 @@ def test_jackknife_of_a_mean_is_the_textbook_standard_error():
     assert jackknife_se(blocks) == pytest.approx(block_means.std().item() / 8**0.5, rel=1e-9)
 
 
+def test_shuffled_blocks_cover_everything_and_do_not_follow_the_order():
+    kept = kept_without_block(100, 4, shuffled=True)
+    left_out = [set(range(100)) - set(index.tolist()) for index in kept]
+    assert set.union(*left_out) == set(range(100)) and all(len(rows) == 25 for rows in left_out)
+    assert all(max(rows) - min(rows) > 50 for rows in left_out)
+    assert all(torch.equal(a, b) for a, b in zip(kept, kept_without_block(100, 4, shuffled=True)))
+
+
 def test_kept_blocks_cover_everything_but_one_block():
     kept = kept_without_block(10, 3)
     left_out = [sorted(set(range(10)) - set(index.tolist())) for index in kept]

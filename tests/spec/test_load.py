@@ -337,3 +337,12 @@ def test_a_file_that_is_not_utf_8_is_named(experiments, encoding):
     file.write_text(file.read_text() + "# \u00e9\n", encoding=encoding)
     message = refusal(lambda: load("ci"))
     assert "suites/scratch.yaml: not UTF-8 text" in message
+
+
+@pytest.mark.parametrize("name", ["My_Suite", "my suite", "MySuite", "a--b"])
+@pytest.mark.parametrize("kind", ["suites", "scales"])
+def test_a_name_that_no_address_can_hold_is_refused_when_it_is_read(experiments, kind, name):
+    text = (experiments / "suites/scratch.yaml").read_text() if kind == "suites" else "extends: ci\n"
+    (experiments / f"{kind}/{name}.yaml").write_text(text)
+    message = refusal(lambda: load(name if kind == "scales" else "ci"))
+    assert f"{kind}/{name}.yaml" in message and "lower-case letters, digits and single hyphens" in message

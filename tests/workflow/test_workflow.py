@@ -129,7 +129,11 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
     scratchpad.run("atbench", "export", CELL, "samples.npz", "--count", "192")
     scratchpad.run("atbench", "score", "samples.npz", "--name", "my-method", "--scale", "ci")
     foreign = json.loads((scratchpad.folder / "results/ci/foreign/my-method.json").read_text())
-    assert foreign["metrics"] == json.loads((scratchpad.folder / CELL).read_text())["metrics"]
+    own = json.loads((scratchpad.folder / CELL).read_text())["metrics"]
+    errors = {name for name in own if name.endswith("_se")}  # of blocks of shuffled rows: a set may lie in order
+    assert {k: v for k, v in foreign["metrics"].items() if k not in errors} == {
+        k: v for k, v in own.items() if k not in errors
+    }
     scratchpad.run("atbench", "report", "--scale", "ci", "--only", "results/ci/tables/scratch.md")
     table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
     assert re.search(r"Foreign +\| my-method", table)
