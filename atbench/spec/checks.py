@@ -14,6 +14,7 @@ from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
 from atbench.spec.scales import origin
+from atbench.spec.suite import SEARCH_PREFIX
 from atbench.spec.yaml import short
 
 CLAIMS, REVIEWS = "experiments/claims.yaml", "experiments/reviews.yaml"
@@ -84,7 +85,7 @@ def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> N
 
 def runs(benchmark: Benchmark) -> None:
     """Resolve every run of the scale and its searches. Raises UserError for what no run can be made from."""
-    for name in [*benchmark.suites, *(f"tune-{search}" for search in benchmark.searches)]:
+    for name in [*benchmark.suites, *(SEARCH_PREFIX + search for search in benchmark.searches)]:
         for run in benchmark.suite(name).runs():
             run.digest  # noqa: B018 (raises where a constant is missing)
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from atbench.data.samples_file import write_samples
 from atbench.models.weights import load_model
 from atbench.runtime import processes, provenance
-from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash, read_cell, write_atomically, write_json
 from atbench.sampling import Sampler, make_sampler
@@ -23,7 +23,7 @@ from atbench.tasks.generate import Generator
 from atbench.tasks.judge import Judge, Scores, prompts_of
 from atbench.tasks.latents import load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
-from atbench.tasks.run_record import counts_at, trained
+from atbench.tasks.run_record import counts_at, made_on, trained
 
 GRID_SIDE = 8  # images per side of the small picture
 TILE = 128  # pixels per side of an image there, at most
@@ -144,11 +144,8 @@ def new_record(cell: CellSpec, judge: Judge, device: torch.device) -> dict[str, 
             **judge.inputs,
             **latent_space(run, device),
         },
-        "provenance": provenance.commit()
+        "provenance": made_on(device)
         | {
-            "versions": provenance.versions(),
-            "device": describe(device),
-            "threads": torch.get_num_threads(),
             "processes": processes.count(),
             "date": date,
             "sources": {

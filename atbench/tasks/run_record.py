@@ -27,12 +27,18 @@ def trained(run: RunSpec | Linked) -> dict[str, Any]:
     return record
 
 
-def measured(part: str, device: torch.device, begin: float, sources: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The ``provenance`` of a measurement that began at the CPU second ``begin``; ``sources`` as in `source_hash`."""
+def made_on(device: torch.device) -> dict[str, Any]:
+    """What every ``provenance`` begins with: commit, versions of the libraries, device and threads."""
     return provenance.commit() | {
         "versions": provenance.versions(),
         "device": describe(device),
         "threads": torch.get_num_threads(),
+    }
+
+
+def measured(part: str, device: torch.device, begin: float, sources: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The ``provenance`` of a measurement that began at the CPU second ``begin``; ``sources`` as in `source_hash`."""
+    return made_on(device) | {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "sources": {part: provenance.source_hash(part, sources)},
         "seconds": round(cpu_seconds() - begin, 3),

@@ -25,6 +25,7 @@ from atbench.spec.run import RunSpec
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
 from atbench.tasks.resume import Scratch
+from atbench.tasks.run_record import made_on
 from atbench.training.loop import Trainer, TrainingFailure
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
@@ -178,11 +179,8 @@ def record_of(
         "counts": trainer.counts,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "seconds": seconds,
-        "provenance": provenance.commit()
+        "provenance": made_on(device)
         | {
-            "versions": provenance.versions(),
-            "device": describe(device),
-            "threads": torch.get_num_threads(),
             "processes": processes.count(),
             "sources": {"training": provenance.source_hash("training")},
         },
