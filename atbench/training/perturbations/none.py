@@ -7,19 +7,14 @@ import torch
 from torch import Tensor
 
 from atbench.training.draw import Draw
+from atbench.training.perturbations.one_round import OneRound
 
 
 @dataclass(frozen=True)
-class NoPerturbation:
+class NoPerturbation(OneRound):
     """Plain training: delta is zero."""
 
     kind: ClassVar[str] = "none"
-    inner_steps: ClassVar[int] = 1
-    follow: ClassVar[bool] = False
-    free: ClassVar[bool] = True
 
     def start(self, draw: Draw, names: tuple) -> Tensor:
         return torch.zeros_like(draw.state)
-
-    def move(self, draw: Draw, delta: Tensor, gradient: Tensor, names: tuple) -> Tensor:
-        return delta
