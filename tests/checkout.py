@@ -3,9 +3,12 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -27,13 +30,30 @@ class Checkout:
         )
         shutil.copytree(REPOSITORY, folder, ignore=ignored, dirs_exist_ok=True)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which a command finds this copy."""
+        return os.environ | {"PYTHONPATH": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
+
     def run(self, *command: str, expect: int = 0) -> str:
         """Output of a command; its exit code must be ``expect`` (None: any)."""
-        environment = os.environ | {"PYTHONPATH": str(self.folder), "PATH": f"{BIN}:{os.environ['PATH']}"}
-        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True)
         output = done.stdout + done.stderr
         assert expect is None or done.returncode == expect, output[-4000:]
         return output
+
+    @contextmanager
+    def started(self, *command: str) -> Iterator[subprocess.Popen]:
+        """A command that runs as a process group of its own, to be killed; awaited at the end."""
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment, start_new_session=True, **quiet)
+        try:
+            yield process
+            process.wait(timeout=120)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def snakemake(self, *arguments: str, expect: int = 0, scale: str = "ci", config: tuple = ()) -> str:
         command = ("snakemake", "--cores", "2", "--quiet=rules", *arguments)
@@ -68,6 +88,14 @@ class Checkout:
         found = object.__new__(cls)
         found.folder = folder
         return found
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Come back once ``condition`` holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
 
 
 def edit(file: Path, change: Callable[[dict], object]) -> None:

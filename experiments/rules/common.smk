@@ -4,16 +4,25 @@ import os
 from functools import partial
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from atbench.reading.tree import Tree
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
 from atbench.runtime.files import digest, visible
+from atbench.runtime.instances import enter
+from atbench.runtime.screen import name_the_living, say_why
 from atbench.spec import address, queue
 from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.spec.times import notice_changed_weights
+
+# The lock of a killed process is cleared here, so that the same command continues.
+if workflow.is_main_process:
+    name_the_living(logger, enter(Path(".snakemake"), stays=not workflow.dryrun))
+    say_why(logger)
 
 SETTINGS = or_stop(settings_of, config)
 BENCHMARK = or_stop(load, SETTINGS.scale)
@@ -60,11 +69,11 @@ def pages(probe, suites=None):
 
 
 def labelled(path, category="all suites"):
-    """A table or figure with its place in Snakemake's HTML report."""
+    """A table or figure with its place in Snakemake's HTML report. It stays as it is until the new one is drawn."""
     stem, kind = Path(path).stem, Path(path).suffix[1:]
     caption = stem if stem in ("claims", "reviews") else Path(path).parent.name
     return report(
-        path, caption=f"../captions/{caption}.rst", category=category, labels={"artefact": stem, "format": kind}
+        update(path), caption=f"../captions/{caption}.rst", category=category, labels={"artefact": stem, "format": kind}
     )
 
 

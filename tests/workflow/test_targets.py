@@ -1,10 +1,13 @@
 """What the workflow makes beside the default run: opt-in targets, released results, other scales."""
 
 import json
+import os
 import re
 import shutil
+import signal
 
-from checkout import CELL, Checkout, compute_jobs, jobs
+import pytest
+from checkout import CELL, Checkout, compute_jobs, jobs, wait_for
 
 from atbench.spec.address import parse_cell
 from atbench.spec.load import workflow
@@ -27,6 +30,21 @@ def test_released_results_draw_without_weights_or_training(finished, tmp_path):
     pack.write_text("".join(kept))
     assert compute_jobs(clone.snakemake("--forceall", "tables", config=("cached=1",))) == {}
     assert "—" in (released / "tables/scratch.md").read_text().split("| Sampler")[1]
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
+def test_a_redraw_that_is_interrupted_loses_no_page(scratchpad, kind):
+    scratchpad.run("atbench", "release", "--scale", "ci", "--suites", "scratch")
+    released = scratchpad.folder / "results/released/ci"
+    before = {path: path.read_bytes() for path in released.rglob("*") if path.is_file()}
+    command = ("snakemake", "--cores", "2", "--forceall", "tables", "figures", "--config", "scale=ci", "cached=1")
+    with scratchpad.started(*command) as process:
+        wait_for(lambda: list(released.glob("tables/*.log")))  # the first job has begun
+        os.killpg(process.pid, kind)
+    after = {path: path.read_bytes() if path.exists() else b"gone" for path in before}
+    assert [path.name for path in before if before[path] != after[path]] == []
+    scratchpad.run(*command)  # and the same command continues
+    assert {path: path.read_bytes() for path in before} == before
 
 
 def test_distilled_students_and_their_teacher_stand_beside_each_other(finished):

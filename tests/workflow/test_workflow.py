@@ -108,6 +108,7 @@ def test_a_failed_evaluation_stays_to_be_done(scratchpad):
     for _ in range(2):  # the second finds what the first has left
         output = scratchpad.snakemake(expect=1)
         assert compute_jobs(output) == {"evaluate": 1} and "evaluation.json" in output
+        assert "weights/final.safetensors" in output  # its reason, though --quiet=rules
     assert {path: path.read_bytes() for path in cells} == cells  # of the weights before: kept, until there are others
     shutil.rmtree(run / "weights")
     assert compute_jobs(scratchpad.snakemake()) == {"train": 1, "evaluate": 1}
