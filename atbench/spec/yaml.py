@@ -1,29 +1,35 @@
 """The experiment files as plain mappings: read strictly, put on top of each other, constants reduced to their value."""
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import visible
+from atbench.runtime.files import read_bytes, visible
 
 ROOT = Path(__file__).parent.parent.parent
 EXPERIMENTS = ROOT / "experiments"
+MOST_BYTES = 128 << 10  # of a file; the largest, paper.yaml, has a tenth
+MOST_DEPTH = 20  # of blocks in blocks
+MOST_VALUES = 20_000  # with every `*alias` counted as what it stands for: a few lines can stand for billions
+MOST_INTEGER = 2**63  # nothing here counts further, and the digits of longer ones take minutes to print
 
 Mapping = dict[str, Any]
 
 
 def read_yaml(path: Path) -> Mapping:
-    """Read a YAML mapping, refusing duplicate keys. Raises UserError naming the file."""
+    """Read a YAML mapping. Raises UserError naming the file for repeated keys and for what takes too long to read."""
+    content = read_bytes(path, MOST_BYTES)
     try:
-        value = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        value = yaml.load(content.decode(), Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UserError(
             f"{short(path)}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from error
-    except (OSError, yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise UserError(f"{short(path)}: {' '.join(str(error).split())}") from error
     if not isinstance(value, dict):
         raise UserError(f"{short(path)}: holds no mapping")
@@ -74,17 +80,49 @@ def plain(value: Any) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML keeps the last of two equal keys silently; a benchmark must not. 1e-4 is a number, as in YAML 1.2."""
+    """YAML keeps the last of two equal keys silently; a benchmark must not. 1e-4 is a number, as in YAML 1.2.
+
+    What stands in each other or for each other is counted as the file is composed, before anything is made of it.
+    """
+
+    def __init__(self, stream: str):
+        super().__init__(stream)
+        self.depth = self.values = 0
+        self.sizes: dict[yaml.Node, int] = {}  # values in each whole node
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> Any:
+        line = self.line + 1
+        is_alias, before = self.check_event(yaml.AliasEvent), self.values
+        if self.depth >= MOST_DEPTH:
+            raise yaml.YAMLError(f"line {line}: blocks in blocks, more than {MOST_DEPTH} deep")
+        self.depth += 1
+        node: Any = super().compose_node(parent, index)
+        self.depth -= 1
+        if is_alias and node not in self.sizes:
+            raise yaml.YAMLError(f"line {line}: an alias stands within what it stands for")
+        self.values += self.sizes[node] if is_alias else 1
+        if self.values > MOST_VALUES:
+            raise yaml.YAMLError(f"line {line}: more than {MOST_VALUES:,} values, each alias counted as what it means")
+        if not is_alias:
+            self.sizes[node] = self.values - before
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         merged = "tag:yaml.org,2002:merge"  # `<<: *anchor` may be overridden
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value if key.tag != merged]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        keys = Counter(str(self.construct_object(key, deep=deep)) for key, _ in node.value if key.tag != merged)
+        repeated = sorted(key for key, count in keys.items() if count > 1)
         if repeated:
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: repeated key {', '.join(sorted(repeated))}")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: repeated key {', '.join(repeated)}")
         return super().construct_mapping(node, deep=deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value = super().construct_yaml_int(node)
+        if abs(value) >= MOST_INTEGER:
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: a whole number beyond 2^63")
+        return int(value)
 
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
