@@ -72,6 +72,12 @@ def load(data: Data, split: str) -> ImageSet:
     return ImageSet(data.name, images, labels, class_names)
 
 
+def shape_of(data: Data) -> tuple[int, int, int]:
+    """(C, H, W) of the images of a ``data:`` block, without reading any."""
+    fixed = getattr(_format(data), "SHAPE", None)
+    return fixed or (data.channels or 3, data.resolution, data.resolution)
+
+
 def _format(data: Data) -> ModuleType:
     """The module that reads `data`, once its keys are known to be the ones that this module understands."""
     if data.format and data.name in FORMATS:

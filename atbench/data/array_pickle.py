@@ -6,11 +6,13 @@ stand-ins that only look at bytes, and every other name is refused.
 
 import io
 import pickle
+import pickletools
 
 import numpy as np
 
 from atbench.runtime.errors import UserError
 
+MOST_STEPS = 1_000_000  # of the unpickler; a batch of CIFAR-10 takes some 60,000
 BYTE = ("u1", "uint8")  # how pickles spell the only dtype there is
 
 
@@ -18,9 +20,11 @@ def read(file: str, content: bytes) -> dict[str, object]:
     """The dictionary of a pickle (protocols 0 to 5, of Python 2 or 3), its keys as text.
 
     Values are uint8 arrays, bytes, text, numbers, lists, tuples and dictionaries. Raises UserError naming ``file``
-    for a truncated or foreign pickle, another dtype, or a global that is not one of NumPy's constructors.
+    for a truncated or foreign pickle, another dtype, a global that is not one of NumPy's constructors, or more values
+    than a batch of images has.
     """
     try:
+        _measure(content)
         found = _Reader(file, content).load()
     except UserError:
         raise
@@ -30,6 +34,15 @@ def read(file: str, content: bytes) -> dict[str, object]:
     if not isinstance(found, dict):
         raise UserError(f"{file}: holds a {type(found).__name__}, expected a dictionary")
     return {_text(key): value.array if isinstance(value, _Array) else value for key, value in found.items()}
+
+
+def _measure(content: bytes) -> None:
+    """Raises ValueError for steps that take more memory than their bytes: a million empty lists, a place far off."""
+    for count, (step, argument, _) in enumerate(pickletools.genops(content), 1):
+        if count > MOST_STEPS:
+            raise ValueError(f"more than {MOST_STEPS:,} values")
+        if step.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > count:
+            raise ValueError(f"keeps a value in place {argument}")
 
 
 def _text(value: object) -> str:

@@ -4,12 +4,13 @@ The name ``cifar10`` is a promise: images bear it only if every file has the off
 layout, re-encoded ones say, are read under a name of their own with ``format: cifar10`` and ``checksum: skip``.
 """
 
+import gzip
 import hashlib
 import tarfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +18,10 @@ import torch
 from torch import Tensor
 
 from atbench.data import array_pickle
+from atbench.data.npz import Sips
 from atbench.data.place import place
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_atomically
+from atbench.runtime.files import open_file, read_bytes, write_atomically
 from atbench.spec.models.scale import Data
 
 REQUIRED = ()
@@ -42,6 +44,9 @@ MD5 = {
 }
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SHAPE = (3, 32, 32)  # of one image, planes first, as the files have it
+GZIP = b"\x1f\x8b"
+# Bytes of a batch and of the archive, and members of it: the official ones have 31 MB, 171 MB and 9.
+MOST_BATCH, MOST_ARCHIVE, MOST_MEMBERS = 64 << 20, 256 << 20, 16
 DOWNLOAD_TIMEOUT = 60  # seconds without a byte
 
 
@@ -80,9 +85,10 @@ def download(folder: Path) -> None:
 
     def fetch(temporary: Path) -> None:
         with urllib.request.urlopen(URL, timeout=DOWNLOAD_TIMEOUT) as answer, temporary.open("wb") as file:
-            while block := answer.read(1 << 20):
+            while (block := answer.read(1 << 20)) and file.tell() < MOST_ARCHIVE:
                 file.write(block)
-        _verify(temporary, temporary.read_bytes(), ARCHIVE)
+        with temporary.open("rb") as file:
+            _verify(temporary, hashlib.file_digest(file, _md5), ARCHIVE)
 
     try:
         write_atomically(archive, fetch)
@@ -104,24 +110,23 @@ def _unpacked(folder: Path, names: tuple[str, ...], official: bool) -> Iterator[
     """(file, content) of the batches in a folder."""
     for name in names:
         path = folder / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+        content = read_bytes(path, MOST_BATCH)
         if official:
-            _verify(path, content, name)
+            _verify(path, hashlib.md5(content, usedforsecurity=False), name)
         yield str(path), content
 
 
 def _archived(archive: Path, names: tuple[str, ...], official: bool) -> Iterator[tuple[str, bytes]]:
     """(file, content) of the batches in the archive, which is never unpacked to the disk."""
     if official:
-        _verify(archive, archive.read_bytes(), ARCHIVE)
+        with open_file(archive) as file:
+            _verify(archive, hashlib.file_digest(file, _md5), ARCHIVE)
     wanted = {f"{FOLDER}/{name}": f"{archive}:{name}" for name in names}
+    found = {}
     try:
-        with tarfile.open(archive) as members:  # in its own order: going back would decompress it anew
-            found = {m.name: members.extractfile(m).read() for m in members if m.isfile() and m.name in wanted}
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        for name, content in _members(archive, wanted):  # in its own order: going back would decompress it anew
+            found[name] = content
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise UserError(f"{archive}: not a complete {ARCHIVE} ({' '.join(str(error).split())})") from error
     for member, file in wanted.items():
         if member not in found:
@@ -129,11 +134,30 @@ def _archived(archive: Path, names: tuple[str, ...], official: bool) -> Iterator
         yield file, found[member]
 
 
-def _verify(path: Path, content: bytes, name: str) -> None:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != MD5[name]:
+def _members(archive: Path, wanted: Container[str]) -> Iterator[tuple[str, bytes]]:
+    """(name, content) of the wanted members. Raises ValueError for what is larger than a batch, or than all of them."""
+    with open_file(archive) as packed:
+        is_packed = packed.read(2) == GZIP
+        packed.seek(0)
+        plain = gzip.GzipFile(fileobj=packed) if is_packed else packed
+        with tarfile.open(fileobj=Sips(plain, MOST_BATCH), mode="r:") as members:
+            for count, member in enumerate(members, 1):
+                if member.size > MOST_BATCH or member.issparse() or count > MOST_MEMBERS:
+                    raise ValueError(f"{member.name}: larger, or more, than the members of {ARCHIVE}")
+                if member.isfile() and member.name in wanted:
+                    yield member.name, members.extractfile(member).read()
+
+
+def _md5() -> "hashlib._Hash":
+    return hashlib.md5(usedforsecurity=False)
+
+
+def _verify(path: Path, found: "hashlib._Hash", name: str) -> None:
+    if found.hexdigest() != MD5[name]:
         remedy = f"for other images of this layout: another name, `format: {NAME}`, `checksum: skip`"
-        raise UserError(f"{path}: MD5 {found} is not the official {MD5[name]}: truncated or altered; {remedy}")
+        raise UserError(
+            f"{path}: MD5 {found.hexdigest()} is not the official {MD5[name]}: truncated or altered; {remedy}"
+        )
 
 
 def _batch(file: str, content: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -16,11 +16,13 @@ from torch import Tensor
 from atbench.data.folder import as_rgb, channels_first, fit, read_image
 from atbench.rng import generator, uniform
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
+from atbench.runtime.files import parse_json, read_bytes
 from atbench.spec.models.scale import Data
 
 REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")
 OPTIONAL = ()
+# Of the annotations, whose values take more memory than their text; captions_val2014.json has half of each.
+MOST_BYTES, MOST_VALUES = 48 << 20, 2_500_000
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,13 @@ def _frozen(file: Path, count: int, seed: int) -> Prompts:
 
 def annotations(file: Path) -> tuple[dict[int, str], dict[int, list[str]]]:
     """File name and captions of every image, keyed by its number; captions in the order of their own numbers."""
-    content = read_json(file)
+    text = read_bytes(file, MOST_BYTES)
+    if sum(text.count(mark) for mark in b"[{,") > MOST_VALUES:
+        raise UserError(f"{file}: more than {MOST_VALUES:,} values, which no COCO caption file has")
+    content = parse_json(text, file)
+    del text
     try:
-        names = _once(file, [(_number(image["id"]), _text(image["file_name"])) for image in content["images"]])
+        names = _once(file, [(_number(image["id"]), _name(image["file_name"])) for image in content["images"]])
         lines = sorted((_number(a["image_id"]), _number(a["id"]), _text(a["caption"])) for a in content["annotations"])
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: not a COCO caption file: {error!r} among its images or annotations") from error
@@ -101,6 +107,14 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
     return value.removeprefix("\ufeff")  # a byte order mark is no part of a caption
+
+
+def _name(value: object) -> str:
+    """A file below the folder of images: what a stranger wrote must not lead to other files of this machine."""
+    name = _text(value)
+    if not name.isprintable() or Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name!r} is no name of a file in the folder of images")
+    return name
 
 
 def _once(file: Path, images: list[tuple[int, str]]) -> dict[int, str]:

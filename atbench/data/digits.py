@@ -20,6 +20,7 @@ HELD_OUT = 449
 # Seeds the split only. A constant of the data set: every run, scale and seed must share one held-out part.
 SPLIT_SEED = 1797
 CLASS_NAMES = tuple("0123456789")
+SHAPE = (1, 8, 8)  # of one image
 
 
 def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:

@@ -1,7 +1,6 @@
 """Any folder of PNG or JPEG images as a data set; the one place where image files are found and decoded."""
 
 import hashlib
-import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +10,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import check_file
+from atbench.runtime.images import DECODE_ERRORS, MOST_PIXELS, damaged, open_image
 from atbench.spec.models.scale import Data
 
 REQUIRED = ("path", "resolution", "channels")
@@ -29,8 +30,6 @@ MODE_HINTS = {
     "1": "save it as 8-bit grey first",
     "CMYK": "convert it to RGB first",
 }
-# What Pillow raises for a damaged file, by format and by where the damage lies.
-DECODE_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
@@ -79,7 +78,8 @@ def _labels(paths: list[Path], class_names: tuple[str, ...]) -> Tensor:
 def find_images(root: Path) -> tuple[list[Path], tuple[str, ...]]:
     """Image files under `root` sorted by name, and the class names (sub-folders; none if it is flat).
 
-    Raises UserError for a missing or empty folder, images beside sub-folders, deeper folders, foreign files.
+    Raises UserError for a missing or empty folder, images beside sub-folders, deeper folders, foreign files, and what
+    bears the name of an image but is no file.
     """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of images")
@@ -99,20 +99,38 @@ def find_images(root: Path) -> tuple[list[Path], tuple[str, ...]]:
 
 def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """(image files, sub-folders) of one folder, each sorted by name; hidden ones (.DS_Store) left out."""
-    entries = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: p.name)
+    entries = listed(folder)
     files = [p for p in entries if not p.is_dir()]
     for path in files:
         # Skipping a .webp or .bmp would quietly change the data set.
         if path.suffix.lower() not in SUFFIXES:
             raise UserError(f"{path}: not a PNG or JPEG image ({', '.join(SUFFIXES)}): convert it or move it away")
+        check_file(path)
     return files, [p for p in entries if p.is_dir()]
 
 
-def common_mode(paths: list[Path]) -> str:
-    """The one Pillow mode of all files, "L" or "RGB", from their headers; UserError naming an odd file."""
+def listed(folder: Path) -> list[Path]:
+    """What lies in a folder, by name, without what a system hides there. UserError for a name that is no text."""
+    try:
+        entries = sorted((p for p in folder.iterdir() if not p.name.startswith(".")), key=lambda p: p.name)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror})") from error
+    for path in entries:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(f"{path}: its name is not UTF-8 text: rename it") from error
+    return entries
+
+
+def common_mode(paths: list[Path], most: int = MOST_PIXELS) -> str:
+    """The one Pillow mode of all files, "L" or "RGB", from their headers.
+
+    Raises UserError naming an odd file, and one of more than ``most`` pixels.
+    """
     first = None
     for path in paths:
-        with _open(path) as image:
+        with open_image(path, most=most) as image:
             mode = image.mode
         if mode not in MODE_OF_CHANNELS.values():
             hint = MODE_HINTS.get(mode, "save it as 8-bit grey or RGB first")
@@ -142,24 +160,11 @@ def as_rgb(image: Image.Image, name: object) -> Image.Image:
 
 def read_image(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
     """One decoded image, upright (EXIF orientation applied); UserError with its name when it is damaged."""
-    with _open(file, name) as image:
+    with open_image(file, name) as image:
         try:
             return ImageOps.exif_transpose(image)
         except DECODE_ERRORS as error:
-            raise _damaged(name or file, error) from error
-
-
-def _open(file: Path | BinaryIO, name: str | None = None) -> Image.Image:
-    """The image with only its header read, of the two formats whatever the suffix claims."""
-    try:
-        return Image.open(file, formats=("PNG", "JPEG"))
-    except DECODE_ERRORS as error:
-        raise _damaged(name or file, error) from error
-
-
-def _damaged(name: object, error: Exception) -> UserError:
-    reason = " ".join(str(error).split())  # one line, whatever Pillow says
-    return UserError(f"{name}: not a readable PNG or JPEG image ({reason})")
+            raise damaged(name or file, error) from error
 
 
 def fit(image: Image.Image, resolution: int) -> np.ndarray:

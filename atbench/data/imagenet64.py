@@ -10,17 +10,16 @@ or name the kit's list of classes, `classes: map_clsloc.txt`, by which labels of
 """
 
 import re
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from atbench.data import folder
+from atbench.data import folder, npz
 from atbench.data.place import place
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import read_bytes
 from atbench.spec.models.scale import Data
 
 REQUIRED = ()
@@ -33,8 +32,10 @@ TRAIN, HELD_OUT = tuple(f"train_data_batch_{i}.npz" for i in range(1, 11)), ("va
 COUNTS = {TRAIN: 1_281_167, HELD_OUT: 50_000}
 FOLDERS = ("train", "val")  # of class folders
 CLASS_LINE = re.compile(r"(n\d{8}) ([1-9]\d*) \S+")  # WordNet number, label, name
-CHUNK = 1 << 20  # bytes read at a time
-READ_ERRORS = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+MOST_CLASSES = 1 << 20  # bytes of the list of classes
+# Times that images may grow when they are decompressed: photographs do by two, and the largest files of zeros by a
+# thousand.
+MOST_GROWTH, SMALL = 32, 1 << 20
 
 
 def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -62,9 +63,11 @@ def wordnet_numbers(path: Path) -> list[str]:
     another form, and for anything but 1,000 different classes numbered from 1.
     """
     try:
-        found = dict(CLASS_LINE.fullmatch(line).group(2, 1) for line in path.read_text(encoding="utf-8").splitlines())
-    except (OSError, UnicodeDecodeError, AttributeError) as error:
-        raise UserError(f"{path}: not a list of classes, lines as `n02119789 1 kit_fox` ({_line(error)})") from error
+        lines = read_bytes(path, MOST_CLASSES).decode().splitlines()
+        found = dict(CLASS_LINE.fullmatch(line).group(2, 1) for line in lines)
+    except (UnicodeDecodeError, AttributeError) as error:
+        reason = npz.one_line(error)
+        raise UserError(f"{path}: not a list of classes, lines as `n02119789 1 kit_fox` ({reason})") from error
     wanted = [str(label) for label in range(1, CLASSES + 1)]
     if sorted(found) != sorted(wanted) or len(set(found.values())) != CLASSES:
         raise UserError(f"{path}: expected {CLASSES} different classes, numbered from 1 to {CLASSES}")
@@ -102,51 +105,38 @@ def read_batches(paths: list[Path], count: int | None) -> tuple[Tensor, Tensor]:
 
 def _header(path: Path) -> tuple[int, np.ndarray]:
     """How many images a file has, and their labels int64, from 0."""
-    if not path.is_file():
+    if not path.exists():
         raise UserError(f"{path}: no such file; {NAME} is {TRAIN[0]} ... {TRAIN[-1]} and {HELD_OUT[0]}")
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("data.npy") as file:
-            shape, fortran, dtype = _array_header(file)
-        with np.load(path, allow_pickle=False) as archive:
-            labels = np.asarray(archive["labels"])
-    except READ_ERRORS as error:
-        raise UserError(f"{path}: not a complete npz with data and labels ({_line(error)})") from error
-    width = int(np.prod(SHAPE))
-    if fortran or dtype != np.uint8 or len(shape) != 2 or shape[1] != width or not shape[0]:
-        raise UserError(f"{path}: data is {dtype} {shape}, expected uint8 (N, {width})")
-    if labels.shape != shape[:1] or labels.dtype.kind not in "iu":
-        raise UserError(f"{path}: labels are {labels.dtype} {labels.shape}, expected {shape[0]} whole numbers")
+        with npz.Archive(path) as archive:
+            data, names = archive.header("data"), archive.header("labels")
+            fault = _fault(data, names)
+            labels = None if fault else archive.read("labels")
+    except npz.READ_ERRORS as error:
+        raise UserError(f"{path}: not a complete npz with data and labels ({npz.one_line(error)})") from error
+    if fault:
+        raise UserError(f"{path}: {fault}")
     if labels.min() < 1 or labels.max() > CLASSES:
         raise UserError(f"{path}: labels from {labels.min()} to {labels.max()}, expected 1 to {CLASSES}")
-    return shape[0], labels.astype(np.int64) - 1
+    return len(labels), labels.astype(np.int64) - 1
 
 
-def _array_header(file) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """(shape, Fortran order, dtype) of an npy stream, which then stands at the first value."""
-    version = np.lib.format.read_magic(file)
-    header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in header:
-        raise ValueError(f"npy version {version}")
-    return header[version](file)
+def _fault(data: npz.Header, labels: npz.Header) -> str | None:
+    """What is wrong with a file, by the headers of its arrays; None when nothing is."""
+    width = int(np.prod(SHAPE))
+    if data.fortran or data.dtype != np.uint8 or len(data.shape) != 2 or data.shape[1] != width or not data.shape[0]:
+        return f"data is {data.dtype} {data.shape}, expected uint8 (N, {width})"
+    if data.nbytes > MOST_GROWTH * max(data.packed, SMALL):
+        return f"data grows from {data.packed:,} to {data.nbytes:,} bytes when it is read, which no photographs do"
+    if labels.shape != data.shape[:1] or labels.dtype.kind not in "iu":
+        return f"labels are {labels.dtype} {labels.shape}, expected {data.shape[0]} whole numbers"
+    return None
 
 
 def _fill(path: Path, images: Tensor) -> None:
-    """Decompress a file's images straight to their place (n, 3, 64, 64): no second copy."""
-    target = memoryview(images.numpy()).cast("B")
+    """Decompress a file's images straight to their place (n, 3, 64, 64)."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("data.npy") as file:
-            _array_header(file)
-            done = 0
-            while done < len(target):
-                read = file.readinto(target[done : done + CHUNK])
-                if not read:
-                    raise EOFError(f"{len(target) - done} bytes are missing")
-                done += read
-            if file.read(1):  # reading to the end is also what makes zipfile compare the checksum
-                raise ValueError("more bytes than its header says")
-    except READ_ERRORS as error:
-        raise UserError(f"{path}: its images cannot be read ({_line(error)})") from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+        with npz.Archive(path) as archive:
+            archive.fill("data", memoryview(images.numpy()).cast("B"))
+    except npz.READ_ERRORS as error:
+        raise UserError(f"{path}: its images cannot be read ({npz.one_line(error)})") from error

@@ -6,9 +6,6 @@ same crops. An epoch's order permutes the shards and the pairs within each, so t
 
 import hashlib
 import io
-import json
-import tarfile
-from collections import Counter
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -18,20 +15,18 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from atbench.data import shards
 from atbench.data.batches import Batches
-from atbench.data.folder import SUFFIXES, as_rgb, channels_first, pixels, read_image, resized
+from atbench.data.folder import SUFFIXES, as_rgb, channels_first, listed, pixels, read_image, resized
+from atbench.data.shards import MOST_CAPTION, MOST_IMAGE
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import visible
+from atbench.runtime.files import check_file, parse_json, read_bytes, visible
 from atbench.spec.models.scale import Data
 
 NAME = "text-images"  # in a `data:` block
 REQUIRED = ("path", "resolution")
 OPTIONAL = ()
-IMAGES, CAPTIONS = (
-    tuple(suffix[1:] for suffix in SUFFIXES),
-    ("txt", "json"),
-)  # endings in a shard, in order of preference
 
 
 class Pair(NamedTuple):
@@ -56,88 +51,62 @@ class Folder:
     """Images (.png, .jpg) with a caption of the same stem (.txt) beside each: one group."""
 
     def __init__(self, path: Path):
-        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        entries = listed(path)
         self.files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
         if not self.files:
             raise UserError(f"data.path: {path}: holds neither shards (.tar) nor images ({', '.join(SUFFIXES)})")
-        captions = {file.with_suffix(".txt") for file in self.files}
+        entries, captions = dict.fromkeys(entries), {file.with_suffix(".txt") for file in self.files}
         for entry in entries:
             if entry not in captions and entry not in self.files:
                 raise UserError(f"data.path: {entry}: neither an image nor the caption of one")
         for file in self.files:
-            if not file.with_suffix(".txt").is_file():
+            if file.with_suffix(".txt") not in entries:
                 raise UserError(f"data.path: {file}: its caption {file.stem}.txt is missing")
+        for entry in entries:
+            check_file(entry)
         self.sizes, self.hash = [len(self.files)], files_hash(self.files)
 
     def pair(self, group: int, row: int) -> Pair:
         file = self.files[row]
-        return Pair(str(file), file.read_bytes(), caption_of(file.with_suffix(".txt").read_bytes(), "txt", str(file)))
+        caption = read_bytes(file.with_suffix(".txt"), MOST_CAPTION)
+        return Pair(str(file), read_bytes(file, MOST_IMAGE), caption_of(caption, "txt", str(file)))
 
 
 class Shards:
     """webdataset shards: tar files in which an image and a caption (.txt, or .json with ``caption``) share a key.
 
-    The headers of all shards are read once at the start, to know how many pairs there are; the pairs of the two shards
-    read last stay in memory.
+    The headers of all shards are read once at the start, to know how many pairs there are; where the pairs of the two
+    shards read last lie stays in memory.
     """
 
     def __init__(self, files: list[Path]):
         self.files = files
-        self.sizes, self.hash = [pairs_in(file) for file in files], files_hash(files)
-        self._read: dict[int, list[dict]] = {}
+        self.sizes, self.hash = [len(shards.pairs_in(file)) for file in files], files_hash(files)
+        self._places: dict[int, list[shards.Places]] = {}
 
     def pair(self, group: int, row: int) -> Pair:
-        sample = self._samples(group)[row]
-        name = f"{self.files[group]}: {sample['__key__']}"
-        image, caption = (next(e for e in endings if e in sample) for endings in (IMAGES, CAPTIONS))
-        return Pair(name, sample[image], caption_of(sample[caption], caption, name))
+        file, places = self.files[group], self._group(group)[row]
+        name = f"{file}: {places.key}"
+        image, caption = shards.read(file, places)
+        return Pair(name, image, caption_of(caption, places.kind, name))
 
-    def _samples(self, group: int) -> list[dict]:
-        if group not in self._read:
-            from webdataset import WebDataset  # a second to import
-
-            while len(self._read) > 1:
-                self._read.pop(next(iter(self._read)))
-            self._read[group] = list(WebDataset(str(self.files[group]), shardshuffle=False))
-            if len(self._read[group]) != self.sizes[group]:
-                counts = f"{len(self._read[group])} pairs were read, its headers name {self.sizes[group]}"
-                raise UserError(f"data.path: {self.files[group]}: {counts}; it changed, or is damaged")
-        return self._read[group]
-
-
-def pairs_in(shard: Path) -> int:
-    """Pairs of a shard, from its headers. Raises UserError for a damaged or empty one and for half a pair."""
-    from webdataset.tariterators import base_plus_ext
-
-    try:
-        with tarfile.open(shard) as archive:
-            names = [base_plus_ext(member.name) for member in archive if member.isfile()]
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UserError(f"data.path: {shard}: not a readable shard ({error})") from error
-    groups: dict[str, Counter] = {}
-    before = None
-    for key, ending in names:
-        if key is None or Path(key).name.startswith("."):
-            continue  # without an ending, or hidden: webdataset does not read it either, or reads no pair
-        if key != before and key in groups:  # what is read takes neighbours for a pair
-            raise UserError(f"data.path: {shard}: the files of {key} do not lie side by side: sort the archive by name")
-        before = key
-        groups.setdefault(key, Counter())[ending.lower()] += 1
-    if not groups:
-        raise UserError(f"data.path: {shard}: is empty")
-    for key, endings in groups.items():
-        if not any(endings[e] for e in CAPTIONS):
-            raise UserError(f"data.path: {shard}: {key} lacks a caption ({' or '.join(CAPTIONS)})")
-        if sum(endings[e] for e in IMAGES) != 1:
-            raise UserError(f"data.path: {shard}: {key} must have one image ({' or '.join(IMAGES)})")
-    return len(groups)
+    def _group(self, group: int) -> list[shards.Places]:
+        if group not in self._places:
+            while len(self._places) > 1:
+                self._places.pop(next(iter(self._places)))
+            self._places[group] = shards.pairs_in(self.files[group])
+            if len(self._places[group]) != self.sizes[group]:
+                counts = f"{len(self._places[group])} pairs, at the start there were {self.sizes[group]}"
+                raise UserError(f"data.path: {self.files[group]}: {counts}; it changed")
+        return self._places[group]
 
 
 def caption_of(content: bytes, kind: str, name: str) -> str:
     """The caption in a text or JSON file. Raises UserError naming the pair where there is none."""
     try:
-        text = json.loads(content).get("caption") if kind == "json" else content.decode("utf-8-sig")
-    except (ValueError, AttributeError) as error:
+        where = f"data.path: {name}: its caption"
+        text = parse_json(content, where).get("caption") if kind == "json" else content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise UserError(f"data.path: {name}: its caption cannot be read as {kind} ({error})") from error
     if not isinstance(text, str) or not text.strip():
         raise UserError(f"data.path: {name}: its caption is empty or missing")

@@ -1,18 +1,20 @@
 """Numbers that the paper itself states, from experiments/paper/*.csv, each with its source."""
 
 import math
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from atbench.runtime.errors import UserError, unknown
-from atbench.runtime.files import visible
+from atbench.runtime.files import read_bytes, visible
 from atbench.spec import yaml
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import METRICS
 
 COLUMNS = ["suite", "method", "sampler", "nfe", "metric", "value", "source"]
+MOST_BYTES, MOST_COLUMNS = 256 << 10, 99  # of a file of them
 Row = dict[str, Any]
 
 
@@ -32,7 +34,10 @@ def published(benchmark: Benchmark) -> pd.DataFrame:
 
 def _rows(benchmark: Benchmark, file: Path) -> list[Row]:
     try:
-        frame = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        text = read_bytes(file, MOST_BYTES).decode("utf-8-sig")
+        if "\0" in text or text.partition("\n")[0].count(",") > MOST_COLUMNS:
+            raise ValueError("it holds bytes that are no text, or hundreds of columns")
+        frame = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
     except UnicodeDecodeError as error:
         raise UserError(
             f"{file.name}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"

@@ -3,7 +3,6 @@ extractor.
 """
 
 import hashlib
-import zipfile
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -13,12 +12,14 @@ import torch
 from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics
 
+from atbench.data import npz
 from atbench.metrics.features import Extractor, Features
 from atbench.metrics.memorisation import check_split_sizes
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
 from atbench.spec.metrics import EXTRA_DISTANCES
 
+SHOWN, MOST_TEXT = 9, 4096  # keys in a message; bytes of a name
 STRINGS = ("data", "extractor", "extractor_hash")
 ARRAYS = tuple(
     f"{split}_{part}" for split in ("train", "heldout") for part in ("images", "features", "logits", "mu", "sigma")
@@ -94,18 +95,20 @@ class Reference:
     @classmethod
     def load(cls, path: Path | str) -> "Reference":
         """Reads what `save` wrote. Raises UserError naming the file when it is missing, truncated or has
-        other keys.
+        other keys, types or shapes, which its headers tell before any array is read.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in stored.files}
-        except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: not a readable reference ({type(error).__name__}: {error})") from error
-        extra = {name: keys for name, keys in EXTRA.items() if keys[0] in arrays}
-        expected = {*STRINGS, *ARRAYS, *chain(*extra.values())}
-        if set(arrays) != expected:
-            wrong = sorted(set(arrays) ^ expected)
-            raise UserError(f"{path}: not a reference; missing or unknown keys: {', '.join(wrong)}")
+            with npz.Archive(path) as stored:
+                extra = {name: keys for name, keys in EXTRA.items() if keys[0] in stored.names}
+                expected = {*STRINGS, *ARRAYS, *chain(*extra.values())}
+                if set(stored.names) != expected:
+                    wrong = sorted(set(stored.names) ^ expected)[:SHOWN]
+                    raise UserError(f"{path}: not a reference; missing or unknown keys: {', '.join(wrong)}")
+                if fault := _fault({key: stored.header(key) for key in stored.names}):
+                    raise UserError(f"{path}: not a readable reference ({fault})")
+                arrays = {key: stored.read(key) for key in stored.names}
+        except npz.READ_ERRORS as error:
+            raise UserError(f"{path}: not a readable reference ({npz.one_line(error)})") from error
         strings = (str(arrays[key]) for key in STRINGS)
         gaussians = {name: Statistics(*(arrays[key] for key in keys)) for name, keys in extra.items()}
         return cls(*strings, _split_from(arrays, "train"), _split_from(arrays, "heldout"), gaussians)
@@ -145,6 +148,34 @@ def feature_statistics(features: Tensor) -> Statistics:
 def _split(images: Tensor, extractor: Extractor, keep_images: bool) -> Split:
     features = extractor(images)
     return Split(images if keep_images else images[:0], features, feature_statistics(features.features))
+
+
+def _fault(headers: dict[str, npz.Header]) -> str | None:
+    """What is wrong with the arrays of a reference, by their headers; None when nothing is."""
+    for key, header in headers.items():
+        wanted = "U" if key in STRINGS else "u" if key.endswith("_images") else "f"
+        fits = header.dtype.kind == wanted and (wanted != "U" or header.nbytes <= MOST_TEXT)
+        if not fits or header.shape not in _shapes(key, headers):
+            return f"{key} is {header.dtype} {header.shape}"
+        if header.packed != header.begin + header.nbytes:
+            return f"{key} is compressed, which no reference of ours is"
+    return None
+
+
+def _shapes(key: str, headers: dict[str, npz.Header]) -> list[tuple[int, ...]]:
+    """The shapes that an array may have, by those of its neighbours."""
+    if key in STRINGS:
+        return [()]
+    split, _, part = key.partition("_")
+    own, features = headers[key].shape, headers[f"{split}_features"].shape
+    if part.endswith("sigma"):
+        return [headers[key.replace("sigma", "mu")].shape * 2]
+    axes = {"images": 4, "features": 2, "logits": 2}.get(part, 1)
+    if len(own) != axes:
+        return []
+    if part == "images":
+        return [(rows, *own[1:]) for rows in (0, *features[:1])]
+    return [features[1:]] if part == "mu" else [(*features[:1], *own[1:])] if part == "logits" else [own]
 
 
 def _split_from(arrays: dict[str, np.ndarray], name: str) -> Split:

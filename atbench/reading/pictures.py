@@ -9,6 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
+from atbench.runtime.images import DECODE_ERRORS, open_image
 from atbench.spec.address import FINAL, Cell, Run
 
 SIDE = 8  # images per side of the picture beside a cell
@@ -30,6 +31,8 @@ def first_images(root: Path, cell: Cell) -> np.ndarray | None:
 def first_rows(picture: Path) -> np.ndarray:
     """The first rows of the picture beside a cell, laid side by side."""
     pixels = _pixels(picture)
+    if pixels.shape[0] % SIDE or pixels.shape[1] % SIDE:
+        raise UserError(f"{picture}: not a picture of {SIDE} x {SIDE} samples")
     tile = pixels.shape[0] // SIDE
     return np.concatenate(np.split(pixels[: SHOWN * tile], SHOWN), axis=1)
 
@@ -50,17 +53,20 @@ def _strip(root: Path, cell: Cell) -> np.ndarray | None:
     path = Path(root, sheet_path(cell.run, cell.sampler))
     if cell.step != FINAL or not path.exists():
         return None
-    with Image.open(path) as image:
-        nfes = image.info.get(NFE, "").split()
-    pixels = _pixels(path)
+    pixels, nfes = _pixels(path), _text(path).split()
     if not nfes or pixels.shape[0] % len(nfes) or pixels.shape[1] % (SHOWN * SIDE):
         raise UserError(f"{path}: not a sheet of samples: its text {NFE} does not fit its size")
     return np.split(pixels, len(nfes))[nfes.index(str(cell.nfe))] if str(cell.nfe) in nfes else None
 
 
+def _text(path: Path) -> str:
+    with open_image(path) as image:
+        return str(image.info.get(NFE, ""))
+
+
 def _pixels(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
+    with open_image(path) as image:
+        try:
             return np.asarray(image if image.mode in ("L", "RGB") else image.convert("RGB"))
-    except OSError as error:
-        raise UserError(f"{path}: not an image, perhaps cut off") from error
+        except DECODE_ERRORS as error:
+            raise UserError(f"{path}: not an image, perhaps cut off ({error})") from error

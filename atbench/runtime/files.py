@@ -44,17 +44,22 @@ def file_hash(path: str | Path) -> str:
 
 
 def open_file(path: str | Path) -> BinaryIO:
-    """A regular file, or a link to one, opened for reading bytes. Never waits, as opening a named pipe would.
-
-    Raises UserError naming what is missing, cannot be read, or is a folder, pipe, socket or device.
-    """
+    """A regular file, or a link to one, opened for reading bytes. Raises UserError as `check_file` does."""
+    check_file(path)
     try:
-        found = os.stat(path).st_mode  # before opening: some devices act on being opened
-        if stat.S_ISREG(found):
-            return open(path, "rb")
+        return open(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def check_file(path: str | Path) -> None:
+    """Raises UserError naming what is missing, or is a folder, pipe, socket or device: opening a pipe would wait."""
+    try:
+        found = os.stat(path).st_mode
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise UserError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    raise UserError(f"{path}: {next(words for is_one, words in KINDS if is_one(found))}, not a file")
+    if not stat.S_ISREG(found):
+        raise UserError(f"{path}: {next(words for is_one, words in KINDS if is_one(found))}, not a file")
 
 
 def read_bytes(path: str | Path, most: int) -> bytes:

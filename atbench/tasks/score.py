@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from atbench.data import shape_of
 from atbench.data.samples_file import read_samples
 from atbench.rng import generator
 from atbench.runtime import provenance
@@ -16,6 +17,8 @@ from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
 from atbench.tasks.judge import Judge
 
+MOST = 100_000  # images of a set: beyond what anybody scores, and what a compressed file can only pretend to hold
+
 
 def score(suite: Suite, samples: Path, name: str) -> None:
     """Write ``results/<scale>/foreign/<name>.json`` and print its numbers, measured as the cells of ``suite`` are.
@@ -25,8 +28,8 @@ def score(suite: Suite, samples: Path, name: str) -> None:
     """
     if not re.fullmatch(NAME, name):
         raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
-    images = read_samples(samples)
     wanted = suite.evaluation.samples
+    images = read_samples(samples, shape_of(suite.judged_by), max(MOST, 10 * wanted))
     if len(images) < wanted:
         raise UserError(
             f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"

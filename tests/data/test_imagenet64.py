@@ -121,7 +121,7 @@ FAULTY = {
     "label 1001": (lambda path: rewrite(path, labels=np.array([1001, 1, 2])), "expected 1 to 1000"),
     "fewer labels": (lambda path: rewrite(path, labels=np.array([1, 2])), "expected 3 whole numbers"),
     "a bit of a pixel": (corrupt, "its images cannot be read"),
-    "fewer images": (shorten, "its images cannot be read"),
+    "fewer images": (shorten, "not a complete npz"),
 }
 
 
