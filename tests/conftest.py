@@ -53,6 +53,8 @@ def forget_other_folders():
     if evaluating is not None:
         evaluating.weights.cache_clear()
         evaluating.run_record.cache_clear()
+    if reading := sys.modules.get("atbench.reading.tree"):
+        reading.name_once.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,12 @@ from tqdm import tqdm
 from atbench.estimate.stopwatch import REPEATS, Measured, Timing, likeness, measure
 from atbench.estimate.table import NOTHING, Row, Spread, forecast
 from atbench.reading.timing import REFERENCES, summed
+from atbench.reading.tree import Tree
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
 from atbench.spec.address import RELEASED
 from atbench.spec.benchmark import Benchmark
+from atbench.spec.records import TimeForm
 from atbench.spec.workload import Workload, shared_jobs, workloads
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.release import TIME
@@ -79,8 +80,8 @@ def processor_share(timings: list[Timing], threads: int) -> float:
 
 def released(benchmark: Benchmark, wanted: list[Workload]) -> dict[str, float] | None:
     """What the released results of the same suites cost, if all of them are released and none is wanted in part."""
-    path = Path(RELEASED, benchmark.scale, TIME)
-    cost = read_json(path) if path.exists() else {}
+    root = Path(RELEASED, benchmark.scale)
+    cost = Tree(root).read(root / TIME, TimeForm) or {}
     whole = all(work.judged or not benchmark.suite(work.suite).samplers for work in wanted)
     if not whole or not {work.suite for work in wanted} <= cost.keys():
         return None

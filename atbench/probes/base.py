@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 from atbench.spec.address import ROOT
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.fields import Entry, Many, SuiteName
+from atbench.spec.form import AnyForm, Form
 from atbench.spec.metrics import Metric
 from atbench.spec.run import CellSpec, RunSpec
 
@@ -47,6 +48,7 @@ class Probe(ABC, Generic[AnySettings]):
     sources: ClassVar[tuple[str, ...]]  # below atbench/, for `provenance.source_hash`: what can change its numbers
     settings_type: type[AnySettings]  # of experiments/<name>.yaml
     metrics: ClassVar[tuple[Metric, ...]] = ()  # of its own, which cells do not have
+    form: ClassVar[type[Form]] = AnyForm  # of its records
 
     def settings(self, benchmark: Benchmark) -> AnySettings:
         """What its file says."""

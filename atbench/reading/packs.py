@@ -3,8 +3,8 @@
     {"format":1,"seal":"0123456789abcdef","cell":{...},"metrics":{...}, ...}
     {"format":1,"seal":"0123456789abcdef","file":"at/seed0/final/mismatch.json","run":{...}, ...}
 
-``format`` is the version of this form. ``seal`` is the digest of all else on the line: it shows a number that was
-changed by hand. A line stands for the file that its block ``cell`` names, or its ``file``, below the suite's folder.
+Format and seal are those of `atbench.runtime.records`; the seal is of all else on the line. A line stands for the file
+that its block ``cell`` names, or its ``file``, below the suite's folder.
 """
 
 import json
@@ -13,15 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, write_atomically
+from atbench.runtime.files import parse_json, read_bytes, write_atomically
+from atbench.runtime.records import Record, seal_fault, sealed, unsealed
 from atbench.spec.address import Cell, Run
 
-Record = dict[str, Any]
-FORMAT = 1
-OWN = ("format", "seal", "file")  # what a line has beside its record
+MOST = 256 << 20  # bytes of a pack: a record has two thousand
+FILE = "file"  # what a line has beside a record, its format and its seal
 
 
 @dataclass
@@ -51,9 +50,13 @@ class Pack:
 
     def add(self, number: int, line: bytes) -> None:
         """Sort in a line, counted from 1."""
-        content, fault = _parsed(line)
-        fault = fault or _fault(content)
-        where, name = f"line {number}", name_of(content)
+        where = f"line {number}"
+        try:
+            content = parse_json(line, where)
+        except UserError as error:
+            self.nameless = self.nameless or str(error)
+            return
+        fault, name = seal_fault(content), name_of(content)
         if name is None:
             self.nameless = self.nameless or f"{where}: {fault or 'does not say which record it holds'}"
         elif name in self.names:
@@ -62,7 +65,7 @@ class Pack:
         elif fault:
             self.faults[name] = f"{where}: {name}: {fault}"
         else:
-            self.records[name] = {key: value for key, value in content.items() if key not in OWN}
+            self.records[name] = {key: value for key, value in unsealed(content).items() if key != FILE}
 
 
 def read(path: Path) -> Pack:
@@ -92,46 +95,21 @@ def write(path: Path, records: Mapping[str, Record]) -> None:
 @lru_cache(maxsize=256)
 def _read(path: Path, modified: int, size: int) -> Pack:
     pack = Pack()
-    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), 1):
+    for number, line in enumerate(read_bytes(path, MOST).removesuffix(b"\n").split(b"\n"), 1):
         pack.add(number, line)
     return pack
 
 
 def _line(name: str, record: Record) -> str:
-    assert not {*OWN} & {*record}, f"{name}: a record has no {', '.join(OWN)} of its own"
-    content = {"format": FORMAT} | ({} if name_of(record) == name else {"file": name}) | record
-    sealed = {"format": FORMAT, "seal": digest(content)} | content
-    return json.dumps(sealed, separators=(",", ":"), allow_nan=False)
-
-
-def _parsed(line: bytes) -> tuple[Record, str]:
-    """What a line says, nothing where it cannot be read, and why not."""
-    try:
-        content = json.loads(line)
-    except ValueError as error:
-        return {}, f"not valid JSON, perhaps cut off ({error})"
-    return (content, "") if isinstance(content, dict) else ({}, "holds no JSON object")
-
-
-def _fault(content: Record) -> str:
-    """What is wrong with a line, in words; empty when nothing is."""
-    lacking = [key for key in ("format", "seal") if key not in content]
-    if lacking:
-        return f"lacks {' and '.join(lacking)}"
-    if content["format"] != FORMAT:
-        return f"of format {content['format']}, not {FORMAT}"
-    unsealed = {key: value for key, value in content.items() if key != "seal"}
-    try:
-        found = digest(unsealed)
-    except ValueError:  # NaN or infinity, which are not JSON
-        return "holds a number that is none"
-    return "" if content["seal"] == found else "its seal does not fit its content: it was changed after the release"
+    assert FILE not in record, f"{name}: a record has no {FILE} of its own"
+    content = sealed(({} if name_of(record) == name else {FILE: name}) | record)
+    return json.dumps(content, separators=(",", ":"), allow_nan=False)
 
 
 def name_of(content: Record) -> str | None:
     """The file that a line or record stands for, below the suite's folder; None where it does not say."""
-    if "file" in content:
-        return content["file"] if isinstance(content["file"], str) else None
+    if FILE in content:
+        return content[FILE] if isinstance(content[FILE], str) else None
     try:
         axes = content["cell"]
         run = Run(axes["scale"], axes["suite"], axes["method"], int(axes["seed"]))

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from atbench.reading.tree import Tree
-from atbench.runtime.files import read_json, visible
+from atbench.runtime.files import visible
 from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.records import ForeignForm, ReconstructionForm, RowsForm
 
 Rows = dict[str, Any]  # name of an image set -> its metrics; beside them `counts`, `inputs`, `seconds`
 
@@ -16,14 +17,14 @@ def all_reference_rows(benchmark: Benchmark, root: Path) -> list[Rows]:
 
 
 def reference_rows(suite: Suite, root: Path) -> Rows:
-    """The scores of the known image sets that belong to a suite, or {} when they have not been computed.
+    """The scores of the known image sets that belong to a suite, {} where they have not been computed.
 
-    Raises UserError for a file that cannot be read.
+    What cannot be believed is a gap, named on standard error.
     """
-    paths = [suite.judging.reconstruction_path, suite.judging.rows_path()]
-    rows: Rows = {}
-    for path in (Path(root) / "reference" / path.name for path in paths if path is not None):
-        rows |= Tree(root).read(path) or {}
+    paths, rows = {suite.judging.reconstruction_path: ReconstructionForm, suite.judging.rows_path(): RowsForm}, Rows()
+    for path, form in paths.items():
+        if path is not None:
+            rows |= Tree(root).shown(Path(root) / "reference" / path.name, form) or {}
     return rows
 
 
@@ -32,6 +33,7 @@ def foreign_rows(root: Path, rows: Rows) -> dict[str, Rows]:
 
     A set measured against another reference is left out: its numbers stand on another scale.
     """
-    records = [read_json(path) for path in visible(root, "foreign/*.json")]
+    found = [Tree(root).shown(path, ForeignForm) for path in visible(root, "foreign/*.json")]
     present = rows.get("inputs", {}).get("reference")
-    return {record["name"]: record["metrics"] for record in records if record["inputs"]["reference"] == present}
+    records = [record for record in found if record and record["inputs"].get("reference") == present]
+    return {record["name"]: record["metrics"] for record in records}

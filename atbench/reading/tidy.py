@@ -1,14 +1,16 @@
 """One row per cell: what the grid declares, what stands on disk, and whether both agree."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from atbench.reading.packs import Record
+from atbench.reading import doubt
 from atbench.reading.tree import Tree
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
+from atbench.runtime.records import Record
 from atbench.spec.address import FINAL, Cell, is_cell, parse_cell
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.metrics import METRICS
@@ -35,8 +37,9 @@ def declared_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | N
 def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
     """One row per declared cell, then per cell found beside them and side measures (``off_grid``). Columns: COLUMNS.
 
-    status is `done`, `missing`, `stale` (made with another configuration) or `unreadable`. Only done cells
-    carry metrics, so no aggregate can use a stale number; ``problem`` says in words what is wrong.
+    status is `done`, `missing`, `stale` (made with another configuration, or from other files than those there) or
+    `refused` (cut off, changed by hand, or of numbers that cannot be). Only done cells carry metrics, so no aggregate
+    can use another number; ``problem`` says in words what is wrong.
     ``older_code`` marks cells made by other sources: they still count.
     Raises UserError for a suite or method that no experiment file declares.
     """
@@ -45,7 +48,7 @@ def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int
     known = {cell.address for cell in declared} | _measured_beside(benchmark, runs)
     there = [address for suite in suites for address in tree.cells(benchmark.scale, suite)]
     found = [address for address in there if address not in known]
-    extra = [_row(tree, address, _difference_at(benchmark, address)) | {"off_grid": True} for address in found]
+    extra = [_row(tree, address, _doubt_at(tree, benchmark, address)) | {"off_grid": True} for address in found]
     return _typed([*_rows(tree, declared), *extra])
 
 
@@ -78,7 +81,7 @@ def older_code(sources: object, parts: tuple[str, ...]) -> bool:
 
 
 def _rows(tree: Tree, cells: Iterable[CellSpec]) -> list[Record]:
-    return [_row(tree, cell.address, _difference_from(cell)) | {"off_grid": False} for cell in cells]
+    return [_row(tree, cell.address, partial(doubt.of_cell, tree, cell)) | {"off_grid": False} for cell in cells]
 
 
 def _typed(made: list[Record]) -> pd.DataFrame:
@@ -87,16 +90,16 @@ def _typed(made: list[Record]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(numbers, float) | {"off_grid": bool, "older_code": bool})
 
 
-def _row(tree: Tree, cell: Cell, difference: Callable[[Record], str]) -> Record:
+def _row(tree: Tree, cell: Cell, doubted: Callable[[Record], str]) -> Record:
     row = {**cell.axes, "status": "missing", "older_code": False, "problem": ""}
     try:
         record = tree.cell(cell)
     except UserError as error:
         # Paths relative to the root: the tidy file must not depend on where the tree lies.
-        return row | {"status": "unreadable", "problem": str(error).replace(f"{tree.root}/", "")}
+        return row | {"status": "refused", "problem": str(error).replace(f"{tree.root}/", "")}
     if record is None:
         return row
-    return row | _content(record, difference(record["config"]))
+    return row | _content(record, doubted(record))
 
 
 def _content(record: Record, problem: str) -> Record:
@@ -114,22 +117,12 @@ def _content(record: Record, problem: str) -> Record:
     }
 
 
-def _difference_from(cell: CellSpec) -> Callable[[Record], str]:
-    """In words, which configuration changed since the cell was made; empty when none did."""
+def _doubt_at(tree: Tree, benchmark: Benchmark, address: Cell) -> Callable[[Record], str]:
+    """`doubt.of_cell` of a cell off the grid, which may be of something that the files no longer declare."""
 
-    def words(recorded: Record) -> str:
-        changed = [part for part, value in cell.digests.items() if recorded.get(part) != value]
-        return f"{' and '.join(changed)} configuration changed" if changed else ""
-
-    return words
-
-
-def _difference_at(benchmark: Benchmark, address: Cell) -> Callable[[Record], str]:
-    """The same of a cell off the grid, which may be of something that the files no longer declare."""
-
-    def words(recorded: Record) -> str:
+    def words(record: Record) -> str:
         try:
-            return _difference_from(benchmark.cell(address))(recorded)
+            return doubt.of_cell(tree, benchmark.cell(address), record)
         except UserError as error:
             return str(error)
 

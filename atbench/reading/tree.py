@@ -1,14 +1,22 @@
-"""Records of one scale, read from either form: a JSON each, as jobs write them, or lines of packs, as released."""
+"""Records of one scale, read from either form: a JSON each, as jobs write them, or lines of packs, as released.
 
+What is read is believed by its seal, or, where it is released, by the hash in the scale's manifest; and by its form.
+"""
+
+import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from atbench.reading import packs
-from atbench.reading.packs import Record
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import check_cell, read_json
+from atbench.runtime.files import known_hash, read_json
+from atbench.runtime.records import Record, read_record, unsealed
 from atbench.spec.address import ROOT, Cell, Run, is_cell, is_run, parse_cell
+from atbench.spec.form import Form
+from atbench.spec.records import CellForm, ManifestForm
 
+MANIFEST = "manifest.json"  # of a released scale: its files, by hash
 CELLS, RUNS = "cells.jsonl", "runs.jsonl"  # the packs of a suite: its cells, and all else that is recorded of its runs
 
 
@@ -27,25 +35,48 @@ class Tree:
         return self.folder(cell.run) / cell.step / cell.path.name
 
     def cell(self, cell: Cell) -> Record | None:
-        """The record of a cell, None where there is none. Raises UserError for a broken one and for another cell's."""
+        """The record of a cell, None where there is none. Raises UserError as `read` does, and for another cell's."""
         path = self.path(cell)
-        record = self.read(path)
-        if record is None:
-            return None
-        check_cell(path, record)
-        if record["cell"] != cell.axes:
+        record = self.read(path, CellForm)
+        if record is not None and record["cell"] != cell.axes:
             raise UserError(f"{path}: the block cell names another cell")
         return record
 
-    def read(self, path: Path) -> Record | None:
-        """The JSON at ``path`` below the root, None where there is none. Raises UserError for a broken one."""
+    def read(self, path: Path, form: type[Form]) -> Record | None:
+        """The record at ``path`` below the root, None where there is none.
+
+        Raises UserError for one that is cut off, was changed by hand or since its release, or is not of its form.
+        """
         source = self.source(path)
-        if source is None or source == path:
-            return read_json(path) if source else None
+        if source is None:
+            return None
+        own = read_json if self._check_listed(source) else read_record
+        record = unsealed(own(path) if source == path else self._from_pack(source, path))
+        form.check(path, record)
+        return record
+
+    def shown(self, path: Path, form: type[Form]) -> Record | None:
+        """The same for a page: one that is refused is named in a line of standard error, and is a gap."""
         try:
-            return packs.read(source).record(self._line(path))
+            return self.read(path, form)
         except UserError as error:
-            raise UserError(f"{source}: {error}") from error
+            name_once(str(error))
+            return None
+
+    def _check_listed(self, source: Path) -> bool:
+        """Whether the manifest lists a file. Raises UserError where it lists another content."""
+        wanted = manifest(self.root).get(source.relative_to(self.root).as_posix())
+        if wanted is not None and known_hash(source) != wanted:
+            raise UserError(f"{source}: not what {MANIFEST} lists: it was changed since its release")
+        return wanted is not None
+
+    def _from_pack(self, pack: Path, path: Path) -> Record:
+        try:
+            record = packs.read(pack).record(self._line(path))
+        except UserError as error:
+            raise UserError(f"{pack}: {error}") from error
+        assert record is not None, f"{pack}: no line for {path}"
+        return record
 
     def source(self, path: Path) -> Path | None:
         """The file that `read` reads: ``path`` itself, or the pack with a line for it; None where there is neither."""
@@ -67,6 +98,27 @@ class Tree:
     def _line(self, path: Path) -> str:
         """What a line of a pack calls a record."""
         return Path(*path.relative_to(self.root).parts[1:]).as_posix()
+
+
+def manifest(root: Path) -> dict[str, str]:
+    """Files of a released scale by their hashes; nothing for a local one. Raises UserError for a broken manifest."""
+    path = Path(root, MANIFEST)
+    if not path.exists():
+        return {}
+    return _manifest(path, known_hash(path))
+
+
+@cache
+def _manifest(path: Path, content: str) -> dict[str, str]:
+    listed = unsealed(read_json(path))
+    ManifestForm.check(path, listed)
+    return dict(listed["files"])
+
+
+@cache
+def name_once(line: str) -> None:
+    """Name a fault on standard error, once, however many pages would have shown what has it."""
+    print(f"atbench: {line}", file=sys.stderr, flush=True)
 
 
 def pack_of(name: str) -> str | None:

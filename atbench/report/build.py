@@ -28,7 +28,7 @@ def build(
 
     ``only`` limits this to the artefacts owning these paths (relative to ``root``); a table or figure is
     always written in all of its formats. The same JSON gives the same bytes. Raises UserError for an unknown
-    suite or path and for unreadable reference rows; unreadable cells become gaps.
+    suite or path. What cannot be believed becomes a gap, named on standard error.
     """
     root = Path(root)
     sheet = Sheet(benchmark, root, tidy.collect(benchmark, root, suites, seeds), suites)

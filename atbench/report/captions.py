@@ -31,8 +31,8 @@ def gaps(frame: pd.DataFrame) -> str:
     """How many cells lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``"""
     count = frame.status.value_counts()
     text = f"Of {len(frame)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
-    unreadable = count.get("unreadable", 0)
-    return f"{text}, {unreadable} unreadable." if unreadable else f"{text}."
+    refused = count.get("refused", 0)
+    return f"{text}, {refused} refused." if refused else f"{text}."
 
 
 def _seeds(frame: pd.DataFrame) -> str:

@@ -40,7 +40,7 @@ def verdicts(
     noise = sqrt(s^2 + se^2), s the standard deviation over the released seeds at this grid point (0 when
     there are fewer than two), se the released cell's own standard error.
     verdict: `same` (all metrics equal), `within noise` (|difference| <= LIMIT * noise), `DIFFERS`, or
-    `missing here`, `missing there`, `missing in both`; `stale` or `unreadable` in place of `missing` where
+    `missing here`, `missing there`, `missing in both`; `stale` or `refused` in place of `missing` where
     that is the reason: a cell of another configuration proves nothing.
     """
     local, released = (_declared(benchmark, root, suites, seeds) for root in (local_root, released_root))

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import yaml
 
-from atbench.reading.packs import Record
+from atbench.reading import doubt
 from atbench.reading.tidy import older_code
 from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
+from atbench.runtime.records import Record
 from atbench.spec.address import parse_cell
 from atbench.spec.load import load_cell
 from atbench.spec.metrics import distance_name
+from atbench.spec.run import CellSpec
 
 SPREADS = {"_se": "standard error", "_std": "spread over parts"}  # suffix of a metric's companion
 
@@ -21,13 +23,14 @@ def show(path: str | Path) -> str:
     Raises UserError when ``path`` is no cell's address, its scale is unknown, or the record is missing or broken.
     """
     address = parse_cell(path)
-    record = Tree(Path(address.run.root, address.run.scale)).cell(address)
+    tree = Tree(Path(address.run.root, address.run.scale))
+    record = tree.cell(address)
     if record is None:
         raise UserError(f"{path}: no such result")
     cell = load_cell(address)
     current, settings = cell.digests, {"training": cell.run.slice, "evaluation": cell.slice}
     parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], cell.run.suite.extractor))]
-    parts += [_block("Counts", _lines(record["counts"])), _block("State", _state(record, current))]
+    parts += [_block("Counts", _lines(record["counts"])), _block("State", _state(tree, cell, record))]
     for part, resolved in settings.items():
         head = f"{part.capitalize()} configuration, as the experiment files say now (digest {current[part]})"
         parts.append(_block(head, yaml.safe_dump(resolved, sort_keys=False).splitlines()))
@@ -47,9 +50,10 @@ def metric_lines(metrics: dict[str, float], extractor: str) -> list[str]:
     return lines
 
 
-def _state(record: Record, current: dict[str, str]) -> list[str]:
-    lines = []
-    for part, digest in current.items():
+def _state(tree: Tree, cell: CellSpec, record: Record) -> list[str]:
+    problem = doubt.of_cell(tree, cell, record)
+    lines = [f"STALE: {problem}"] if problem else []
+    for part, digest in cell.digests.items():
         made = record["config"].get(part)
         lines.append(f"{part}: configuration {'current' if made == digest else f'STALE (made with {made})'}")
         if older_code(record["provenance"].get("sources"), (part,)):

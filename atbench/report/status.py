@@ -13,7 +13,7 @@ from atbench.reading.tree import Tree
 from atbench.spec.address import Cell, Run
 from atbench.spec.benchmark import Benchmark
 
-STATES = ["done", "missing", "stale", "failed", "unreadable", "older code"]
+STATES = ["done", "missing", "stale", "failed", "refused", "older code"]
 STALE = {"stale", "older code"}
 
 
@@ -90,7 +90,7 @@ def outdated(
     found = []
     for row in runs.itertuples():
         folder = Tree(root).folder(Run(benchmark.scale, row.suite, row.method, row.seed))
-        found.append((folder / "config.json", _reason(row.status, row.older_code), ""))
+        found.append((folder / "config.json", _reason(row.status, row.older_code), row.problem))
     for row in frame[~frame.off_grid].itertuples():
         found.append((_path(root, row), _reason(row.state, row.older_code), row.problem))
     wanted = STALE if stale_only else {*STATES} - {"done"}

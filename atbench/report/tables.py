@@ -50,7 +50,7 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
         n=(metric, "count"),
         declared=("seed", "size"),
         stale=("status", lambda status: (status == "stale").sum()),
-        missing=("status", lambda status: status.isin(["missing", "unreadable"]).sum()),
+        missing=("status", lambda status: status.isin(["missing", "refused"]).sum()),
     ).reset_index()
     loss = METRICS[metric].loss(numbers["mean"])  # compared within a sampler and NFE
     rivals = loss.groupby([numbers.sampler, numbers.nfe])

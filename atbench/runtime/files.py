@@ -1,4 +1,4 @@
-"""Result files: canonical digests, atomic writing, strict reading of the JSON of a cell."""
+"""Result files: canonical digests, atomic writing, bounded reading of bytes and JSON."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ import re
 import stat
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
@@ -23,7 +24,6 @@ KINDS = (  # of what is no file, in words
     (stat.S_ISBLK, "a device"),
     (stat.S_ISCHR, "a device"),
 )
-BLOCKS = ("cell", "metrics", "counts", "config", "inputs", "provenance")  # of a cell's JSON
 
 
 def visible(folder: str | Path, pattern: str) -> list[Path]:
@@ -41,6 +41,20 @@ def file_hash(path: str | Path) -> str:
     """SHA-256 of a file's bytes."""
     with open_file(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_hash(path: str | Path) -> str:
+    """`file_hash`, read once as long as size and time of the file stay."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    return _known_hash(os.path.realpath(path), found.st_mtime_ns, found.st_size)
+
+
+@cache
+def _known_hash(path: str, modified: int, size: int) -> str:
+    return file_hash(path)
 
 
 def open_file(path: str | Path) -> BinaryIO:
@@ -158,20 +172,3 @@ def _is_flat(value: object) -> bool:
         if not level:
             return True
     return False
-
-
-def read_cell(path: str | Path) -> dict[str, Any]:
-    """Read the record of a cell from a file of its own, and `check_cell`."""
-    record = read_json(path)
-    check_cell(path, record)
-    return record
-
-
-def check_cell(path: str | Path, record: dict[str, Any]) -> None:
-    """Raises UserError unless all blocks of the cell at ``path`` are there and its metrics are numbers."""
-    missing = [block for block in BLOCKS if not isinstance(record.get(block), dict)]
-    if missing:
-        raise UserError(f"{path}: lacks the block(s) {', '.join(missing)}")
-    for key, value in record["metrics"].items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise UserError(f"{path}: metrics.{key} is no number")

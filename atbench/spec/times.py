@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
+from atbench.runtime.records import read_record
 from atbench.spec.run import CellSpec
 
 STAMP = ".snakemake_timestamp"  # what Snakemake goes by, in a folder that is one output
@@ -29,6 +29,6 @@ def notice_stale_cell(cell: CellSpec) -> None:
 
 def _is_current(cell: CellSpec) -> bool:
     try:
-        return bool(read_json(cell.address.path).get("config") == cell.digests)
+        return bool(read_record(cell.address.path).get("config") == cell.digests)
     except UserError:  # cut off, or no record at all
         return False

@@ -16,8 +16,10 @@ from atbench.models.weights import load_model
 from atbench.runtime import processes, provenance
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, read_cell, write_atomically, write_json
+from atbench.runtime.files import file_hash, write_atomically
+from atbench.runtime.records import write_record
 from atbench.sampling import Sampler, make_sampler
+from atbench.spec.records import CellForm
 from atbench.spec.run import CellSpec, RunSpec
 from atbench.tasks.generate import Generator
 from atbench.tasks.judge import Judge, Scores, prompts_of
@@ -58,7 +60,7 @@ def evaluate(cells: list[CellSpec]) -> None:
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
         startup = 0.0  # the process starts once: its cost stands in the first record it writes
         save_grid(path.with_suffix(".png"), shown)
-        write_json(path, record)
+        write_record(path, record)
         print(f"{cell}: fd {record['metrics']['fd']:.3f}", flush=True)
 
 
@@ -170,9 +172,9 @@ def current(path: Path, record: dict[str, Any]) -> bool:
     if not path.exists():
         return False
     try:
-        found = read_cell(path)
+        found = CellForm.read(path)
     except UserError:
-        return False  # cut off or foreign: make it anew
+        return False  # not to be believed: make it anew
     same = all(found[block] == record[block] for block in ("cell", "config", "inputs"))
     return same and found["provenance"].get("sources") == record["provenance"]["sources"]
 

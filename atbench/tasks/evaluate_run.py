@@ -2,7 +2,8 @@
 
 from atbench.runtime import processes
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, write_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import write_record
 from atbench.spec.run import RunSpec
 from atbench.tasks.evaluate import evaluate
 
@@ -21,4 +22,4 @@ def evaluate_run(run: RunSpec) -> None:
         cell.address.path.touch()  # one that was current was looked at now: Snakemake goes by times
     steps = dict.fromkeys(cell.address.step for cell in run.cells)
     weights = {step: file_hash(run.address.weights(step)) for step in steps}
-    write_json(run.address.evaluation, {"run": run.address.axes, "cells": len(run.cells), "weights": weights})
+    write_record(run.address.evaluation, {"run": run.address.axes, "cells": len(run.cells), "weights": weights})

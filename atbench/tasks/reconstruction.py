@@ -6,7 +6,7 @@ from atbench.data import load, to_uint8
 from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.benchmark import Suite
 from atbench.tasks.judge import Judge
 from atbench.tasks.latents import BLOCK, load_autoencoder, reconstructed
@@ -26,4 +26,4 @@ def reconstruction(suite: Suite) -> None:
     block = suite.evaluation.block or BLOCK
     restored = torch.cat([to_uint8(reconstructed(images[part], autoencoder, block)) for part in rows.split(block)])
     record = {"reconstruction": judge.score(restored), "inputs": judge.inputs, "provenance": provenance.commit()}
-    write_json(judging.reconstruction_path, record | {"counts": {"samples": count}})
+    write_record(judging.reconstruction_path, record | {"counts": {"samples": count}})

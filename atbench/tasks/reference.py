@@ -14,7 +14,7 @@ from atbench.rng import generator, seed_of
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.benchmark import Suite
 from atbench.spec.metrics import distance_name
 from atbench.tasks.judge import extractor_of
@@ -43,7 +43,7 @@ def reference(suite: Suite, images: int | None = None) -> None:
     rows = reference_rows(built, extractor, samples, repeats, seed, evaluation.metrics)
     floor = {key: {"mean": mean, "std": rows["floor_std"][key]} for key, mean in rows["floor"].items()}
     built.save(judging.reference_path(images))
-    write_json(
+    write_record(
         judging.rows_path(images),
         {
             "floor": floor,

@@ -8,22 +8,23 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from atbench.reading import packs, timing
+from atbench.reading import doubt, packs, timing
 from atbench.reading.pictures import first_rows, sheet_path, write_sheet
 from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
-from atbench.reading.tree import pack_of
+from atbench.reading.tree import MANIFEST, Tree, manifest, pack_of
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, read_cell, read_json, visible, write_json
+from atbench.runtime.files import file_hash, visible, write_json
+from atbench.runtime.records import read_record
 from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.probes import probes_of_runs, probes_of_scales
+from atbench.spec.records import TimeForm
 from atbench.spec.run import CellSpec, RunSpec
 
-MANIFEST = "manifest.json"
 TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included
 Sheets = dict[str, dict[int, Path]]  # sheet -> step count -> the picture that the strip comes from
 
@@ -46,7 +47,7 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     for name in sorted(name for name in names if pack_of(name) is None):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         written.append(shutil.copyfile(source / name, target / name).relative_to(target).as_posix())
-    spent = read_json(target / TIME) if (target / TIME).exists() else {}
+    spent = Tree(target).read(target / TIME, TimeForm) or {}
     write_json(target / TIME, spent | cost(benchmark, suites))
     write_manifest(benchmark, target, before, written)
     print(f"{target}: {len(written)} files with {len(names)} records, tables and figures of {', '.join(suites)}")
@@ -61,7 +62,7 @@ def check_all_there(paths: list[Path]) -> None:
 
 def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
     """The files of the manifest that stay, by hash: sheets and pages of ``suites`` go, to be written anew."""
-    files = read_json(target / MANIFEST)["files"] if (target / MANIFEST).exists() else {}
+    files = manifest(target)
     pages = {page for suite in suites for page in pages_of(suite)}
     gone = {name for name in files if name in pages or any(name.startswith(f"{s.name}/sheets/") for s in suites)}
     for name in gone:
@@ -78,7 +79,7 @@ def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite]
     found: dict[str, dict[str, packs.Record]] = {}
     for name in names:
         if pack := pack_of(name):
-            found.setdefault(pack, {})[Path(*Path(name).parts[1:]).as_posix()] = read_json(source / name)
+            found.setdefault(pack, {})[Path(*Path(name).parts[1:]).as_posix()] = read_record(source / name)
     before = {pack: packs.read_whole(target / pack) for pack in found}
     for pack, records in found.items():
         suite = Path(pack).parts[0]
@@ -135,10 +136,10 @@ def pages_of(suite: Suite) -> list[str]:
 
 
 def current(cell: CellSpec) -> Path:
-    """The record of a cell. Refuses one that another configuration made."""
-    path = cell.address.path
-    if path.exists() and read_cell(path)["config"] != cell.digests:
-        raise UserError(f"{cell}: made by another configuration; evaluate it again before releasing")
+    """The record of a cell. Refuses one that another configuration or other files made."""
+    path, tree = cell.address.path, Tree(Path(cell.address.run.root, cell.address.run.scale))
+    if (record := tree.cell(cell.address)) and (problem := doubt.of_cell(tree, cell, record)):
+        raise UserError(f"{cell}: {problem}; evaluate it again before releasing")
     return path
 
 
@@ -163,8 +164,9 @@ def measured(probe: Any, run: RunSpec, path: Path) -> Path:
     if is_cell(str(path)):
         address = parse_cell(path)
         return current(run.cell(address.step, address.sampler, address.nfe))
-    if read_json(path)["config"] != probe.digests(run):
-        raise UserError(f"{path}: made by another configuration; measure it again before releasing")
+    tree = Tree(Path(run.address.root, run.address.scale))
+    if problem := doubt.of_measure(tree, run, probe.form.read(path), probe.digests(run)):
+        raise UserError(f"{path}: {problem}; measure it again before releasing")
     return path
 
 

@@ -8,8 +8,8 @@ import torch
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
 from atbench.spec.judging import Linked
+from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
 
 
@@ -21,9 +21,9 @@ def counts_at(counts: dict[str, int], batches: int) -> dict[str, int]:
 def trained(run: RunSpec | Linked) -> dict[str, Any]:
     """The ``config.json`` of a finished run, checked against the present configuration."""
     file = run.address.record
-    record = read_json(file)
-    if record.get("digest") != run.digest:
-        raise UserError(f"{file}: digest {record.get('digest')} is not {run.digest}; rerun its training")
+    record = RunForm.read(file)
+    if record["digest"] != run.digest:
+        raise UserError(f"{file}: digest {record['digest']} is not {run.digest}; rerun its training")
     return record
 
 

@@ -12,7 +12,7 @@ from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
 from atbench.tasks.judge import Judge
@@ -46,7 +46,7 @@ def score(suite: Suite, samples: Path, name: str) -> None:
         "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
     }
     path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
-    write_json(path, record)
+    write_record(path, record)
     print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))
 
 

@@ -17,7 +17,7 @@ from atbench.rng import seed_of
 from atbench.runtime import processes, provenance
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.models.methods import CONSISTENCY
 from atbench.spec.queue import time_limit
 from atbench.spec.recipe import Recipe
@@ -67,12 +67,12 @@ def train(run: RunSpec) -> None:
     except TrainingFailure as failure:
         method, values = run.address.method, {k: repr(v) for k, v in failure.values.items()}
         if processes.first():
-            write_json(folder / "failure.json", {"method": method, "reason": str(failure), "values": values})
+            write_record(folder / "failure.json", {"method": method, "reason": str(failure), "values": values})
         raise UserError(f"{run}: method {method}: {failure}") from failure
     if processes.first():
         scratch.publish()
         seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
-        write_json(run.address.record, record_of(run, images, trainer, seconds, device))
+        write_record(run.address.record, record_of(run, images, trainer, seconds, device))
     processes.wait()
 
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from atbench.runtime.files import read_cell, write_json
+from atbench.runtime.records import write_record
 from atbench.spec.address import ROOT
 from atbench.spec.benchmark import Suite
+from atbench.spec.records import CellForm
 from atbench.spec.run import RunSpec
 
 
@@ -25,14 +26,14 @@ def choose(search: Suite) -> None:
         record["methods"][method] = rows
         record["winners"][method] = {key: values[ranks.index(min(ranks))]}
     record["configs"] = {run.address.method: run.digest for run in runs}
-    write_json(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
+    write_record(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")
 
 
 def measured(run: RunSpec, metric: str) -> dict[str, float]:
     """The judged metric of a candidate, by cell name."""
     paths = [cell.address.path for cell in run.cells]
-    return {path.stem: read_cell(path)["metrics"][metric] for path in paths}
+    return {path.stem: CellForm.read(path)["metrics"][metric] for path in paths}
 
 
 def mean_ranks(scores: list[list[float]]) -> list[float]:

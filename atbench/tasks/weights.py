@@ -11,7 +11,8 @@ from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, write_atomically, write_json
+from atbench.runtime.files import file_hash, write_atomically
+from atbench.runtime.records import write_record
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
 from atbench.spec.budget import updates_per_batch
@@ -41,7 +42,7 @@ def import_run(files: list[Path], run: RunSpec) -> None:
     counts = {"batches": batches, "updates": batches * updates_per_batch(run.method)}
     state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": run.objective}
     write_atomically(address.state, lambda temporary: save(state | {"digest": run.digest}, temporary))
-    write_json(address.record, import_record(run, roles, counts, ema))
+    write_record(address.record, import_record(run, roles, counts, ema))
 
 
 def import_record(

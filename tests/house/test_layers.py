@@ -19,7 +19,11 @@ LAYERS |= {"sampling": 4, "metrics": 4, "training": 5, "mismatch": 6, "reading":
 LAYERS |= {"tasks": 9, "estimate": 10, "probes": 10, "cli": 11, "__main__": 12}
 # Inside the two lowest rooms, which everything rests on: a module imports only from groups before its own.
 ORDER = {
-    "runtime": [("errors", "processes", "provenance"), ("files", "device"), ("launch", "images")],
+    "runtime": [
+        ("errors", "processes", "provenance", "instances", "screen"),
+        ("files", "device"),
+        ("launch", "images", "records"),
+    ],
     "spec": [
         ("address", "yaml"),
         ("fields", "scales"),
@@ -28,7 +32,8 @@ ORDER = {
         ("budget", "experiments", "suite"),
         ("metric", "grid", "judging", "recipe", "resolve", "tuning"),
         ("metrics", "run"),
-        ("benchmark", "probes"),
+        ("benchmark", "form", "probes"),
+        ("records",),
         ("checks", "times", "workload"),
         ("load", "queue", "timetable"),
         ("schema", "jobs"),

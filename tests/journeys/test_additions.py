@@ -107,7 +107,8 @@ FILES = {
 
         from atbench.probes.base import RunProbe, RunSettings
         from atbench.report.artefact import Artefact
-        from atbench.runtime.files import digest, read_json, write_json
+        from atbench.runtime.files import digest
+        from atbench.runtime.records import read_record, write_record
         from atbench.spec.address import FINAL
         from atbench.spec.fields import Positive
 
@@ -139,14 +140,14 @@ FILES = {
 
                 model, power = load_model(run.address.weights(), run.recipe.network_kind), self.settings_of(run).power
                 size = sum(parameter.abs().pow(power).sum().item() for parameter in model.parameters())
-                write_json(self.path(run), {"size": size, "config": self.digests(run)})
+                write_record(self.path(run), {"size": size, "config": self.digests(run)})
 
             def artefacts(self, suite: str) -> list[Artefact]:
                 return [Artefact(f"tables/{suite}-size", suite, (".md",), lambda sheet: self.table(sheet, suite))]
 
             def table(self, sheet, suite: str) -> str:
                 runs = sheet.suite(suite).runs()
-                return "".join(f"{run.address.method}: {read_json(self.path(run))['size']:.3g}\\n" for run in runs)
+                return "".join(f"{run.address.method}: {read_record(self.path(run))['size']:.3g}\\n" for run in runs)
 
 
         PROBE = Size()

@@ -13,11 +13,13 @@ from atbench import cli
 from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch
 from atbench.models.weights import build, load_model
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, read_cell, read_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import read_record
 from atbench.spec import load
 from atbench.spec import yaml as files
 from atbench.spec.address import Run, parse_snapshot
 from atbench.spec.load import load_run
+from atbench.spec.records import CellForm
 from atbench.tasks import train as training
 from atbench.tasks.evaluate import evaluate, generator_of
 from atbench.tasks.reference import reference
@@ -112,11 +114,11 @@ def test_an_imported_run_is_evaluated_and_trained_from_like_any_other(experiment
     reference(benchmark.suite("imported"))
     cells = [benchmark.run(ADM).cell("final", sampler, nfe) for sampler, nfe in (("ddim", 5), ("iddpm", 3))]
     evaluate(cells)
-    record = read_cell(cells[1].address.path)
+    record = CellForm.read(cells[1].address.path)
     assert record["counts"]["nfe"] == 3 and record["counts"]["batches"] == 20000
     assert record["inputs"]["weights"] == file_hash(ADM.weights())
     training.train(benchmark.run(TUNED))
-    made = read_json(TUNED.path / "config.json")
+    made = read_record(TUNED.path / "config.json")
     assert made["slice"]["init"] == {"run": "imported/adm/seed0", "digest": record["config"]["training"]}
     assert made["counts"]["batches"] == 10 and TUNED.weights().exists()
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from altered import altered
+from made_up import HASHES, provenance
 
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import cosine_schedule
@@ -10,7 +11,7 @@ from atbench.probes.heldout import PROBE
 from atbench.probes.heldout.measure import BLOCK, predictions
 from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json, write_json
+from atbench.runtime.records import read_record, write_record
 from atbench.spec.load import load
 from atbench.tasks import release
 from atbench.tasks.train import train
@@ -52,7 +53,7 @@ def test_training_lowers_the_loss_on_images_that_it_never_saw(workplace):
     adm, continued = run_of("scratch", "adm"), run_of("scratch", "adm-3x")
     train(adm)
     PROBE.measure(adm)
-    record = read_json(PROBE.path(adm))
+    record = read_record(PROBE.path(adm))
     assert [row["t"] for row in record["eps_mse"]] == list(PROBE.settings_of(adm).levels)
     # Training from scratch begins with a network that says nothing: its error is eps itself.
     assert all(row["before"]["mse"] == pytest.approx(1, abs=5 * row["before"]["se"]) for row in record["eps_mse"])
@@ -71,7 +72,7 @@ def test_training_lowers_the_loss_on_images_that_it_never_saw(workplace):
     assert release.probe_files(PROBE, FEW.suite("scratch")) == ["scratch/adm/seed0/final/heldout.json"]
     train(continued)
     PROBE.measure(continued)
-    again = read_json(PROBE.path(continued))["eps_mse"]
+    again = read_record(PROBE.path(continued))["eps_mse"]
     assert again[-1]["before"] != record["eps_mse"][-1]["before"]  # it begins where another training ended
 
 
@@ -100,7 +101,11 @@ def test_levels_belong_to_the_digest_and_other_suites_do_not():
 
 def test_release_refuses_what_other_levels_were_measured_at(workplace):
     adm = run_of("scratch", "adm")
-    write_json(PROBE.path(adm), {"config": PROBE.digests(adm)})
+    counts = {"batches": 1, "updates": 1, "images": 2, "parameters": 3}
+    inputs = {"weights": HASHES["weights"], "data": {}}
+    record = {"run": adm.address.axes, "eps_mse": [], "variance_fraction": [], "counts": counts, "settings": {}}
+    record |= {"config": PROBE.digests(adm), "inputs": inputs, "provenance": provenance()}
+    write_record(PROBE.path(adm), record)
     assert release.probe_files(PROBE, FEW.suite("scratch")) == ["scratch/adm/seed0/final/heldout.json"]
-    with pytest.raises(UserError, match=r"heldout\.json: made by another configuration"):
+    with pytest.raises(UserError, match=r"heldout\.json: configuration changed; measure it again"):
         release.probe_files(PROBE, altered(FEW, "heldout", levels=[1]).suite("scratch"))

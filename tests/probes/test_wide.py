@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 from altered import altered
+from made_up import SOURCES
 from test_report import SEEDS, SUITE, entry, make_tree, record, write
 
 from atbench.judgement import claims, points
@@ -17,6 +18,7 @@ from atbench.report.build import build
 from atbench.report.outputs import outputs
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
+from atbench.runtime.records import read_record, write_record
 from atbench.spec.address import FINAL
 from atbench.spec.load import load
 from atbench.tasks import release
@@ -43,7 +45,7 @@ def table_of(root):
 @pytest.fixture
 def root(monkeypatch, tmp_path):
     """The grid and the wider one of three seeds; made-up distances that fall with the step count."""
-    monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+    monkeypatch.setattr(provenance, "source_hash", SOURCES.get)
     folder = make_tree(BENCHMARK, tmp_path / "results" / "ci")
     for cell in wide_cells(SEEDS):
         write(Tree(folder).path(cell.address), record(cell))
@@ -98,11 +100,18 @@ def test_table_and_figure_have_the_grid_and_what_lies_beyond(root):
     assert [str(p.relative_to(root)) for p in build(BENCHMARK, root, [SUITE], SEEDS, only=WIDE)] == WIDE
 
 
+def set_evaluation(path, digest):
+    """Let a record have been made with other settings."""
+    record = read_record(path)
+    record["config"]["evaluation"] = digest
+    write_record(path, record)
+
+
 def test_missing_and_stale_cells_are_dashes(root):
     for seed in SEEDS:
         (root / SUITE / f"at/seed{seed}/final/ddim-nfe100.json").unlink()
         path = root / SUITE / f"ip/seed{seed}/final/ddim-nfe200.json"
-        path.write_text(path.read_text().replace('"evaluation": "', '"evaluation": "of another configuration '))
+        set_evaluation(path, "0" * 16)
     table = table_of(root)
     assert entry(table, "DDIM", "ADM-AT", 100) == "—" and entry(table, "DDIM", "ADM-IP", 200) == "—†"
 
@@ -141,8 +150,8 @@ def test_they_are_released_whole_or_not_at_all(root, monkeypatch):
     names = release.probe_files(PROBE, BENCHMARK.suite(SUITE))
     assert {*WIDE} <= {*names} and "scratch/at/seed0/final/ddim-nfe1000.json" in names
     assert len(names) == len(files) + len(WIDE)
-    files[0].write_text(files[0].read_text().replace('"evaluation": "', '"evaluation": "old'))
-    with pytest.raises(UserError, match=r"iddpm-nfe100\.json: made by another configuration"):
+    set_evaluation(files[0], "0" * 16)
+    with pytest.raises(UserError, match=r"iddpm-nfe100\.json: evaluation configuration changed"):
         release.probe_files(PROBE, BENCHMARK.suite(SUITE))
     files[0].unlink()
     assert release.probe_files(PROBE, BENCHMARK.suite(SUITE)) == []

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_up import SOURCES, run_record
 from matplotlib.image import imsave
-from test_report import SUITE, edit, make_stale, make_tree, run_record, write
+from test_report import SUITE, edit, make_stale, make_tree, write
 
 from atbench.reading import packs, pictures
 from atbench.reading.rows import reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
-from atbench.reading.tree import CELLS, RUNS, Tree, pack_of
+from atbench.reading.tree import CELLS, MANIFEST, RUNS, Tree, pack_of
 from atbench.report.build import build
 from atbench.report.compare import SAME, verdicts
 from atbench.report.outputs import outputs
@@ -21,8 +22,12 @@ from atbench.report.show import show
 from atbench.report.status import status
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash, read_json, write_json
+from atbench.runtime.records import read_record
 from atbench.spec.address import FINAL
+from atbench.spec.form import AnyForm
 from atbench.spec.load import load
+from atbench.spec.records import RunForm
 from atbench.tasks.release import release
 
 BENCHMARK = load("ci")
@@ -33,7 +38,7 @@ CONFIG = f"{SUITE}/at/seed0/config.json"
 @pytest.fixture(autouse=True)
 def sources(monkeypatch):
     """Fixed source hashes: what the sources are is not the matter here."""
-    monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+    monkeypatch.setattr(provenance, "source_hash", SOURCES.get)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +49,7 @@ def finished(tmp_path_factory) -> Path:
     for run in BENCHMARK.foundations([SUITE]):
         write(folder / run.address.record, run_record(run))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+        patch.setattr(provenance, "source_hash", SOURCES.get)
         patch.chdir(folder)
         build(BENCHMARK, root, [SUITE])
         release(BENCHMARK, [SUITE])
@@ -75,13 +80,22 @@ def change_line(pack: Path, name: str, change) -> int:
     [number] = [n for n, line in enumerate(lines) if packs.name_of(json.loads(line)) == name]
     lines[number] = change(lines[number])
     pack.write_text("\n".join(lines) + "\n")
+    list_anew(pack)
     return number + 1
+
+
+def list_anew(file: Path) -> None:
+    """Let the manifest of the released scale list a file as it is now."""
+    root = next(folder for folder in file.parents if (folder / MANIFEST).exists())
+    content = read_json(root / MANIFEST)
+    content["files"][file.relative_to(root).as_posix()] = file_hash(file)
+    write_json(root / MANIFEST, content)
 
 
 def unreadable(root: Path) -> pd.DataFrame:
     frame = collect(BENCHMARK, root, [SUITE])
-    assert set(frame.status) == {"done", "unreadable"}
-    return frame[frame.status == "unreadable"]
+    assert set(frame.status) == {"done", "refused"}
+    return frame[frame.status == "refused"]
 
 
 def test_a_release_is_a_few_files_and_reads_as_the_local_results(local, released):
@@ -98,7 +112,7 @@ def test_a_release_is_a_few_files_and_reads_as_the_local_results(local, released
     assert {*json.loads((released / "manifest.json").read_text())["files"]} == files - {"manifest.json"}
     for path in local.rglob("*.json"):
         name = path.relative_to(local)
-        assert Tree(released).read(released / name) == json.loads(path.read_text())
+        assert Tree(released).read(released / name, AnyForm) == read_record(path)
     frames = [collect(BENCHMARK, root, [SUITE]) for root in (local, released)]
     pd.testing.assert_frame_equal(*frames)
     assert set(frames[0].status) == {"done"}
@@ -135,7 +149,7 @@ def test_a_file_of_its_own_goes_before_a_line(local, released):
     assert tree.source(released / CELL) == released / CELL
     assert tree.source(released / CONFIG) == released / SUITE / RUNS
     assert tree.source(released / CELL.replace("nfe5", "nfe7")) is None
-    assert tree.read(released / "nothing.json") is None
+    assert tree.read(released / "nothing.json", AnyForm) is None
 
 
 def test_cells_that_no_suite_declares_are_found_in_a_pack(local, released):
@@ -145,6 +159,7 @@ def test_cells_that_no_suite_declares_are_found_in_a_pack(local, released):
         "cell": records["at/seed0/final/ddim-nfe5.json"]["cell"] | {"seed": 9}
     }
     packs.write(pack, records)
+    list_anew(pack)
     frame = collect(BENCHMARK, released, [SUITE])
     assert list(frame[frame.off_grid].seed) == [9]
 
@@ -158,7 +173,7 @@ def test_cells_that_no_suite_declares_are_found_in_a_pack(local, released):
         (lambda line: line.replace('"format":1,', ""), "lacks format"),
         (lambda line: line[: len(line) // 2], "not valid JSON, perhaps cut off"),
         (lambda line: f"[{line}]", "holds no JSON object"),
-        (lambda line: line.replace('"fd":', '"fd":NaN,"old":', 1), "holds a number that is none"),
+        (lambda line: line.replace('"fd":', '"fd":NaN,"old":', 1), "NaN is no number"),
     ],
 )
 def test_a_broken_line_is_named_and_costs_one_cell(released, change, words):
@@ -176,6 +191,7 @@ def test_a_cell_on_two_lines_counts_as_neither(released):
     pack = released / SUITE / CELLS
     lines = pack.read_text().splitlines()
     pack.write_text("\n".join([*lines, lines[2]]) + "\n")
+    list_anew(pack)
     [problem] = unreadable(released).problem
     assert f"line {len(lines) + 1}: " in problem and "on another line already" in problem
 
@@ -185,16 +201,31 @@ def test_a_cell_in_the_pack_of_another_suite_is_named(released):
     (released / "finetune").mkdir()
     (released / "finetune.jsonl").rename(released / "finetune" / CELLS)
     frame = collect(BENCHMARK, released, ["finetune"])
-    assert frame[frame.status == "unreadable"].problem.str.contains("the block cell names another cell").all()
-    assert (frame.status == "unreadable").any() and not (frame.status == "done").any()
+    assert frame[frame.status == "refused"].problem.str.contains("the block cell names another cell").all()
+    assert (frame.status == "refused").any() and not (frame.status == "done").any()
 
 
 def test_a_broken_record_of_a_run_is_named(released):
     change_line(released / SUITE / RUNS, "at/seed0/config.json", lambda line: line.replace("10.0", "11.0"))
     runs = collect_runs(BENCHMARK, released, [SUITE])
-    assert list(runs[runs.status == "unreadable"].method) == ["at"]
+    assert list(runs[runs.status == "refused"].method) == ["at"]
     with pytest.raises(UserError, match=rf"{RUNS}: line \d+: at/seed0/config.json: its seal"):
-        Tree(released).read(released / CONFIG)
+        Tree(released).read(released / CONFIG, RunForm)
+
+
+def test_a_released_file_that_is_not_what_the_manifest_lists_is_refused_whole(released, capfd):
+    """A line that was taken out, or sealed anew, leaves no wrong seal."""
+    pack, rows = released / SUITE / CELLS, released / "reference" / BENCHMARK.suite(SUITE).judging.rows_path().name
+    pack.write_text("".join(pack.read_text().splitlines(keepends=True)[1:]))
+    frame = collect(BENCHMARK, released, [SUITE])
+    assert set(frame.status) == {"refused", "missing"}
+    assert set(frame[frame.status == "refused"].problem) == {
+        f"{SUITE}/{CELLS}: not what manifest.json lists: it was changed since its release"
+    }
+    rows.write_text(rows.read_text().replace("5.0", "4.0", 1))
+    assert reference_rows(BENCHMARK.suite(SUITE), released) == {}
+    assert f"{rows}: not what manifest.json lists" in capfd.readouterr().err
+    build(BENCHMARK, released, [SUITE])
 
 
 def test_a_release_replaces_its_suites_and_keeps_the_others(folder, local, released):
@@ -208,13 +239,15 @@ def test_a_release_replaces_its_suites_and_keeps_the_others(folder, local, relea
     page = released / f"tables/{SUITE}-wide.md"  # of a side measure that is no longer there
     page.write_text("once measured\n")
     manifest = json.loads((released / "manifest.json").read_text())
-    manifest["files"] |= {f"tables/{SUITE}-wide.md": "0", "tables/other.md": "1"}
-    write(released / "manifest.json", manifest)
+    manifest["files"] |= {f"tables/{SUITE}-wide.md": "0" * 64, "tables/other.md": "1" * 64}
+    write_json(released / MANIFEST, manifest)
+    for changed in (extractor, released / SUITE / CELLS):
+        list_anew(changed)
     release(BENCHMARK, [SUITE])
     assert packs.read_whole(extractor).keys() == {"digits-cnn/seed0/config.json", *of_extractor}
     assert packs.read_whole(released / SUITE / CELLS) == records
     files = json.loads((released / "manifest.json").read_text())["files"]
-    assert not page.exists() and f"tables/{SUITE}-wide.md" not in files and files["tables/other.md"] == "1"
+    assert not page.exists() and f"tables/{SUITE}-wide.md" not in files and files["tables/other.md"] == "1" * 64
 
 
 def test_a_release_refuses_what_is_missing_stale_or_broken(local, released):
@@ -226,7 +259,7 @@ def test_a_release_refuses_what_is_missing_stale_or_broken(local, released):
     with pytest.raises(UserError, match=r"ddim-nfe5\.png: missing"):
         release(BENCHMARK, [SUITE])
     edit(local, "at/seed0/final/ddim-nfe5.json", make_stale)
-    with pytest.raises(UserError, match=r"ddim-nfe5\.json: made by another configuration"):
+    with pytest.raises(UserError, match=r"ddim-nfe5\.json: training configuration changed; evaluate it again"):
         release(BENCHMARK, [SUITE])
     assert {path: path.read_bytes() for path in released.rglob("*") if path.is_file()} == before
 

@@ -1,7 +1,6 @@
 """The report on synthetic trees: what is averaged, what is left out, and equal JSON giving equal bytes."""
 
 import dataclasses
-import json
 import math
 import shutil
 import subprocess
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import COMMIT, HASHES, SOURCES, rows_record, run_record
+from made_up import provenance as provenance_of
 from matplotlib.image import imsave
 
 from atbench.judgement import paired, statistics
@@ -27,20 +28,20 @@ from atbench.report.show import show
 from atbench.report.style import looks
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
+from atbench.runtime.records import read_record, write_record
 from atbench.spec.address import Cell
 from atbench.spec.load import load
 from atbench.spec.metrics import METRICS
-from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.run import CellSpec
 
 SUITE, SEEDS = "scratch", [0, 1, 2]
-COMMIT = "0123456789abcdef"
 SHIFT = {"adm": 0.0, "adm-3x": -0.4, "ip": -0.6, "at": -1.0}
 
 
 @pytest.fixture(autouse=True)
 def sources(monkeypatch):
     """Fixed source hashes: what the sources are is none of the report's business."""
-    monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+    monkeypatch.setattr(provenance, "source_hash", SOURCES.get)
 
 
 @pytest.fixture(scope="module")
@@ -76,23 +77,8 @@ def make_tree(benchmark, root: Path, seeds=SEEDS) -> Path:
             imsave(path.with_suffix(".png"), image, cmap="gray")
     values = {"fd": 5.0, "kid": 0.01, "is": 8.0, "precision": 0.9, "recall": 0.9, "nn_ratio": 1.0}
     floor = {key: {"mean": value, "std": value / 50} for key, value in values.items()}
-    rows = {
-        "floor": floor,
-        "held-out": values,
-        "ceiling": {"fd": 300.0},
-        "counts": {"train": 1438},
-        "seconds": {"startup": 1.0, "reference": 4.0},
-    }
-    write(root / "reference" / "digits-digits-cnn-rows.json", rows)
+    write(root / "reference" / "digits-digits-cnn-rows.json", rows_record(floor, values, {"fd": 300.0}))
     return root
-
-
-def run_record(run: RunSpec) -> dict:
-    return {
-        "digest": run.digest,
-        "seconds": {"startup": 2.0, "training": 10.0},
-        "provenance": {"sources": {"training": "training-sources"}},
-    }
 
 
 def record(cell: CellSpec) -> dict:
@@ -111,34 +97,28 @@ def record(cell: CellSpec) -> dict:
         }
         | {"is_std": 0.1, "precision": 0.7, "precision_se": 0.01, "recall": 0.5, "recall_se": 0.01}
         | {"fd_heldout": distance + 1, "nn_ratio": 1 + SHIFT[cell.address.run.method] / 10},
-        "counts": {"samples": 192, "reference": 1438, "nfe": cell.nfe, "batches": batches}
+        "counts": {"samples": cell.run.suite.evaluation.samples, "reference": 1438, "nfe": cell.nfe, "batches": batches}
         | {"updates": batches * spent.updates // spent.batches, "gradient_evals": batches},
         "config": cell.digests,
-        "inputs": {"weights": "w", "reference": "r", "extractor": "e"},
-        "provenance": {
-            "commit": COMMIT,
-            "dirty": False,
-            "seconds": {"sampling": 1.0, "metrics": 0.5, "startup": 3.0 if first else 0.0},
-            "sources": {"training": "training-sources", "evaluation": "evaluation-sources"},
-        },
+        "inputs": HASHES,
+        "provenance": provenance_of(seconds={"sampling": 1.0, "metrics": 0.5, "startup": 3.0 if first else 0.0}),
     }
 
 
 def write(path: Path, value: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value))
+    write_record(path, value)
 
 
 def edit(root: Path, address: str, change) -> None:
-    """Apply ``change`` to the record at an address below the suite."""
+    """Apply ``change`` to the record at an address below the suite, as a job would write it."""
     path = root / SUITE / address
-    value = json.loads(path.read_text())
+    value = read_record(path)
     change(value)
-    path.write_text(json.dumps(value))
+    write(path, value)
 
 
 def make_stale(value: dict) -> None:
-    value["config"]["training"] = "of another configuration"
+    value["config"]["training"] = "f" * 16
     value["metrics"]["fd"] = 0.001  # would win everything if it were counted
 
 
@@ -284,10 +264,10 @@ def test_unreadable_and_misplaced_cells_are_gaps(benchmark, root):
     (root / SUITE / "at/seed0/final/ddim-nfe5.json").write_text('{"cell": ')
     shutil.copy(root / SUITE / "at/seed1/final/es-nfe5.json", root / SUITE / "at/seed0/final/es-nfe5.json")
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
-    broken = frame[frame.status == "unreadable"]
+    broken = frame[frame.status == "refused"]
     assert len(broken) == 2 and broken.fd.isna().all()
     assert not any(str(root) in problem for problem in broken.problem)
-    assert "2 unreadable" in captions.gaps(frame)
+    assert "2 refused" in captions.gaps(frame)
 
 
 def test_status_counts_failed_stale_and_off_grid(benchmark, root):
@@ -296,7 +276,7 @@ def test_status_counts_failed_stale_and_off_grid(benchmark, root):
     write(run / "failure.json", {"error": "nan"})
     (root / SUITE / "adm/seed0/final/ddim-nfe5.json").unlink()
     edit(root, "ip/seed0/final/ddim-nfe5.json", make_stale)
-    edit(root, "ip/seed0/final/es-nfe5.json", lambda r: r["provenance"]["sources"].update(evaluation="old"))
+    edit(root, "ip/seed0/final/es-nfe5.json", lambda r: r["provenance"]["sources"].update(evaluation="0" * 16))
     shutil.copytree(root / SUITE / "adm/seed2", root / SUITE / "adm/seed7")
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
     frame["state"] = status.cell_states(frame, collect_runs(benchmark, root, [SUITE], SEEDS))
@@ -313,7 +293,7 @@ def test_status_paths_are_bare_and_stale_lists_only_stale(benchmark, root):
     assert status.status(benchmark, root, [SUITE], stale=True, seeds=SEEDS) == "Nothing is stale.\n"
     (root / SUITE / "adm/seed0/final/ddim-nfe5.json").unlink()
     edit(root, "ip/seed0/final/ddim-nfe5.json", make_stale)
-    edit(root, "ip/seed0/config.json", lambda value: value.update(digest="another"))
+    edit(root, "ip/seed0/config.json", lambda value: value.update(digest="0" * 16))
     listed = status.status(benchmark, root, [SUITE], stale=True, paths=True, seeds=SEEDS).split()
     assert listed == [f"{root}/{SUITE}/ip/seed0/{name}" for name in ("config.json", "final/ddim-nfe5.json")]
     everything = status.status(benchmark, root, [SUITE], paths=True, seeds=SEEDS).split()

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from checkout import edit
+from made_up import SOURCES
 from matplotlib.container import ErrorbarContainer
 from test_report import SEEDS, SUITE, make_tree
 
@@ -28,7 +29,7 @@ VIEWS = {
 @pytest.fixture
 def benchmark(monkeypatch):
     """The ci scale whose suite has views."""
-    monkeypatch.setattr(provenance, "source_hash", lambda part: f"{part}-sources")
+    monkeypatch.setattr(provenance, "source_hash", SOURCES.get)
     found = load("ci")
     declared = {name: View.model_validate(view) for name, view in VIEWS.items()}
     suite = replace(found.resolved[SUITE], views=declared)

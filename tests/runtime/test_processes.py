@@ -19,10 +19,11 @@ from tiny import batch, run_batches, settings, trainer_of
 
 from atbench.runtime import device, processes
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_cell, read_json
+from atbench.runtime.records import read_record
 from atbench.spec import yaml
 from atbench.spec.address import Cell, Run
 from atbench.spec.load import load, load_cell, load_run
+from atbench.spec.records import CellForm
 from atbench.tasks.evaluate import evaluate
 from atbench.tasks.reference import reference
 from atbench.tasks.train import train
@@ -111,11 +112,11 @@ def test_a_shared_job_leaves_what_a_single_one_does(folders):
     assert one.keys() == two.keys()
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-6, msg=name)
-    records = [read_json(folder / RUN.path / "config.json") for folder in folders]
+    records = [read_record(folder / RUN.path / "config.json") for folder in folders]
     assert [record["provenance"]["processes"] for record in records] == [1, 2]
     assert records[0]["digest"] == records[1]["digest"] and records[0]["counts"] == records[1]["counts"]
     for cell in CELLS:
-        alone, together = (read_cell(folder / cell.path) for folder in folders)
+        alone, together = (CellForm.read(folder / cell.path) for folder in folders)
         assert together["counts"] == alone["counts"] and together["provenance"]["processes"] == 2
         assert together["metrics"]["fd"] == pytest.approx(alone["metrics"]["fd"], rel=0.01)  # weights to 1e-4
 
@@ -123,11 +124,11 @@ def test_a_shared_job_leaves_what_a_single_one_does(folders):
 def test_two_processes_sample_the_same_images(folders, monkeypatch):
     """From the same weights, bit for bit."""
     enter(folders[1], monkeypatch)
-    together = read_cell(CELLS[0].path)["metrics"]
+    together = CellForm.read(CELLS[0].path)["metrics"]
     CELLS[0].path.unlink()
     evaluate([load_cell(CELLS[0])])
     load.cache_clear()
-    assert read_cell(CELLS[0].path)["metrics"] == together
+    assert CellForm.read(CELLS[0].path)["metrics"] == together
 
 
 def test_micro_batches_are_the_batch_with_random_numbers_of_their_own():

@@ -14,11 +14,13 @@ from spoil import spoil
 from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, file_hash, read_cell, read_json
+from atbench.runtime.files import digest, file_hash
+from atbench.runtime.records import read_record, write_record
 from atbench.spec import yaml
 from atbench.spec.address import Cell, Run
 from atbench.spec.load import load, load_cell, load_run
 from atbench.spec.queue import TIME_LIMIT_VARIABLE
+from atbench.spec.records import CellForm
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
 from atbench.tasks import resume
@@ -134,7 +136,7 @@ def test_a_finished_run_leaves_exactly_its_outputs(workplace):
 
 @pytest.mark.parametrize(("run", "inner"), [(ADM, 1), (AT, 3)])
 def test_config_json_tells_what_was_trained(workplace, run, inner):
-    record, spec = read_json(run.record), load_run(run)
+    record, spec = read_record(run.record), load_run(run)
     assert record["slice"] == spec.slice and record["digest"] == digest(spec.slice) == spec.digest
     updates = 20 * inner
     spent = {"batches": 20, "updates": updates, "gradient_evals": updates, "forward_passes": 3 * updates}
@@ -260,7 +262,7 @@ def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
             train(ADM)
     assert "\n" not in str(caught.value)
     assert files(ADM) == ["failure.json", "resume/0000010.safetensors", "resume/state.pt"]
-    failure = read_json(ADM.path / "failure.json")
+    failure = read_record(ADM.path / "failure.json")
     assert failure["method"] == "adm" and failure["values"]["batches"] == "12" and failure["values"]["loss"] == "nan"
     state = read_torch(ADM.path / "resume/state.pt", "state")
     assert state["counts"]["batches"] == 10
@@ -305,7 +307,7 @@ def test_continued_run_goes_on_where_its_parent_ended(workplace):
         stop_at(patch, 20, lambda trainer: begun.append(dict(trainer.counts)))
         train(LONG)
     assert begun == [{"batches": 20, "updates": 20, "gradient_evals": 20, "forward_passes": 60}]
-    assert read_json(LONG.record)["counts"]["batches"] == 60
+    assert read_record(LONG.record)["counts"]["batches"] == 60
     assert sorted(load_run(LONG).snapshots) == ["0000040", "final"]
 
 
@@ -329,7 +331,7 @@ SAMPLES = load("ci").file.evaluation.samples
 
 def evaluated(*cells):
     evaluating.evaluate([load_cell(cell) for cell in cells])
-    return [read_cell(cell.path) for cell in cells]
+    return [CellForm.read(cell.path) for cell in cells]
 
 
 @pytest.mark.parametrize("name", ["iddpm", "ddim", "dpm-solver"])
@@ -415,15 +417,15 @@ REFUSED = {
 
 
 def spoil_digest(run):
-    record = read_json(run.record)
-    run.record.write_text(json.dumps(record | {"digest": "0" * 16}))
+    record = read_record(run.record)
+    write_record(run.record, record | {"digest": "0" * 16})
 
 
 def shuffle_weights(run):
     """Other weights of the same network."""
     model = load_model(run.weights(), "digits-classifier")
     model.head.bias.data += 1
-    config = read_json(run.record)["slice"]["network"]
+    config = read_record(run.record)["slice"]["network"]
     save_weights(run.weights(), model, "digits-classifier", config)
 
 
@@ -456,7 +458,7 @@ def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
 def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):
     whole = REFERENCE.read_bytes()
     reference(load("ci").suite("scratch"), 400)
-    rows = read_json("results/ci/reference/digits-digits-cnn-n400-rows.json")
+    rows = read_record("results/ci/reference/digits-digits-cnn-n400-rows.json")
     assert rows["counts"]["train"] == rows["counts"]["heldout"] == rows["counts"]["samples"] == 400
     assert 0 < rows["floor"]["fd"]["mean"] < rows["ceiling"]["fd"]
     assert REFERENCE.read_bytes() == whole

@@ -21,11 +21,13 @@ from atbench import cli
 from atbench.data import cifar10
 from atbench.metrics import extractors
 from atbench.metrics.extractors import inception_2015
-from atbench.runtime.files import file_hash, read_cell, read_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import read_record
 from atbench.spec import yaml
 from atbench.spec.address import Run
 from atbench.spec.load import load, load_run
 from atbench.spec.models.scale import Evaluation, ScaleFile
+from atbench.spec.records import CellForm
 from atbench.tasks import evaluate
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
 from atbench.tasks.reference import reference
@@ -119,7 +121,7 @@ def peak():
 
 def train_two_batches(run: Run, parameters: int) -> None:
     timed(f"train 2 batches of {BATCH[run.suite]}", train, load_run(run))
-    record = read_json(run.path / "config.json")
+    record = read_record(run.path / "config.json")
     assert record["parameters"] == parameters and record["counts"]["updates"] == 2
 
 
@@ -131,7 +133,7 @@ def evaluate_few_steps(run: Run) -> None:
     timed(f"{len(cells)} cells of {SAMPLES} images", evaluate.evaluate, cells)
     evaluate.weights.cache_clear()
     for cell in cells:
-        record = read_cell(cell.address.path)
+        record = CellForm.read(cell.address.path)
         assert record["counts"]["nfe"] == NFE and record["counts"]["samples"] == SAMPLES
         assert record["metrics"]["fd"] > 0 and record["metrics"]["sfid"] > 0
         assert cell.address.path.with_suffix(".png").stat().st_size > 1000

@@ -9,7 +9,7 @@ from checkout import Checkout
 from test_cifar10 import NAMES, content, published
 
 from atbench.data import cifar10
-from atbench.runtime.files import read_json
+from atbench.runtime.records import read_record
 from atbench.spec import load as loading
 from atbench.spec.address import Run
 from atbench.spec.load import load, load_run
@@ -75,7 +75,7 @@ def test_a_few_batches_run_on_files_of_the_real_format(small):
     adm, tuned = Run("gpu-hour", "scratch", "adm", 0), Run("gpu-hour", "finetune", "at", 0)
     for run in (adm, tuned):
         train(load_run(run))
-    record = read_json(tuned.path / "config.json")
+    record = read_record(tuned.path / "config.json")
     assert record["data"]["name"] == "cifar10-jpeg" and record["counts"]["updates"] == 6
     assert record["parameters"] == PARAMETERS
     assert record["slice"]["perturbation"]["step_rms"] == pytest.approx(0.1 / 3072**0.5)  # the script's, by extends

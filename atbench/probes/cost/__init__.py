@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from atbench.probes.base import ProbeSettings, ScaleProbe
+from atbench.probes.cost.form import CostForm
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest
 from atbench.runtime.provenance import SOURCES
@@ -39,6 +40,7 @@ class Cost(ScaleProbe[Settings]):
     alone = True
     sources = (*SOURCES["training"], "probes/cost/measure.py")
     settings_type = Settings
+    form = CostForm
     baseline = BASELINE
 
     def runs(self, benchmark: Benchmark) -> list[RunSpec]:

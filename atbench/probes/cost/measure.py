@@ -13,7 +13,7 @@ from atbench.probes.cost import PROBE
 from atbench.rng import gaussian
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.run import RunSpec
 from atbench.tasks.run_record import measured
@@ -54,7 +54,7 @@ def measure(benchmark: Benchmark) -> None:
         "config": PROBE.digests(benchmark),
         "provenance": measured(PROBE.name, device, begin, PROBE.sources),
     }
-    write_json(PROBE.path(benchmark), content)
+    write_record(PROBE.path(benchmark), content)
 
 
 def trainer_and_batch(run: RunSpec, device: torch.device) -> tuple[Trainer, tuple]:

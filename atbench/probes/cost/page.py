@@ -9,7 +9,6 @@ import pandas as pd
 from atbench.probes.cost import BASELINE, PROBE
 from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table
-from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
 
 MIB = 2**20
@@ -23,18 +22,9 @@ COUNTS = {  # column of the numbers -> head in the printed table
 
 
 def collect(benchmark: Benchmark, root: Path) -> dict[str, Any] | None:
-    """A scale's ``cost.json``; None where it is missing or was made by another configuration.
-
-    Raises UserError for a file that cannot be read or lacks a block.
-    """
-    path = Path(root) / PROBE.path(benchmark).name
-    record = Tree(root).read(path)
-    if record is None:
-        return None
-    missing = [block for block in ("config", "provenance", "rows", "settings") if block not in record]
-    if missing:
-        raise UserError(f"{path}: lacks the block(s) {', '.join(missing)}")
-    return record if record["config"] == PROBE.digests(benchmark) else None
+    """A scale's ``cost.json``; None where it is missing, refused or was made by another configuration."""
+    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
+    return record if record and record["config"] == PROBE.digests(benchmark) else None
 
 
 def table(benchmark: Benchmark, record: dict[str, Any] | None) -> Table:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from atbench.probes.base import RunProbe, RunSettings
+from atbench.probes.heldout.form import HeldoutForm
 from atbench.runtime.files import digest
 from atbench.runtime.provenance import SOURCES
 from atbench.spec.address import FINAL
@@ -30,6 +31,7 @@ class Heldout(RunProbe[Settings]):
     compares_parents = True
     sources = (*SOURCES["training"], "probes/heldout/measure.py")
     settings_type = Settings
+    form = HeldoutForm
 
     def files(self, run: RunSpec) -> list[Path]:
         return [self.path(run)]

@@ -11,7 +11,8 @@ from atbench.probes.heldout import PROBE
 from atbench.rng import gaussian, generator
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, write_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import write_record
 from atbench.spec.models.methods import NOISE_PREDICTION
 from atbench.spec.run import RunSpec
 from atbench.tasks.run_record import measured, trained
@@ -55,7 +56,7 @@ def measure(run: RunSpec) -> None:
         },
         "provenance": measured(PROBE.name, device, begin, PROBE.sources),
     }
-    write_json(PROBE.path(run), content)
+    write_record(PROBE.path(run), content)
 
 
 def refuse_others(run: RunSpec) -> None:

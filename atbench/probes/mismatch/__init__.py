@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from atbench.probes.base import RunProbe, RunSettings
+from atbench.probes.mismatch.form import MismatchForm
 from atbench.runtime.files import digest
 from atbench.runtime.provenance import SOURCES
 from atbench.spec.address import FINAL
@@ -54,6 +55,7 @@ class Mismatch(RunProbe[Settings]):
     name = "mismatch"
     sources = (*SOURCES["evaluation"], "training", "mismatch", "probes/mismatch/measure.py")
     settings_type = Settings
+    form = MismatchForm
     metrics = METRICS
 
     def files(self, run: RunSpec) -> list[Path]:

@@ -11,7 +11,8 @@ from atbench.mismatch.trajectory import Recorder, exposure
 from atbench.probes.mismatch import PROBE
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, write_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import write_record
 from atbench.spec.run import RunSpec
 from atbench.tasks.evaluate import generator_of
 from atbench.tasks.generate import Generator
@@ -49,7 +50,7 @@ def measure(run: RunSpec) -> None:
         "inputs": {"weights": file_hash(run.address.weights())},
         "provenance": measured(PROBE.name, device, begin, PROBE.sources),
     }
-    write_json(PROBE.path(run), content)
+    write_record(PROBE.path(run), content)
 
 
 def trajectory(generator: Generator, count: int) -> Recorder:

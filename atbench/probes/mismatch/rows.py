@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from atbench.probes.mismatch import PROBE
+from atbench.reading import doubt
 from atbench.reading.sheet import Sheet
 from atbench.reading.tree import Tree
-from atbench.runtime.errors import UserError
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
 
@@ -17,22 +17,13 @@ from atbench.spec.benchmark import Suite
 def collect(suite: Suite, root: Path, seeds: list[int] | None = None) -> pd.DataFrame:
     """One row per method, seed, part (exposure, recovery, robust_loss) and row of that part; empty without results.
 
-    Leaves out what was measured with another configuration. Raises UserError for an unreadable file and for a distance
-    that is not positive.
+    Leaves out what was measured with another configuration or of other weights, and what is refused.
     """
     rows, tree = [], Tree(root)
     for run in suite.runs(seeds):
-        path = tree.folder(run.address) / FINAL / PROBE.path(run).name
-        record = tree.read(path)
-        if record is None:
-            continue
-        if not isinstance(record.get("config"), dict):
-            raise UserError(f"{path}: the block config is missing")
-        if record["config"] == PROBE.digests(run):
-            found = _rows(record)
-            if not all(row["distance"] > 0 for row in found if row["part"] == "exposure"):
-                raise UserError(f"{path}: exposure: a distance is not positive")
-            rows += [{"method": run.address.method, "seed": run.address.seed} | row for row in found]
+        record = tree.shown(tree.folder(run.address) / FINAL / PROBE.path(run).name, PROBE.form)
+        if record and not doubt.of_measure(tree, run, record, PROBE.digests(run)):
+            rows += [{"method": run.address.method, "seed": run.address.seed} | row for row in _rows(record)]
     frame = pd.DataFrame(rows)
     if rows:
         frame["eps_ratio"] = frame.eps_sampled / frame.eps_true

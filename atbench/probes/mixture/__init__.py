@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from atbench.probes.base import ProbeSettings, ScaleProbe
+from atbench.probes.mixture.form import MixtureForm
 from atbench.runtime.files import digest
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.fields import Entry, Many, Positive, Series
@@ -46,6 +47,7 @@ class MixtureProbe(ScaleProbe[Settings]):
     name = "mixture"
     sources = ("diffusion", "mismatch", "probes/mixture/measure.py")
     settings_type = Settings
+    form = MixtureForm
 
     def digest(self, benchmark: Benchmark) -> str:
         return digest(self.settings(benchmark).written())

@@ -6,7 +6,7 @@ from atbench.mismatch import robust_fit
 from atbench.mismatch.gaussian_mixture import Mixture
 from atbench.probes.mixture import PROBE
 from atbench.runtime.device import cpu_seconds
-from atbench.runtime.files import write_json
+from atbench.runtime.records import write_record
 from atbench.spec.benchmark import Benchmark
 from atbench.tasks.run_record import measured
 
@@ -22,4 +22,4 @@ def measure(benchmark: Benchmark) -> None:
         # On the CPU: float64, which not every device knows.
         "provenance": measured(PROBE.name, torch.device("cpu"), begin, PROBE.sources),
     }
-    write_json(PROBE.path(benchmark), content)
+    write_record(PROBE.path(benchmark), content)

@@ -11,7 +11,6 @@ from atbench.probes.mixture import PROBE
 from atbench.reading.tree import Tree
 from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
 from atbench.report.style import REFERENCE, Style
-from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
 
 PLAIN = "plain"
@@ -22,18 +21,10 @@ MARKERS = {"kl": "^", "state": "D"}
 
 
 def collect(benchmark: Benchmark, root: Path) -> pd.DataFrame:
-    """The rows of a scale's ``mixture.json``; empty where it is missing or was made by other settings.
-
-    Raises UserError for a file that cannot be read.
-    """
-    path = Path(root) / PROBE.path(benchmark).name
-    record = Tree(root).read(path)
-    if record is None:
-        return pd.DataFrame()
-    if not (isinstance(record.get("config"), dict) and isinstance(record.get("rows"), list)):
-        raise UserError(f"{path}: the blocks config and rows are missing")
-    current = record["config"] == PROBE.digests(benchmark)
-    return pd.DataFrame(record["rows"] if current else [])
+    """The rows of a scale's ``mixture.json``; empty where it is missing, refused or was made by other settings."""
+    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
+    current = record is not None and record["config"] == PROBE.digests(benchmark)
+    return pd.DataFrame(record["rows"] if record and current else [])
 
 
 def figure(benchmark: Benchmark, frame: pd.DataFrame) -> Figure:

@@ -1,0 +1,91 @@
+"""Whether a result still rests on what it says: settings of today, and the files that it was made from.
+
+Files are compared where they exist: a released record outlives its weights.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from atbench.reading.tree import Tree
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import known_hash
+from atbench.runtime.records import Record
+from atbench.spec.judging import Judging
+from atbench.spec.records import RowsForm
+from atbench.spec.run import CellSpec, RunSpec
+
+
+def of_cell(tree: Tree, cell: CellSpec, record: Record) -> str:
+    """In words, what of the record of a cell is no longer so; empty when all of it is."""
+    changed = [part for part, value in cell.digests.items() if record["config"].get(part) != value]
+    if changed:
+        return f"{' and '.join(changed)} configuration changed"
+    samples = cell.run.suite.evaluation.samples
+    if record["counts"]["samples"] != samples:
+        return f"of {record['counts']['samples']} samples, not {samples}"
+    return _of_inputs(record["inputs"], inputs_there(tree, cell))
+
+
+def of_run(tree: Tree, run: RunSpec, record: Record) -> str:
+    """The same of the record of a run."""
+    if record["digest"] != run.digest:
+        return "training configuration changed"
+    folder = tree.folder(run.address)
+    there = {name: known_hash(folder / name) for name in record.get("files", {}) if (folder / name).is_file()}
+    return _of_inputs(record.get("files", {}), there)
+
+
+def of_rows(tree: Tree, judging: Judging, record: Record) -> str:
+    """The same of the rows beside a suite's cells."""
+    said, there = {"extractor": record["extractor"]["hash"]}, extractor_there(tree, judging)
+    if files := record.get("files"):
+        said |= files
+        there |= {name: known_hash(path) for name in files if (path := tree.root / "reference" / name).is_file()}
+    return _of_inputs(said, there)
+
+
+def of_measure(tree: Tree, run: RunSpec, record: Record, digests: dict[str, str]) -> str:
+    """The same of a side measure of a run, which is current with ``digests``."""
+    if record["config"] != digests:
+        return "configuration changed"
+    weights = _present(tree.folder(run.address) / "weights" / run.address.weights().name)
+    return _of_inputs(record.get("inputs", {}), {"weights": weights} if weights else {})
+
+
+def inputs_there(tree: Tree, cell: CellSpec) -> dict[str, str]:
+    """The hashes of what a cell was made from, of the files that are there."""
+    run, judging = cell.run, cell.run.judging
+    found = {"weights": _present(tree.folder(run.address) / "weights" / run.address.weights(cell.address.step).name)}
+    if (reference := tree.root / "reference" / judging.reference_path().name).exists():
+        found["reference"] = reference_there(tree, reference.with_name(judging.rows_path().name))
+    if run.autoencoder is not None:
+        at = run.autoencoder.address
+        found["autoencoder"] = _present(tree.folder(at) / "weights" / at.weights().name)
+    return {name: value for name, value in found.items() if value} | extractor_there(tree, judging)
+
+
+def extractor_there(tree: Tree, judging: Judging) -> dict[str, str]:
+    """The hash of the weights of an extractor of the scale's own; none with cross checks, hashed with it."""
+    if judging.extractor is None or judging.suite.cross_checks:
+        return {}
+    at = judging.extractor.address
+    found = _present(tree.folder(at) / "weights" / at.weights().name)
+    return {"extractor": found} if found else {}
+
+
+def reference_there(tree: Tree, rows: Path) -> str | None:
+    """The hash of the features that are there, as the rows made with them say; None where these cannot be believed."""
+    try:
+        record: Any = tree.read(rows, RowsForm)
+    except UserError:
+        return None
+    return record and record["inputs"]["reference"]
+
+
+def _present(path: Path) -> str | None:
+    return known_hash(path) if path.is_file() else None
+
+
+def _of_inputs(said: dict[str, Any], there: dict[str, str]) -> str:
+    others = [name for name, value in there.items() if name in said and said[name] != value]
+    return f"{' and '.join(others)} changed since" if others else ""
