@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from atbench.models.torch_files import check_file, check_tensors
 from atbench.models.weights import build, differences
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_atomically
+from atbench.runtime.files import open_file, write_atomically
 
 UNSUPPORTED = re.compile(r"(?i)unsupported (?:global|class)[: ]+(?:GLOBAL )?([\w.]+)")
 LFS_POINTER = b"version https://git-lfs"
@@ -29,6 +30,7 @@ def read_torch(path: Path, kind: str) -> dict:
     need more than tensors and plain containers.
     """
     _refuse_what_is_none(path, kind)
+    check_file(path, kind)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -37,6 +39,7 @@ def read_torch(path: Path, kind: str) -> dict:
         raise UserError(f"{path}: not a readable {kind} ({_reason(error)})") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: not a readable {kind} (holds a {type(found).__name__})")
+    check_tensors(path, found)
     return found
 
 
@@ -49,11 +52,8 @@ def _reason(error: Exception) -> str:
 
 def _refuse_what_is_none(path: Path, kind: str) -> None:
     """Files that stand where weights should: empty ones, and Git LFS pointers that were never fetched."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(len(LFS_POINTER))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_file(path) as file:
+        head = file.read(len(LFS_POINTER))
     if not head:
         raise UserError(f"{path}: not a readable {kind} (the file is empty)")
     if head == LFS_POINTER:

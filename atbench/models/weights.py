@@ -1,7 +1,8 @@
 """Weights files: safetensors whose header says which network they belong to, so that a file explains itself."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_atomically
+from atbench.runtime.files import open_file, parse_json, write_atomically
 from atbench.spec.signatures import find
 
+MOST_HEADER = 1 << 20  # bytes of it; that of Stable Diffusion has a tenth
 SHOWN = 4  # differences in an error message
 HEADER = "model"  # metadata key: JSON of the network's name and constructor arguments
 
@@ -54,26 +57,69 @@ def load_model(path: Path | str, network: str) -> nn.Module:
     """The model that a weights file holds, in evaluation mode on the CPU.
 
     Raises UserError naming the file when it is missing, truncated, of another network or of other shapes, or holds
-    values that are not finite.
+    values that are not finite. Its header is read first, and the network drawn up without memory: what does not fit is
+    refused before any of it takes room.
     """
+    arguments, shapes = described(path, network)
+    try:
+        with torch.device("meta"), at_most(len(shapes)):
+            expected = build(network, arguments).state_dict()
+    except Exception as error:  # a network reports foreign arguments by as many types as Python has
+        raise UserError(f"{path}: header key {HEADER!r} describes no {network} ({_one_line(error)})") from error
+    if fault := differences(expected, shapes):
+        raise UserError(f"{path}: weights and header disagree ({fault})")
     try:
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER, "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
-    if not isinstance(header, dict) or header.keys() != {"network", "config"}:
-        raise UserError(f"{path}: header key {HEADER!r} with network and config is missing")
-    if header["network"] != network:
-        raise UserError(f"{path}: holds a {header['network']}, expected a {network}")
-    try:
-        model = build(network, header["config"])
+        model = build(network, arguments)
         model.load_state_dict(tensors)
-    except (UserError, RuntimeError) as error:
-        raise UserError(f"{path}: weights and header disagree ({_one_line(error)})") from error
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
     if not all(tensor.isfinite().all() for tensor in tensors.values() if torch.is_floating_point(tensor)):
         raise UserError(f"{path}: holds NaN or infinite weights")
     return model.eval()
+
+
+def described(path: Path | str, network: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Constructor arguments of the ``network`` in a weights file, and its tensors without their values.
+
+    Raises UserError naming the file for a header that is damaged, too long, or of another network.
+    """
+    with open_file(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= MOST_HEADER:
+            raise UserError(f"{path}: not a readable weights file (a header of {length:,} bytes)")
+        header = parse_json(file.read(length), f"{path}: not a readable weights file")
+    try:
+        metadata = header.pop("__metadata__", None) or {}
+        shapes = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
+        written = metadata.get(HEADER, "{}")
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
+    model = parse_json(written, f"{path}: header key {HEADER!r}") if isinstance(written, str) else {}
+    if model.keys() != {"network", "config"} or not isinstance(model["config"], dict):
+        raise UserError(f"{path}: header key {HEADER!r} with network and config is missing")
+    if model["network"] != network:
+        raise UserError(f"{path}: holds a {model['network']}, expected a {network}")
+    return model["config"], shapes
+
+
+@contextmanager
+def at_most(count: int) -> Iterator[None]:
+    """Raises UserError where networks are built of more than ``count`` tensors: a number in a file makes millions."""
+    made = 0
+
+    def counted(*_: object) -> None:
+        nonlocal made
+        made += 1
+        if made > count:
+            raise UserError(f"more than the {count} tensors of the file")
+
+    handle = register_module_parameter_registration_hook(counted)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _one_line(error: Exception) -> str:
