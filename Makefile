@@ -5,7 +5,10 @@ CORES ?= all
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
-SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
+# What is given on the command line reaches the shell as text, whatever it holds: unexpanded, in quotes.
+unexport SCALE CORES CELL SUITES
+quoted = '$(subst ','\'',$(value $(1)))'
+SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 
 .PHONY: reproduce plan check test test-journeys test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
@@ -20,12 +23,12 @@ SNAKEMAKE := snakemake --quiet=rules --cores $(CORES)
 	touch $@
 
 reproduce: .venv/ready  ## environment, then every table and figure at SCALE
-	$(SNAKEMAKE) --config scale=$(SCALE)
+	$(SNAKEMAKE) --config scale=$(call quoted,SCALE)
 
 plan: .venv/ready  ## what would run at SCALE, by rule, and what it amounts to, by suite
-	@planned=$$($(SNAKEMAKE) --dry-run --config scale=$(SCALE) 2>&1) || { echo "$$planned"; exit 1; }; \
+	@planned=$$($(SNAKEMAKE) --dry-run --config scale=$(call quoted,SCALE) 2>&1) || { echo "$$planned"; exit 1; }; \
 	echo "$$planned" | awk '/^Job stats:/, /^total/ {if (!seen[$$0]++) print} /^Nothing to be done/'
-	@echo && atbench jobs --scale $(SCALE)
+	@echo && atbench jobs --scale $(call quoted,SCALE)
 
 check: lint  ## for every save: lint, types and the unit tests, in under two minutes
 	$(PYTEST) -m "not slow and not workflow and not journey"
@@ -50,16 +53,18 @@ lint: .venv/ready  ## formatting, lint and types of Python and Snakemake files
 	snakemake --lint
 
 figures: .venv/ready  ## redraw the released tables and figures from their JSON; runs no training, needs no weights
-	@for scale in $(patsubst results/released/%/manifest.json,%,$(wildcard results/released/*/manifest.json)); do \
-	  $(SNAKEMAKE) --forceall tables figures --config scale=$$scale cached=1 || exit 1; \
+	@for manifest in results/released/*/manifest.json; do \
+	  scale=$${manifest#results/released/}; scale=$${scale%/manifest.json}; \
+	  $(SNAKEMAKE) --forceall tables figures --config scale="$$scale" cached=1 || exit 1; \
 	done
 
 cell: .venv/ready  ## rerun one cell and the reports that show it: make cell CELL=results/laptop/...json
-	@test -n "$(CELL)" || { echo "make cell: give CELL=results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"; exit 2; }
-	$(SNAKEMAKE) -R $(CELL) --config scale=$(word 2,$(subst /, ,$(CELL)))
+	@test -n $(call quoted,CELL) || { echo "make cell: give CELL=results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"; exit 2; }
+	@cell=$(call quoted,CELL); scale=$${cell#results/}; $(SNAKEMAKE) -R "$$cell" --config scale="$${scale%%/*}"
 
 release: .venv/ready  ## copy the finished suites of SCALE into results/released: make release SUITES="scratch finetune"
-	atbench release --scale $(SCALE) $(if $(SUITES),--suites $(SUITES))
+	atbench release --scale $(call quoted,SCALE) \
+	  $(if $(value SUITES),--suites $(foreach suite,$(value SUITES),$(call quoted,suite)))
 
 tune: .venv/ready  ## the search behind the `tuned:` block of SCALE
-	$(SNAKEMAKE) tune --config scale=$(SCALE)
+	$(SNAKEMAKE) tune --config scale=$(call quoted,SCALE)

@@ -5,6 +5,17 @@ import yaml
 
 from atbench.runtime.errors import UserError
 
+# Text that a shell or make would run if it were handed on bare.
+COMMANDS = [
+    "$(touch P)",
+    "x; touch P",
+    "`touch P`",
+    "$(shell touch P)",
+    "a'; touch P; '",
+    'a"; touch P; "',
+    "a & touch P",
+]
+
 
 def spoil(file, *path_and_value):
     """Set the value at a path of keys in a YAML file; the path is created."""

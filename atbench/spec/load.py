@@ -28,7 +28,7 @@ from atbench.spec.models.workflow import WorkflowFile
 from atbench.spec.probes import settings_of_probes
 from atbench.spec.resolve import suites_of
 from atbench.spec.run import CellSpec, RunSpec
-from atbench.spec.scales import origin, scale_file, scale_values
+from atbench.spec.scales import origin, scale_values
 from atbench.spec.yaml import Mapping, merge, plain, read_yaml, short, yaml_files
 
 LATER = ConfigDict(defer_build=True)  # the command line starts in a third of a second without them
@@ -43,7 +43,6 @@ def load(scale: str) -> Benchmark:
     methods = _methods(folder / "methods.yaml")
     samplers = validated(SAMPLERS, read_yaml(folder / "samplers.yaml"), folder / "samplers.yaml")
     declared = {_named(file): _checked(file, SuiteFile) for file in yaml_files(folder / "suites")}
-    _named(scale_file(scale))
     values = plain(scale_values(scale))
     checks.blocks(partial(origin, scale), values, declared)
     size = validated(ScaleFile, values, partial(origin, scale))
@@ -118,7 +117,7 @@ def _methods(file: Path) -> dict[str, Method]:
 
 
 def _named(file: Path) -> str:
-    """The suite or scale that a file declares: its name stands in addresses."""
+    """The suite that a file declares: its name stands in addresses."""
     if not re.fullmatch(NAME, file.stem):
         raise UserError(f"{short(file)}: {file.stem!r}: must be lower-case letters, digits and single hyphens")
     return file.stem

@@ -1,16 +1,21 @@
 """The file of a scale on top of those that it extends, and which of them wrote a key."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec import yaml
+from atbench.spec.address import NAME
 from atbench.spec.yaml import Mapping, merge, read_yaml, short, without_nulls, yaml_files
 
 
 def scale_file(scale: str) -> Path:
-    """Where a scale stands."""
-    return yaml.EXPERIMENTS / "scales" / f"{scale}.yaml"
+    """Where a scale stands. Raises UserError for a name that may not stand in an address."""
+    file = yaml.EXPERIMENTS / "scales" / f"{scale}.yaml"
+    if not isinstance(scale, str) or not re.fullmatch(NAME, scale):
+        raise UserError(f"{short(file)}: {scale!r}: must be lower-case letters, digits and single hyphens")
+    return file
 
 
 def scale_values(scale: str) -> Mapping:

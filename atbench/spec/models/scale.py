@@ -102,6 +102,12 @@ class File(Entry):
     path: str
     sha256: Hash
 
+    @model_validator(mode="after")
+    def _named(self) -> "File":
+        if "{" in self.path or "}" in self.path:
+            raise ValueError(f"path: {self.path!r} has braces, which Snakemake takes for a wildcard: rename the file")
+        return self
+
 
 class Checkpoint(Entry):
     """The files of an imported run: its moving average, its weights themselves, or both."""
