@@ -18,8 +18,8 @@ from atbench.runtime.files import open_file
 IMAGES, CAPTIONS = tuple(suffix[1:] for suffix in SUFFIXES), ("txt", "json")  # endings, in order of preference
 MOST_IMAGE, MOST_CAPTION = 64 << 20, 1 << 20  # bytes of a file
 MOST_MEMBERS = 1 << 16  # of a shard, whose headers are all read; usual ones have thousands
-# The key and the ending of a name, and the folders that are skipped: as in webdataset:tariterators.py.
-NAME, SKIPPED = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)"), re.compile(r"__[^/]*__(/|$)")
+# The key and the ending of a name, and what is skipped: as in webdataset:tariterators.py, and the Finder's folder.
+NAME, SKIPPED = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)"), re.compile(r"__[^/]*__(/|$)|__MACOSX/")
 
 
 class Place(NamedTuple):

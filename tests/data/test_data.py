@@ -1,15 +1,16 @@
 """Data sets, batches and sample files: golden splits, pairing of batches, every bad input refused."""
 
 import builtins
+import os
 import zipfile
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import load_images
+from tiny import data_of, load_images
 
-from atbench.data import ImageSet, digits, to_float, to_uint8
+from atbench.data import ImageSet, digits, shape_of, to_float, to_uint8
 from atbench.data.batches import Batches
 from atbench.data.folder import is_held_out
 from atbench.data.samples_file import read_samples, write_samples
@@ -314,6 +315,24 @@ def test_folder_refuses_a_class_without_training_images(tmp_path):
     assert "bee: all images" in refusal(load_images, folder_data(tmp_path), "train")
 
 
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    """The split of a folder goes by the names of its files."""
+    root = fill(tmp_path / "data")
+    (root / "0007.png").rename(root / os.fsdecode(b"caf\xe9.png"))
+    message = refusal(load_images, folder_data(root), "train")
+    assert "its name is not UTF-8 text" in message and str(root) in message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [DIGITS, {"name": "own", "format": "image-folder", "path": "x", "resolution": 8, "channels": 3}],
+)
+def test_the_shape_of_images_is_known_before_they_are_read(tmp_path, data):
+    if "path" in data:
+        data = data | {"path": str(fill(tmp_path / "data"))}
+    assert shape_of(data_of(data)) == load_images(data, "train").shape
+
+
 # --- batches ---------------------------------------------------------------------------------------
 
 
@@ -441,6 +460,15 @@ def test_samples_from_a_folder(tmp_path, mode):
     images = read_samples(str(tmp_path))
     wanted = np.stack([np.asarray(picture(n, mode)).reshape(8, 10, -1) for n in range(3)])
     assert torch.equal(images, torch.from_numpy(wanted).permute(0, 3, 1, 2))
+
+
+def test_samples_of_another_shape_or_too_many_are_refused_by_their_header(tmp_path):
+    write_samples(tmp_path / "s.npz", samples())
+    fill(tmp_path / "folder", 5, size=(4, 6))
+    for path in (tmp_path / "s.npz", tmp_path / "folder"):
+        assert read_samples(path, (3, 6, 4), 5).shape == (5, 3, 6, 4)
+        assert "images of shape (6, 4, 3), allowed: (4, 6, 3)" in refusal(read_samples, path, (3, 4, 6))
+        assert "5 images, at most 4 are read" in refusal(read_samples, path, (3, 6, 4), 4)
 
 
 def test_samples_folder_refuses_sizes_modes_and_damage(tmp_path):

@@ -7,10 +7,12 @@ import shutil
 import pytest
 import text_to_image_files as files
 import torch
+import webdataset
 from PIL import Image
 from tiny import data_of
 
 from atbench.data import coco
+from atbench.data.shards import pairs_in, read
 from atbench.data.text_images import PairBatches, TextImages
 from atbench.models.stable_diffusion import Pipeline
 from atbench.rng import gaussian
@@ -59,6 +61,29 @@ def test_batches_of_pairs_depend_on_their_index_alone(world, kind):
     again = PairBatches(TextImages(data_of(data)), 4, ("a", 0)).batch(7)
     assert torch.equal(again[0], seen[7][0]) and again[1] == seen[7][1]
     assert PairBatches(TextImages(data_of(data)), 4, ("b", 0)).batch(7)[1] != seen[7][1]
+
+
+@pytest.mark.parametrize("name", ["pipe:touch P #", "http:", "{a,b}", "gs:::x y", "$(touch P)"])
+def test_a_folder_of_shards_is_a_folder_whatever_its_name(world, tmp_path, monkeypatch, name):
+    """webdataset would take such a path for a command, an address or several files."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(world / "shards", tmp_path / name)
+    pairs = TextImages(data_of({"name": "text-images", "path": name, "resolution": files.SIDE}))
+    assert sorted(PairBatches(pairs, files.PAIRS, ("a",)).batch(0)[1])[0] == "number 0"
+    assert not (tmp_path / "P").exists()
+
+
+def test_shards_are_read_as_webdataset_reads_them(tmp_path):
+    odd = {"__MACOSX/1.png": b"Mac OS X", "a/._1.png": b"Mac OS X", "README": b"none", "a/.hidden": b"none"}
+    pairs = {"a/1.JPG": b"1", "a/1.JSON": b"{}", "b.c/2.png": b"2", "b.c/2.txt": b"two", "b.c/2.cls": b"7"}
+    shard = files.shard(tmp_path / "0.tar", odd | dict(sorted(pairs.items())))
+    found = [(places.key, places.kind, *read(shard, places)) for places in pairs_in(shard)]
+    expected = [
+        (sample["__key__"], kind, sample["jpg" if "jpg" in sample else "png"], sample[kind])
+        for sample in webdataset.WebDataset(str(shard), shardshuffle=False)
+        if (kind := next((kind for kind in ("txt", "json") if kind in sample), None))
+    ]
+    assert found == expected and [key for key, *_ in found] == ["a/1", "b.c/2"]
 
 
 # Refusals.
