@@ -47,6 +47,9 @@ def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, 
     chosen = _split(root, paths, share, held_out)
     if class_names:
         _check_classes(root, _split(root, paths, share, held_out=False), class_names)
+    if not held_out:  # a damaged image there would else come up after the training
+        for path in _split(root, paths, share, held_out=True):
+            read_image(path)
     images = _read_images(chosen, mode, data.resolution)
     return images, _labels(chosen, class_names) if class_names else None, class_names
 

@@ -277,6 +277,13 @@ def test_folder_refuses_an_odd_entry(tmp_path, spoil, words):
     assert all(word in message for word in words), message
 
 
+def test_a_damaged_image_is_found_before_training_wherever_it_falls(tmp_path):
+    root = fill(tmp_path / "data")
+    path = next(path for path in sorted(root.iterdir()) if is_held_out(path.name, 0.25))
+    path.write_bytes(path.read_bytes()[:120])
+    assert f"{path.name}: not a readable PNG or JPEG" in refusal(load_images, folder_data(root), "train")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
