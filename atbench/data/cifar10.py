@@ -84,16 +84,16 @@ def download(folder: Path) -> None:
         return
 
     def fetch(temporary: Path) -> None:
-        with urllib.request.urlopen(URL, timeout=DOWNLOAD_TIMEOUT) as answer, temporary.open("wb") as file:
-            while (block := answer.read(1 << 20)) and file.tell() < MOST_ARCHIVE:
-                file.write(block)
+        try:
+            with urllib.request.urlopen(URL, timeout=DOWNLOAD_TIMEOUT) as answer, temporary.open("wb") as file:
+                while (block := answer.read(1 << 20)) and file.tell() < MOST_ARCHIVE:
+                    file.write(block)
+        except OSError as error:  # of urllib, the socket or the disk
+            raise UserError(f"{archive}: download failed ({error}): get {URL} elsewhere and put it there") from error
         with temporary.open("rb") as file:
             _verify(temporary, hashlib.file_digest(file, _md5), ARCHIVE)
 
-    try:
-        write_atomically(archive, fetch)
-    except OSError as error:  # of urllib, the socket or the disk
-        raise UserError(f"{archive}: download failed ({error}): get {URL} elsewhere and put it there") from error
+    write_atomically(archive, fetch)
 
 
 def _source(root: Path) -> Path:

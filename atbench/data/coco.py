@@ -16,7 +16,8 @@ from torch import Tensor
 from atbench.data.folder import as_rgb, channels_first, fit, read_image
 from atbench.rng import generator, uniform
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import parse_json, read_bytes
+from atbench.runtime.files import read_bytes
+from atbench.runtime.json_files import parse_json
 from atbench.spec.models.scale import Data
 
 REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")

@@ -21,7 +21,8 @@ from atbench.data.folder import SUFFIXES, as_rgb, channels_first, listed, pixels
 from atbench.data.shards import MOST_CAPTION, MOST_IMAGE
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import check_file, parse_json, read_bytes, visible
+from atbench.runtime.files import check_file, read_bytes, visible
+from atbench.runtime.json_files import parse_json
 from atbench.spec.models.scale import Data
 
 NAME = "text-images"  # in a `data:` block

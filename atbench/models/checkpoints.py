@@ -18,6 +18,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import open_file, write_atomically
 
 UNSUPPORTED = re.compile(r"(?i)unsupported (?:global|class)[: ]+(?:GLOBAL )?([\w.]+)")
+SHOWN = 120  # characters of torch's own words, which are shown whole or not at all
 LFS_POINTER = b"version https://git-lfs"
 WRAPPERS = ("module.", "_orig_mod.")  # of DistributedDataParallel and of torch.compile, one around the other
 LABELS = "label_emb.weight"  # (classes, width), of class-conditional networks only
@@ -43,11 +44,24 @@ def read_torch(path: Path, kind: str) -> dict:
     return found
 
 
+def write_torch(path: Path, value: dict) -> None:
+    """Write what `read_torch` reads; the file appears whole or not at all, and equal values give equal bytes."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:  # open: torch would write the name of a path into the archive
+            torch.save(value, file)
+
+    write_atomically(path, write)
+
+
 def _reason(error: Exception) -> str:
     """The telling part of torch's words."""
     text = " ".join(str(error).split())
-    wanted = UNSUPPORTED.search(text)
-    return f"it asks for {wanted[1]}, which is no tensor; nothing in it was run" if wanted else text[:120]
+    if wanted := UNSUPPORTED.search(text):
+        return f"it asks for {wanted[1]}, which is no tensor; nothing in it was run"
+    if "zip archive" in text:
+        return "cut off or damaged"
+    return text if len(text) <= SHOWN and isinstance(error, RuntimeError) else "nothing that torch wrote"
 
 
 def _refuse_what_is_none(path: Path, kind: str) -> None:
@@ -87,7 +101,7 @@ def write_checkpoint(path: Path, tensors: dict[str, Tensor]) -> None:
     """Write what `read_checkpoint` and guided-diffusion read; the file appears whole or not at all."""
     if path.suffix != ".pt":
         raise UserError(f"{path}: checkpoints are written as .pt")
-    write_atomically(path, lambda temporary: torch.save(dict(tensors), temporary))
+    write_torch(path, dict(tensors))
 
 
 def fitting_network(

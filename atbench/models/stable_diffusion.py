@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, file_hash, read_json
+from atbench.runtime.files import digest, file_hash
+from atbench.runtime.json_files import read_json
 from atbench.spec.fields import Count, Side
 
 PARTS = {  # folder of a pipeline -> the file that tells whether it is there

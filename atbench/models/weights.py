@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import open_file, parse_json, write_atomically
+from atbench.runtime.files import open_file, write_atomically
+from atbench.runtime.json_files import parse_json
 from atbench.spec.signatures import find
 
 MOST_HEADER = 1 << 20  # bytes of it; that of Stable Diffusion has a tenth
@@ -35,7 +36,8 @@ def save_weights(path: Path, model: nn.Module, network: str, config: Mapping[str
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     # One key only: safetensors writes several in a random order, and files are compared by their hash.
     header = {HEADER: json.dumps({"network": network, "config": config}, sort_keys=True)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=header))
+    content = save(tensors, metadata=header)  # in memory: on a full disk the library hides the system's word
+    write_atomically(path, lambda temporary: temporary.write_bytes(content))
 
 
 def differences(expected: dict, found: dict, optional: str | None = None) -> str:

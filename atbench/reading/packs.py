@@ -15,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import parse_json, read_bytes, write_atomically
+from atbench.runtime.files import read_bytes, write_atomically
+from atbench.runtime.json_files import parse_json
 from atbench.runtime.records import Record, seal_fault, sealed, unsealed
 from atbench.spec.address import Cell, Run
 

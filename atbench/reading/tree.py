@@ -10,7 +10,8 @@ from pathlib import Path
 
 from atbench.reading import packs
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import known_hash, read_json
+from atbench.runtime.files import known_hash
+from atbench.runtime.json_files import read_json
 from atbench.runtime.records import Record, read_record, unsealed
 from atbench.spec.address import ROOT, Cell, Run, is_cell, is_run, parse_cell
 from atbench.spec.form import Form

@@ -1,22 +1,20 @@
-"""Result files: canonical digests, atomic writing, bounded reading of bytes and JSON."""
+"""Files: bounded reading, hashes, and writing that a kill or a power cut leaves whole."""
 
+import errno
 import hashlib
 import json
-import math
 import os
-import re
+import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
 
 from atbench.runtime.errors import UserError
 
-MOST_JSON = 4 << 20  # bytes of a record: the smallest values, `[],`, take some twenty times their text in memory
-MOST_DEPTH = 50  # of blocks in blocks; records have five
-SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character, which no file can be written with
 KINDS = (  # of what is no file, in words
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -57,7 +55,7 @@ def _known_hash(path: str, modified: int, size: int) -> str:
     return file_hash(path)
 
 
-def open_file(path: str | Path) -> BinaryIO:
+def open_file(path: str | Path) -> BufferedReader:
     """A regular file, or a link to one, opened for reading bytes. Raises UserError as `check_file` does."""
     check_file(path)
     try:
@@ -88,87 +86,94 @@ def read_bytes(path: str | Path, most: int) -> bytes:
     return content
 
 
-def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename: readers see the old file or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    os.chmod(name, 0o644)  # mkstemp makes the file private; results are for everyone
+@contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """The one place where what the system refuses while ``path`` is written (a full disk) becomes a UserError."""
     try:
-        write(Path(name))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        yield
+    except UserError:
         raise
+    except Exception as error:
+        refusal = _of_system(error)
+        if refusal is None:
+            raise
+        raise UserError(f"{path}: cannot be written ({refusal.strerror or refusal}); what was there stays") from error
 
 
-def write_json(path: str | Path, value: object) -> None:
-    """Write ``value`` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
-    text = json.dumps(value, indent=1, allow_nan=False) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+def _of_system(error: BaseException | None) -> OSError | None:
+    """The OSError behind an error: torch raises another over it."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
-def read_json(path: str | Path, most: int = MOST_JSON) -> dict[str, Any]:
-    """Read a JSON object of at most so many bytes. Raises UserError as `read_bytes` and `parse_json` do."""
-    return parse_json(read_bytes(path, most), path)
+def write_atomically(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename: readers see the old file or the new one.
 
-
-def parse_json(text: str | bytes, where: object) -> dict[str, Any]:
-    """The JSON object that ``text`` is; UTF-8, without a byte order mark.
-
-    Raises UserError naming ``where`` it stands for what is cut off or no object, for a second key of one name, for NaN
-    and infinity, which are not JSON, for half a character, and for more than MOST_DEPTH blocks in each other.
+    Both are on the disk before this returns. Raises UserError for a full disk and a folder that may not be written to.
     """
+    path = Path(path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+        try:
+            os.chmod(name, 0o644)  # mkstemp makes the file private; results are for everyone
+            write(Path(name))
+            _sync(name)
+            rename(Path(name), path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+
+def rename(path: Path, target: Path) -> None:
+    """Give a file or folder another name, in the place of a file that has it; a power cut leaves one or the other."""
+    with writing(target):
+        os.replace(path, target)
+        _sync_folder(target.parent)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file; the copy appears whole or not at all."""
+    write_atomically(target, lambda temporary: shutil.copyfile(source, temporary))
+
+
+def link(source: Path, target: Path) -> None:
+    """Give a file a second name, with the present time; a copy where the file system has no links."""
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.link")
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(source, temporary)
+        except OSError:
+            copy(source, temporary)
+        os.utime(temporary)
+        rename(temporary, target)
+        temporary.unlink(missing_ok=True)  # renaming does nothing where both are names of one file already
+
+
+def forget_temporary(folder: Path) -> None:
+    """Remove what killed writers have left in a folder that nobody writes to now."""
+    for path in folder.glob(".*"):
+        if path.is_file() and not path.is_symlink() and path.name.count(".") > 2:
+            path.unlink(missing_ok=True)
+
+
+def _sync(path: str | Path) -> None:
+    """Have the system put a file's content on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
-        text = text if isinstance(text, str) else text.decode()
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
-        if SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except UnicodeEncodeError as error:
-        raise UserError(f"{where}: not valid JSON (half a character, \\u{ord(error.object[error.start]):x})") from error
-    except json.JSONDecodeError as error:
-        raise UserError(f"{where}: not valid JSON, perhaps cut off ({error})") from error
-    except ValueError as error:
-        raise UserError(f"{where}: not valid JSON ({error})") from error
-    except RecursionError:
-        value = None
-    else:
-        if not isinstance(value, dict):
-            raise UserError(f"{where}: holds no JSON object")
-    if value is None or not _is_flat(value):
-        raise UserError(f"{where}: not valid JSON (blocks in blocks, more than {MOST_DEPTH} deep)")
-    return value
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A block without a second key of one name, of which JSON's readers keep the last."""
-    block = dict(pairs)
-    if len(block) < len(pairs):
-        seen: set[str] = set()
-        raise ValueError(f"repeated key {next(name for name, _ in pairs if name in seen or seen.add(name))!r}")
-    return block
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:20]} is too large")
-    return value
-
-
-def _is_flat(value: object) -> bool:
-    """Whether blocks stand in each other at most MOST_DEPTH deep."""
-    level = [value]
-    for _ in range(MOST_DEPTH):
-        inner = (block.values() if isinstance(block, dict) else block for block in level)
-        level = [item for items in inner for item in items if isinstance(item, dict | list)]
-        if not level:
-            return True
-    return False
+def _sync_folder(folder: Path) -> None:
+    """The same of the names in a folder, where the file system can."""
+    try:
+        _sync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):
+            raise

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, read_json, write_json
+from atbench.runtime.files import digest
+from atbench.runtime.json_files import read_json, write_json
 
 Record = dict[str, Any]
 FORMAT = 1

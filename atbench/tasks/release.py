@@ -4,7 +4,6 @@ Records of runs become lines of packs, a suite's cells one file and all else ano
 pictures beside cells a sheet per method and sampler is kept. All else is copied.
 """
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from atbench.reading.tree import MANIFEST, Tree, manifest, pack_of
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, visible, write_json
+from atbench.runtime.files import copy, file_hash, visible
+from atbench.runtime.json_files import write_json
 from atbench.runtime.records import read_record
 from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
 from atbench.spec.benchmark import Benchmark, Suite
@@ -45,8 +45,8 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     for name, strips in drawn.items():
         write_sheet(target / name, {nfe: first_rows(path) for nfe, path in strips.items()})
     for name in sorted(name for name in names if pack_of(name) is None):
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        written.append(shutil.copyfile(source / name, target / name).relative_to(target).as_posix())
+        copy(source / name, target / name)
+        written.append(name)
     spent = Tree(target).read(target / TIME, TimeForm) or {}
     write_json(target / TIME, spent | cost(benchmark, suites))
     write_manifest(benchmark, target, before, written)

@@ -19,7 +19,8 @@ from atbench.metrics.reference import feature_statistics
 from atbench.rng import generator
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
-from atbench.runtime.files import file_hash, write_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.json_files import write_json
 from atbench.spec.address import parse_cell
 from atbench.spec.load import load_cell
 from atbench.spec.run import CellSpec

@@ -305,7 +305,7 @@ def readers(room: str) -> dict[str, Callable[[Path], object]]:
     """Name -> what reads such a file; imported by room, so that the idle process is the one that would read it."""
     if room == "files":
         from atbench.reading.pictures import first_rows
-        from atbench.runtime.files import read_json
+        from atbench.runtime.json_files import read_json
         from atbench.spec.yaml import read_yaml
 
         return {"yaml": read_yaml, "json": read_json, "picture": first_rows}

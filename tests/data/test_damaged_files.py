@@ -19,7 +19,7 @@ from atbench.metrics.reference import Reference
 from atbench.models.checkpoints import read_checkpoint
 from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import read_json
+from atbench.runtime.json_files import read_json
 from atbench.spec.yaml import EXPERIMENTS, read_yaml
 
 CLASSIFIER = "digits-classifier"

@@ -22,7 +22,8 @@ from atbench.report.show import show
 from atbench.report.status import status
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, read_json, write_json
+from atbench.runtime.files import file_hash
+from atbench.runtime.json_files import read_json, write_json
 from atbench.runtime.records import read_record
 from atbench.spec.address import FINAL
 from atbench.spec.form import AnyForm
