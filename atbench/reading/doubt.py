@@ -30,9 +30,8 @@ def of_run(tree: Tree, run: RunSpec, record: Record) -> str:
     """The same of the record of a run."""
     if record["digest"] != run.digest:
         return "training configuration changed"
-    folder = tree.folder(run.address)
-    there = {name: known_hash(folder / name) for name in record.get("files", {}) if (folder / name).is_file()}
-    return _of_inputs(record.get("files", {}), there)
+    folder, said = tree.folder(run.address), {name: file["sha256"] for name, file in record.get("files", {}).items()}
+    return _of_inputs(said, {name: known_hash(folder / name) for name in said if (folder / name).is_file()})
 
 
 def of_rows(tree: Tree, judging: Judging, record: Record) -> str:

@@ -5,6 +5,7 @@ torch is imported where it is used, so that the Snakefile can read the choice wi
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 DEVICE_VARIABLE = "ATBENCH_DEVICE"
 PROCESSES_VARIABLE = "ATBENCH_PROCESSES"  # that share a job of training or evaluation; torchrun starts them
+STATE_VARIABLE = "ATBENCH_STATE_MINUTES"  # after which training sets its state aside, again and again
+STATE_MINUTES = 10.0
 CHOICES = ("auto", "cuda", "mps", "cpu")
 # Environment of jobs: by default glibc hands every large block back to the system at once, and page faults become a
 # tenth of a training batch (tests/benchmarks/allocator.py).
@@ -67,6 +70,28 @@ def processes() -> int:
     if not (count.isdecimal() and int(count)):
         raise UserError(f"{PROCESSES_VARIABLE}: {count!r} is no number of processes")
     return int(count)
+
+
+def state_minutes() -> float:
+    """Minutes between two states that training sets aside. Raises UserError as `minutes_of` does."""
+    return minutes_of(STATE_VARIABLE, STATE_MINUTES)
+
+
+def minutes_of(variable: str, otherwise: float) -> float:
+    """Minutes that an environment variable asks for; ``otherwise`` without it.
+
+    Raises UserError for what is no positive, finite number.
+    """
+    asked = os.environ.get(variable)
+    if asked is None:
+        return otherwise
+    try:
+        minutes = float(asked)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < math.inf:
+        raise UserError(f"{variable}: {asked!r} is no number of minutes")
+    return minutes
 
 
 def describe(device: torch.device) -> str:

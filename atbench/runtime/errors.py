@@ -1,4 +1,5 @@
-"""The one exception that stands for a user's mistake: the command line prints it as a single line and exits with 2."""
+"""The one exception that stands for a user's mistake: the command line prints it as a single line and exits with 2,
+or with the code that it names."""
 
 from collections.abc import Iterable
 
@@ -7,6 +8,8 @@ LONGEST = 2000  # characters of a message
 
 class UserError(Exception):
     """Something the user can mend: the message is one line and names the file, the key and what is allowed."""
+
+    exit_code = 2
 
     def __init__(self, message: str):
         super().__init__(one_line(message))

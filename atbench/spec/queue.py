@@ -6,11 +6,9 @@ counts a resource only where there is a limit to it.
 """
 
 import math
-import os
 from collections.abc import Sequence
 
-from atbench.runtime.device import gpus, processes
-from atbench.runtime.errors import UserError
+from atbench.runtime.device import gpus, minutes_of, processes
 from atbench.spec.run import CellSpec, RunSpec
 from atbench.spec.suite import SuiteSpec
 from atbench.spec.workload import training_passes
@@ -54,11 +52,4 @@ def reference_minutes(suite: SuiteSpec) -> int:
 
 def time_limit(otherwise: float) -> float:
     """Minutes that a training job may take at once: ATBENCH_TIME_LIMIT; without it ``otherwise``."""
-    limit = os.environ.get(TIME_LIMIT_VARIABLE, otherwise)
-    try:
-        minutes = float(limit)
-    except ValueError:
-        minutes = math.nan
-    if not minutes > 0:
-        raise UserError(f"{TIME_LIMIT_VARIABLE}: {limit!r} is no number of minutes")
-    return minutes
+    return minutes_of(TIME_LIMIT_VARIABLE, otherwise)

@@ -56,6 +56,7 @@ class CellForm(Form):
     config: CellDigests
     inputs: CellInputs
     provenance: Provenance
+    warnings: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _nfe_is_that_of_the_address(self) -> "CellForm":
@@ -72,6 +73,13 @@ class Images(Form):
     images: Count
 
 
+class File(Form):
+    """A file of a run."""
+
+    sha256: Hash
+    bytes: Index
+
+
 class RunForm(Form):
     """The ``config.json`` of a finished run."""
 
@@ -79,7 +87,9 @@ class RunForm(Form):
     slice: dict[str, Any]
     data: Images | None = None
     inputs: dict[str, str] = Field(default_factory=dict)
-    files: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, File] = Field(default_factory=dict, description="by path below the run's folder")
+    imported: dict[str, str] = Field(default_factory=dict, description="names of checkpoints, by role")
+    warnings: list[str] = Field(default_factory=list)
     counts: Spent
     parameters: Count
     seconds: Seconds

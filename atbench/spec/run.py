@@ -7,6 +7,7 @@ change anywhere upstream shows.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from atbench.runtime.errors import UserError
@@ -45,6 +46,14 @@ class RunSpec:
     def checkpoint(self) -> Checkpoint | None:
         """The files that an imported run comes from; None for a run that is trained."""
         return self.suite.checkpoint(self.address.method, self.address.seed)
+
+    @property
+    def rests_on(self) -> dict[str, tuple[Run, Path]]:
+        """What its training reads of other runs: the name that its record has for it -> the run and the file."""
+        found = {link: (parent.address, parent.address.state) for link, parent in self.parents.items()}
+        if self.autoencoder is not None:
+            found["autoencoder"] = self.autoencoder.address, self.autoencoder.address.weights()
+        return found
 
     @cached_property
     def snapshots(self) -> dict[str, int]:

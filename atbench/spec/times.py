@@ -5,7 +5,8 @@ from pathlib import Path
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.records import read_record
-from atbench.spec.run import CellSpec
+from atbench.spec.address import Run
+from atbench.spec.run import CellSpec, RunSpec
 
 STAMP = ".snakemake_timestamp"  # what Snakemake goes by, in a folder that is one output
 
@@ -25,6 +26,45 @@ def notice_stale_cell(cell: CellSpec) -> None:
     """
     if cell.address.path.exists() and not _is_current(cell):
         os.utime(cell.address.path, (1, 1))  # one second: Snakemake takes 0 for no time at all
+
+
+def rests_on_the_same(run: RunSpec) -> bool | None:
+    """Whether a run was trained from the very files that other runs now say they have; None where no record tells.
+
+    By the records alone, which is quick: whoever uses a file compares it with its record.
+    """
+    try:
+        inputs = read_record(run.address.record).get("inputs")
+    except UserError:
+        return None
+    used = inputs if isinstance(inputs, dict) else {}
+    pairs = [(used.get(link), recorded_hash(owner, file)) for link, (owner, file) in run.rests_on.items()]
+    if any(None in pair for pair in pairs):
+        return None
+    return all(before == now for before, now in pairs)
+
+
+def recorded_hash(run: Run, file: Path) -> str | None:
+    """SHA-256 of a file of a finished run, by its record; None where that does not tell."""
+    try:
+        files = read_record(run.record).get("files")
+    except UserError:
+        return None
+    entry = files.get(file.relative_to(run.path).as_posix()) if isinstance(files, dict) else None
+    found = entry.get("sha256") if isinstance(entry, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def notice_other_parents(run: RunSpec) -> bool:
+    """Whether times may not make a run old: it was trained from what is there, wherever that was copied to.
+
+    One that was trained from something else is set back in time.
+    """
+    same = rests_on_the_same(run)
+    if same is False:
+        os.utime(run.address.record, (1, 1))
+    there = all(file.exists() and owner.weights_folder.exists() for owner, file in run.rests_on.values())
+    return same is True and there and all(map(notice_other_parents, run.parents.values()))
 
 
 def _is_current(cell: CellSpec) -> bool:

@@ -1,6 +1,7 @@
 """The ``config.json`` of a finished run: checked before its weights are used; counters and provenance for records."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,9 +9,12 @@ import torch
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds, describe
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import file_hash
+from atbench.spec.address import Run
 from atbench.spec.judging import Linked
 from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
+from atbench.spec.times import recorded_hash, rests_on_the_same
 
 
 def counts_at(counts: dict[str, int], batches: int) -> dict[str, int]:
@@ -25,6 +29,32 @@ def trained(run: RunSpec | Linked) -> dict[str, Any]:
     if record["digest"] != run.digest:
         raise UserError(f"{file}: digest {record['digest']} is not {run.digest}; rerun its training")
     return record
+
+
+def is_current(run: RunSpec) -> bool:
+    """Whether a run is finished, by the present configuration and inputs, and each of its files is what it was then.
+
+    A record that does not tell its files shows nothing of the kind.
+    """
+    address = run.address
+    try:
+        record = trained(run)
+        needed = [address.state, *(address.weights(step) for step in run.snapshots)]
+        files = record.get("files")
+        if not isinstance(files, dict) or rests_on_the_same(run) is False:
+            return False
+        paths = {address.path / name for name in files} | {*needed}
+        return all(recorded_hash(address, path) == file_hash(path) for path in paths)
+    except UserError:  # of a record or file that is missing, of another configuration
+        return False
+
+
+def verified(run: Run, file: Path) -> str:
+    """SHA-256 of a file of a finished run. Raises UserError for another file than the one its record tells of."""
+    found = file_hash(file)
+    if recorded_hash(run, file) not in (None, found):
+        raise UserError(f"{file}: not the file that {run.record} tells of: damaged or replaced; rerun its training")
+    return found
 
 
 def made_on(device: torch.device) -> dict[str, Any]:

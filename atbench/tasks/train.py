@@ -1,7 +1,6 @@
 """Train one run: from its address to its snapshots, its final state and its log."""
 
 import math
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -15,65 +14,78 @@ from atbench.models.stable_diffusion import Pipeline
 from atbench.models.weights import build
 from atbench.rng import seed_of
 from atbench.runtime import processes, provenance
-from atbench.runtime.device import choose, cpu_seconds, describe
+from atbench.runtime.device import choose, describe, state_minutes
 from atbench.runtime.errors import UserError
+from atbench.runtime.lock import held
 from atbench.runtime.records import write_record
+from atbench.runtime.stopping import Stopped, Stopping
 from atbench.spec.models.methods import CONSISTENCY
 from atbench.spec.queue import time_limit
 from atbench.spec.recipe import Recipe
 from atbench.spec.run import RunSpec
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
-from atbench.tasks.resume import Scratch
-from atbench.tasks.run_record import made_on
+from atbench.tasks.resume import Files, Scratch
+from atbench.tasks.run_record import is_current, made_on, verified
 from atbench.training.loop import Trainer, TrainingFailure
 
 LOG_EVERY = 20  # batches between lines of train.jsonl
+LOCK = "train.lock"  # in the folder of a run that a process trains
 
 
 def train(run: RunSpec) -> None:
-    """Train ``run`` and write its snapshots, ``state.pt``, ``train.jsonl`` and ``config.json``.
+    """Train ``run`` and write its snapshots, ``state.pt``, ``train.jsonl`` and ``config.json``, unless it is current.
 
     Work in progress lives in ``<run>/resume/``, keyed by the configuration's digest: an interrupted job continues
-    from its last snapshot, a changed configuration starts over. Raises UserError for bad input, a parent run of another
-    configuration, or a loss that is not finite; then the last good state stays there with ``<run>/failure.json``; and
-    when the time that ATBENCH_TIME_LIMIT allows is up.
+    from its last state, a changed configuration starts over. Another process that trains the same run is waited for.
+    Raises UserError for bad input, a parent run of another configuration, or a loss that is not finite; then the last
+    good state stays there with ``<run>/failure.json``. Raises Stopped, the state set aside, after the batch in which a
+    signal came or the time was up that ATBENCH_TIME_LIMIT allows.
     """
-    deadline = time.monotonic() + 60 * time_limit(math.inf)
-    recipe, folder = run.recipe, run.address.path
+    stopping, scratch = Stopping(time_limit(math.inf)), Scratch(run, state_minutes())
     device = choose(run.suite.threads)
     processes.join(device)
+    with held(run.address.path / LOCK):
+        if any(processes.gather([processes.first() and is_current(run)])):
+            print(f"{run}: current, kept", flush=True)
+        else:
+            train_alone(run, scratch, stopping, device)
+        if processes.first():
+            scratch.forget()
+        processes.wait()
+
+
+def train_alone(run: RunSpec, scratch: Scratch, stopping: Stopping, device: torch.device) -> None:
+    """Train a run that no other process trains, from where ``scratch`` has it."""
+    recipe, folder = run.recipe, run.address.path
     pipeline = load_pipeline(run.suite, device)
     images = training_images(run, pipeline, device)
     trainer = new_trainer(recipe, images, device)
-    startup = cpu_seconds()  # after the optimizer exists: making the first one imports half of torch's compiler
+    scratch.begin()  # after the optimizer exists: making the first one imports half of torch's compiler
     for parent in run.parents.values() if pipeline else ():
         taught_by(parent, pipeline)
-    start_from_parent(trainer, run)
-    scratch = Scratch(run)
+    inputs = start_from_parent(trainer, run)
+    if pipeline:
+        inputs["pipeline"] = pipeline.hash
     scratch.restore(trainer)
     if processes.first():
         folder.joinpath("failure.json").unlink(missing_ok=True)
     batches = batches_of(images, recipe)
-    print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
-    try:
-        for step, end in run.snapshots.items():
-            if end <= trainer.counts["batches"] and scratch.holds(step):
-                continue  # an interrupted job had come this far
-            if not train_until(trainer, batches, end, scratch.log, deadline):
-                scratch.keep_state(trainer)
-                raise UserError(f"{run}: time is up at batch {trainer.counts['batches']}; the same command continues")
-            scratch.keep(trainer, step)
-    except TrainingFailure as failure:
-        method, values = run.address.method, {k: repr(v) for k, v in failure.values.items()}
+    with stopping:
+        print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
+        try:
+            for step, end in run.snapshots.items():
+                if not scratch.holds(step):  # an interrupted job had come this far
+                    train_until(trainer, batches, end, scratch, stopping)
+                    scratch.keep(trainer, step)
+        except TrainingFailure as failure:
+            method, values = run.address.method, {k: repr(v) for k, v in failure.values.items()}
+            if processes.first():
+                write_record(folder / "failure.json", {"method": method, "reason": str(failure), "values": values})
+            raise UserError(f"{run}: method {method}: {failure}") from failure
         if processes.first():
-            write_record(folder / "failure.json", {"method": method, "reason": str(failure), "values": values})
-        raise UserError(f"{run}: method {method}: {failure}") from failure
-    if processes.first():
-        scratch.publish()
-        seconds = {"startup": startup, "training": round(cpu_seconds() - startup, 3)}
-        write_record(run.address.record, record_of(run, images, trainer, seconds, device))
-    processes.wait()
+            files = scratch.publish()
+            write_record(run.address.record, record_of(run, images, trainer, scratch.seconds(), device, inputs, files))
 
 
 def training_images(run: RunSpec, pipeline: Pipeline | None, device: torch.device) -> ImageSet | EncodedPairs:
@@ -133,8 +145,12 @@ def condition_arguments(kind: bool | str, images: ImageSet) -> dict[str, int]:
     return {"vocabulary": captions.VOCABULARY, "caption_length": captions.LENGTH}
 
 
-def start_from_parent(trainer: Trainer, run: RunSpec) -> None:
-    """Load the state that a run ``continues``, or the weights that it has as ``init``."""
+def start_from_parent(trainer: Trainer, run: RunSpec) -> dict[str, str]:
+    """Load the state that a run ``continues``, or the weights that it has as ``init``.
+
+    Returns the SHA-256 of each file that the run rests on. Raises UserError for one that is not what its record says.
+    """
+    hashes = {link: verified(owner, file) for link, (owner, file) in run.rests_on.items()}
     for link, parent in run.parents.items():
         file = parent.address.state
         state = read_torch(file, "training state")
@@ -144,22 +160,23 @@ def start_from_parent(trainer: Trainer, run: RunSpec) -> None:
             trainer.load(state)
         else:
             trainer.start_from(state, run.objective == state["objective_name"])
+    return hashes
 
 
-def train_until(trainer: Trainer, batches: Batches, end: int, log: list[dict], deadline: float) -> bool:
-    """Train up to ``end`` batches in all, appending a line to ``log`` every LOG_EVERY batches.
+def train_until(trainer: Trainer, batches: Batches, end: int, scratch: Scratch, stopping: Stopping) -> None:
+    """Train up to ``end`` batches in all, noting a line in the log every LOG_EVERY batches.
 
-    False when the ``deadline`` came first: some ``time.monotonic()``, or infinity.
+    Between batches the state is set aside when it is time for that. Raises Stopped, once it is, when asked to leave.
     """
-    start = trainer.counts["batches"]
-    for index in tqdm(range(start, end), desc="batches", disable=None):
-        looking = deadline < math.inf and index % LOG_EVERY == 0 and index > start
-        if looking and any(processes.gather([time.monotonic() > deadline])):
-            return False
+    for index in tqdm(range(trainer.counts["batches"], end), desc="batches", disable=None):
         shown = trainer.train_batch(*batches.batch(index))
         if index % LOG_EVERY == 0 or index == end - 1:
-            log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
-    return True
+            scratch.log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
+        asked = stopping.asked()
+        if asked is not None:
+            scratch.keep_state(trainer)
+            raise Stopped(f"{scratch.run}: {{why}} at batch {index + 1}", asked)
+        scratch.keep_state_in_time(trainer)
 
 
 def record_of(
@@ -168,14 +185,16 @@ def record_of(
     trainer: Trainer,
     seconds: dict[str, float],
     device: torch.device,
+    inputs: dict[str, str],
+    files: Files,
 ) -> dict[str, Any]:
-    """The ``config.json`` of a run that has trained on ``images``."""
-    pipeline = images.pipeline if isinstance(images, EncodedPairs) else None
+    """The ``config.json`` of a run that has trained on ``images`` from ``inputs`` and has left ``files``."""
     return {
         "digest": run.digest,
         "slice": run.slice,
         "data": {"name": images.name, "hash": images.hash, "images": len(images)},
-        **({"inputs": {"pipeline": pipeline.hash}} if pipeline else {}),
+        **({"inputs": inputs} if inputs else {}),
+        "files": files,
         "counts": trainer.counts,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
         "seconds": seconds,

@@ -4,19 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, save
+from torch import Tensor
 
-from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint
+from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint, write_torch
 from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import file_hash, write_atomically
+from atbench.runtime.files import file_hash
 from atbench.runtime.records import write_record
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
 from atbench.spec.budget import updates_per_batch
 from atbench.spec.run import RunSpec
+from atbench.tasks.resume import files_of
 from atbench.tasks.run_record import trained
 
 
@@ -35,13 +36,14 @@ def import_run(files: list[Path], run: RunSpec) -> None:
     network = suite.network.written()
     for role, path in roles.items():
         network = fitting_network(path, tensors[role], network, suite.conditional is True)
+    address.record.unlink(missing_ok=True)  # of files that go now
     ema, raw = tensors.get("ema", tensors.get("raw")), tensors.get("raw", tensors.get("ema"))
     write_weights(address.weights(), network, ema)
     # Declared, not measured: the code that trained these weights has counted them.
     batches = run.checkpoint.batches
     counts = {"batches": batches, "updates": batches * updates_per_batch(run.method)}
     state = {"model": raw, "ema": ema, "ema_updates": counts["updates"], "objective_name": run.objective}
-    write_atomically(address.state, lambda temporary: save(state | {"digest": run.digest}, temporary))
+    write_torch(address.state, state | {"digest": run.digest})
     write_record(address.record, import_record(run, roles, counts, ema))
 
 
@@ -52,7 +54,8 @@ def import_record(
     return {
         "digest": run.digest,
         "slice": run.slice,
-        "files": {role: path.name for role, path in roles.items()},
+        "imported": {role: path.name for role, path in roles.items()},
+        "files": files_of(run.address.path, [run.address.weights(), run.address.state]),
         "counts": counts,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
         "seconds": {"startup": 0.0, "training": 0.0, "import": round(cpu_seconds(), 3)},

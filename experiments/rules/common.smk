@@ -8,7 +8,14 @@ from snakemake.logging import logger
 
 from atbench.reading.tree import Tree
 from atbench.report.outputs import outputs, outputs_of
-from atbench.runtime.device import ALLOCATOR, DEVICE_VARIABLE, PROCESSES_VARIABLE, processes
+from atbench.runtime.device import (
+    ALLOCATOR,
+    DEVICE_VARIABLE,
+    PROCESSES_VARIABLE,
+    STATE_VARIABLE,
+    processes,
+    state_minutes,
+)
 from atbench.runtime.files import digest, visible
 from atbench.runtime.instances import enter
 from atbench.runtime.screen import name_the_living, say_why
@@ -17,7 +24,7 @@ from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
-from atbench.spec.times import notice_changed_weights
+from atbench.spec.times import notice_changed_weights, notice_other_parents
 
 # The lock of a killed process is cleared here, so that the same command continues.
 if workflow.is_main_process:
@@ -33,9 +40,11 @@ TREE = Tree(Path(ROOT))
 RUN = f"{ROOT}/{{suite}}/{{method}}/seed{{seed}}"
 ENVIRONMENT = "../../environment.yml"
 
-# Jobs inherit device, processes and the allocator's settings through the environment: none is a parameter of a rule.
+# Jobs inherit device, processes, minutes and the allocator's settings through the environment: none is a parameter of a rule.
 os.environ.setdefault(DEVICE_VARIABLE, SETTINGS.device)
 os.environ.setdefault(PROCESSES_VARIABLE, str(SETTINGS.processes))
+os.environ.setdefault(STATE_VARIABLE, str(SETTINGS.state_minutes))
+or_stop(state_minutes)
 os.environ.update(ALLOCATOR | os.environ)
 THREADS = BENCHMARK.file.threads * or_stop(processes)  # of the jobs that several processes share
 # Jobs that want GPUs run one at a time, unless --resources gpu=N says otherwise.

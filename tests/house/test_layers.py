@@ -21,8 +21,9 @@ LAYERS |= {"tasks": 9, "estimate": 10, "probes": 10, "cli": 11, "__main__": 12}
 ORDER = {
     "runtime": [
         ("errors", "processes", "provenance", "instances", "screen"),
-        ("files", "device"),
-        ("launch", "images", "records"),
+        ("files", "device", "stopping"),
+        ("json_files", "launch", "lock", "images"),
+        ("records",),
     ],
     "spec": [
         ("address", "yaml"),
@@ -48,7 +49,7 @@ STRANGERS = {  # pairs that the order of the layers alone would allow
 }
 TORCH = {"torch", "torchvision", "torch_fidelity", "cleanfid", "safetensors", "diffusers", "transformers", "webdataset"}
 READERS = ("reading", "judgement", "report")  # of names and files only
-KNOW_TORCH = {"runtime.device", "runtime.processes"}  # the lowest layer is free of it but for these
+KNOW_TORCH = {"runtime.device", "runtime.processes", "runtime.stopping", "runtime.lock"}  # of the lowest layer
 MAX_MODULE, MAX_FUNCTION = 250, 60  # lines
 
 

@@ -3,16 +3,16 @@
 import json
 import math
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from runs import ADM, AT, LONG, files, interrupted, same, states_of, stop_at, train, weights_of
 from spoil import spoil
 
 from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
+from atbench.runtime.device import STATE_VARIABLE
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest, file_hash
 from atbench.runtime.records import read_record, write_record
@@ -23,13 +23,9 @@ from atbench.spec.queue import TIME_LIMIT_VARIABLE
 from atbench.spec.records import CellForm
 from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
-from atbench.tasks import resume
-from atbench.tasks import train as training
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.reference import reference
-from atbench.training.loop import Trainer
 
-ADM, AT, LONG = (Run("ci", "scratch", method, 0) for method in ("adm", "at", "adm-3x"))
 TUNED_AT = Run("ci", "finetune", "at", 0)
 EXTRACTOR = Run("ci", "extractor", "digits-cnn", 0)
 CPU = torch.device("cpu")
@@ -79,54 +75,11 @@ def scale(tmp_path, monkeypatch):
     load.cache_clear()
 
 
-def train(run):
-    training.train(load_run(run))
-
-
-def files(run):
-    return sorted(str(path.relative_to(run.path)) for path in run.path.rglob("*") if path.is_file())
-
-
-def weights_of(run, *steps, folder="."):
-    """Parameter name -> tensor of several snapshots, side by side."""
-    found = {step: load_file(Path(folder) / run.weights(step)) for step in steps}
-    return {(step, name): tensor for step, tensors in found.items() for name, tensor in tensors.items()}
-
-
-def same(a, b):
-    """Whether two sets of tensors are equal bit for bit."""
-    return a.keys() == b.keys() and all(torch.equal(tensor, b[name]) for name, tensor in a.items())
-
-
-def stop_at(patch, batch, act):
-    """Let ``act(trainer)`` happen just before the batch of that index is trained."""
-    original = Trainer.train_batch
-
-    def train_batch(self, x0, labels):
-        if self.counts["batches"] == batch:
-            act(self)
-        return original(self, x0, labels)
-
-    patch.setattr(Trainer, "train_batch", train_batch)
-
-
-def interrupt(trainer):
-    raise KeyboardInterrupt
+# Training.
 
 
 def poison(trainer):
     trainer.model.out[2].weight.data[0, 0, 0, 0] = float("nan")
-
-
-def interrupted(run, batch):
-    """Start a run and break it off before the batch of that index."""
-    with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, batch, interrupt)
-        with pytest.raises(KeyboardInterrupt):
-            train(run)
-
-
-# Training.
 
 
 def test_a_finished_run_leaves_exactly_its_outputs(workplace):
@@ -169,10 +122,17 @@ def test_interrupted_before_the_first_snapshot_starts_over(finished, empty):
     assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
+def left_at_the_first_snapshot(run):
+    """The files of a run that was broken off after its first snapshot."""
+    (state,) = states_of(run)
+    assert state.name == f"state-0000010-{file_hash(state)}.pt"
+    return ["resume/0000010.safetensors", "resume/seconds.json", f"resume/{state.name}"]
+
+
 @pytest.mark.parametrize("run", [ADM, AT])
 def test_interrupted_run_continues_bit_for_bit(finished, empty, run):
     interrupted(run, 15)
-    assert files(run) == ["resume/0000010.safetensors", "resume/state.pt"]
+    assert files(run) == left_at_the_first_snapshot(run)
     begun = []
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 10, lambda trainer: begun.append(dict(trainer.counts)))
@@ -195,64 +155,38 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, scale):
     assert same(weights_of(ADM, *steps), unbroken)
 
 
-def test_a_state_without_an_earlier_snapshot_is_thrown_away(finished, empty):
-    """Final weights once stood in for the snapshot that a kill had removed."""
-    interrupted(ADM, 15)
-    (ADM.path / "resume/0000010.safetensors").unlink()
-    train(ADM)
-    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
-
-
-def test_a_kill_while_the_scratch_folder_goes_leaves_no_half_of_it(empty, monkeypatch):
-    def killed(folder, **options):
-        if not options:  # the last removal, after everything is in its place
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(resume.shutil, "rmtree", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train(ADM)
-    assert not (ADM.path / "resume").exists()
-    assert ADM.weights().exists() and ADM.weights("0000010").exists() and ADM.state.exists()
-
-
 def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
     monkeypatch.setenv(TIME_LIMIT_VARIABLE, "1e-9")
-    monkeypatch.setattr(training, "LOG_EVERY", 5)
-    for batches in (5, 15):
+    for batches in (1, 2, 3):
         with pytest.raises(UserError, match=f"time is up at batch {batches}; the same command continues"):
             train(ADM)
+    monkeypatch.delenv(TIME_LIMIT_VARIABLE)
     train(ADM)
     assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
-@pytest.mark.parametrize("minutes", ["0", "-3", "an hour", "nan"])
-def test_a_wrong_time_limit_is_refused(empty, monkeypatch, minutes):
-    monkeypatch.setenv(TIME_LIMIT_VARIABLE, minutes)
-    with pytest.raises(UserError, match=f"{TIME_LIMIT_VARIABLE}: '{minutes}' is no number of minutes"):
+@pytest.mark.parametrize("variable", [TIME_LIMIT_VARIABLE, STATE_VARIABLE])
+@pytest.mark.parametrize("minutes", ["0", "-3", "an hour", "nan", "inf", ""])
+def test_a_wrong_number_of_minutes_is_refused(empty, monkeypatch, variable, minutes):
+    monkeypatch.setenv(variable, minutes)
+    with pytest.raises(UserError, match=f"{variable}: '{minutes}' is no number of minutes"):
         train(ADM)
     assert files(ADM) == []
 
 
 def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
     interrupted(ADM, 15)
-    state_file = ADM.path / "resume/state.pt"
+    (state_file,) = states_of(ADM)
     state = read_torch(state_file, "state")
     state["digest"] = "0" * 16
     torch.save(state, state_file)
+    state_file.rename(state_file.with_name(f"state-0000010-{file_hash(state_file)}.pt"))
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, 0, lambda trainer: seen.append(files(ADM)))
         train(ADM)
-    assert seen == [[]]  # it did start at batch 0, in an empty folder
+    assert seen == [["train.lock"]]  # it did start at batch 0, in an empty folder
     assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
-
-
-def test_damaged_leftovers_are_named(empty):
-    interrupted(ADM, 15)
-    state_file = ADM.path / "resume/state.pt"
-    state_file.write_bytes(state_file.read_bytes()[:500])
-    with pytest.raises(UserError, match=str(state_file)):
-        train(ADM)
 
 
 def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
@@ -261,10 +195,10 @@ def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
         with pytest.raises(UserError, match=r"method adm.*batch 12") as caught:
             train(ADM)
     assert "\n" not in str(caught.value)
-    assert files(ADM) == ["failure.json", "resume/0000010.safetensors", "resume/state.pt"]
+    assert files(ADM) == ["failure.json", *left_at_the_first_snapshot(ADM)]
     failure = read_record(ADM.path / "failure.json")
     assert failure["method"] == "adm" and failure["values"]["batches"] == "12" and failure["values"]["loss"] == "nan"
-    state = read_torch(ADM.path / "resume/state.pt", "state")
+    state = read_torch(states_of(ADM)[0], "state")
     assert state["counts"]["batches"] == 10
     assert all(tensor.isfinite().all() for tensor in state["model"].values())
     train(ADM)
@@ -282,13 +216,23 @@ SPOILED = {
 }
 
 
+def forget_files(run):
+    """Let a record be one of those that did not tell the files of their runs."""
+    record = read_record(run.record)
+    del record["files"]
+    run.record.write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("how", SPOILED)
-def test_parent_state_that_cannot_serve_is_named(workplace, how):
+def test_parent_state_that_cannot_serve_is_named(workplace, how, recorded):
+    if not recorded:
+        forget_files(ADM)
     SPOILED[how](ADM.state)
     with pytest.raises(UserError, match=str(ADM.state)) as caught:
         train(LONG)
     assert "\n" not in str(caught.value)
-    assert not LONG.path.exists()
+    assert files(LONG) == []
 
 
 def test_code_in_a_state_file_is_not_executed(workplace):
@@ -297,6 +241,7 @@ def test_code_in_a_state_file_is_not_executed(workplace):
             return print, ("executed",)
 
     torch.save({"digest": Payload()}, ADM.state)
+    forget_files(ADM)
     with pytest.raises(UserError, match="not a readable training state"):
         train(LONG)
 

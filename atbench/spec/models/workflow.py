@@ -2,7 +2,10 @@
 
 from typing import Literal
 
-from atbench.spec.fields import Count, Entry, Index, Many, Name, SuiteName
+from pydantic import Field
+
+from atbench.runtime.device import STATE_MINUTES
+from atbench.spec.fields import Count, Entry, Index, Many, Name, Positive, SuiteName
 
 
 class WorkflowFile(Entry):
@@ -14,3 +17,6 @@ class WorkflowFile(Entry):
     cached: bool | Literal[0, 1] = False
     processes: Count = 1
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    state_minutes: Positive = Field(
+        STATE_MINUTES, description="after which training sets its state aside, to be continued after a kill"
+    )
