@@ -61,6 +61,11 @@ class Run:
         return self.path / FINAL / "state.pt"
 
     @property
+    def log(self) -> Path:
+        """What its training has shown on the way, a line of JSON each."""
+        return self.path / FINAL / "train.jsonl"
+
+    @property
     def record(self) -> Path:
         """What made it: configuration, counts, provenance."""
         return self.path / "config.json"

@@ -17,7 +17,6 @@ from atbench.runtime.device import cpu_seconds
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash, forget_temporary, link, rename, visible, write_atomically, writing
 from atbench.runtime.json_files import read_json, write_json
-from atbench.spec.address import FINAL
 from atbench.spec.run import RunSpec
 from atbench.training.loop import Trainer
 
@@ -173,9 +172,8 @@ class Scratch:
             stranger.unlink()
         for target, (source, _) in sources.items():
             link(source, target)
-        log = run.path / FINAL / "train.jsonl"
-        write_atomically(log, lambda temporary: temporary.write_text(_text(self.log), encoding="utf-8"))
-        return files_of(run.path, [*sources, log])
+        write_atomically(run.log, lambda temporary: temporary.write_text(_text(self.log), encoding="utf-8"))
+        return files_of(run.path, [*sources, run.log])
 
     def forget(self) -> None:
         """Remove the folder: in one step, by a new name, for half of it would look like a damaged one."""

@@ -31,20 +31,23 @@ def trained(run: RunSpec | Linked) -> dict[str, Any]:
     return record
 
 
-def is_current(run: RunSpec) -> bool:
+def is_current(run: RunSpec, pipeline: str | None = None) -> bool:
     """Whether a run is finished, by the present configuration and inputs, and each of its files is what it was then.
 
+    pipeline: hash of the one at hand, for a run that is taught by one.
     A record that does not tell its files shows nothing of the kind.
     """
     address = run.address
+    needed = [address.state, address.log, *(address.weights(step) for step in run.snapshots)]
     try:
         record = trained(run)
-        needed = [address.state, *(address.weights(step) for step in run.snapshots)]
-        files = record.get("files")
-        if not isinstance(files, dict) or rests_on_the_same(run) is False:
+        files, inputs = (record.get(block) for block in ("files", "inputs"))
+        if not isinstance(files, dict) or {address.path / name for name in files} != {*needed}:
             return False
-        paths = {address.path / name for name in files} | {*needed}
-        return all(recorded_hash(address, path) == file_hash(path) for path in paths)
+        if pipeline is not None and not (isinstance(inputs, dict) and inputs.get("pipeline") == pipeline):
+            return False
+        same = all(recorded_hash(address, path) == file_hash(path) for path in needed)
+        return same and rests_on_the_same(run) is not False
     except UserError:  # of a record or file that is missing, of another configuration
         return False
 

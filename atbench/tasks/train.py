@@ -45,20 +45,22 @@ def train(run: RunSpec) -> None:
     stopping, scratch = Stopping(time_limit(math.inf)), Scratch(run, state_minutes())
     device = choose(run.suite.threads)
     processes.join(device)
+    pipeline = load_pipeline(run.suite, device)
     with held(run.address.path / LOCK):
-        if any(processes.gather([processes.first() and is_current(run)])):
+        if any(processes.gather([processes.first() and is_current(run, pipeline and pipeline.hash)])):
             print(f"{run}: current, kept", flush=True)
         else:
-            train_alone(run, scratch, stopping, device)
+            train_alone(run, pipeline, scratch, stopping, device)
         if processes.first():
             scratch.forget()
         processes.wait()
 
 
-def train_alone(run: RunSpec, scratch: Scratch, stopping: Stopping, device: torch.device) -> None:
+def train_alone(
+    run: RunSpec, pipeline: Pipeline | None, scratch: Scratch, stopping: Stopping, device: torch.device
+) -> None:
     """Train a run that no other process trains, from where ``scratch`` has it."""
     recipe, folder = run.recipe, run.address.path
-    pipeline = load_pipeline(run.suite, device)
     images = training_images(run, pipeline, device)
     trainer = new_trainer(recipe, images, device)
     scratch.begin()  # after the optimizer exists: making the first one imports half of torch's compiler
@@ -175,6 +177,7 @@ def train_until(trainer: Trainer, batches: Batches, end: int, scratch: Scratch, 
         asked = stopping.asked()
         if asked is not None:
             scratch.keep_state(trainer)
+            processes.wait()  # for the first one to have written: when one ends, torchrun soon kills the others
             raise Stopped(f"{scratch.run}: {{why}} at batch {index + 1}", asked)
         scratch.keep_state_in_time(trainer)
 

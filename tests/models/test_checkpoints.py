@@ -3,6 +3,7 @@
 import pickle
 import shutil
 from collections import OrderedDict
+from pathlib import Path
 
 import pytest
 import torch
@@ -90,6 +91,10 @@ def test_round_trip_is_bit_exact(experiments):
     for role, file in FILES.items():
         assert same(torch.load(f"{role}.pt", weights_only=True), torch.load(file, weights_only=True))
     assert torch.equal(load_file(ADM.weights())["out.2.bias"], weights(0)["out.2.bias"])
+    record = read_json(ADM.record)
+    assert record["imported"] == {role: Path(file).name for role, file in FILES.items()}
+    told = {name: entry["sha256"] for name, entry in record["files"].items()}
+    assert told == {str(file.relative_to(ADM.path)): file_hash(file) for file in (ADM.weights(), ADM.state)}
 
 
 def test_a_single_file_becomes_a_weights_file(experiments, capsys):
@@ -121,6 +126,7 @@ def test_an_imported_run_is_evaluated_and_trained_from_like_any_other(experiment
     made = read_record(TUNED.path / "config.json")
     assert made["slice"]["init"] == {"run": "imported/adm/seed0", "digest": record["config"]["training"]}
     assert made["counts"]["batches"] == 10 and TUNED.weights().exists()
+    assert made["inputs"] == {"init": file_hash(ADM.state)}
 
 
 def test_fine_tuning_starts_from_both_files(experiments):

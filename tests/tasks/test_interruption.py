@@ -277,6 +277,7 @@ NOT_CURRENT = {
     "record without files": lambda: edit_record(lambda record: record.pop("files")),
     "record that leaves one out": lambda: edit_record(lambda record: record["files"].popitem()),
     "another digest": lambda: edit_record(lambda record: record.update(digest="0" * 16)),
+    "files elsewhere": lambda: edit_record(lambda record: record["files"].update({"/etc/passwd": {"sha256": "0"}})),
     "nonsense for files": lambda: edit_record(lambda record: record.update(files=["weights"])),
 }
 
