@@ -9,10 +9,11 @@ from torch import Tensor
 
 from atbench.data import cifar10, coco, digits, folder, imagenet64
 from atbench.runtime.errors import UserError
+from atbench.spec.datasets import Format, format_of
 from atbench.spec.models.scale import Data
 
-# A format is a module: REQUIRED and OPTIONAL keys, `read(data, held_out) -> (images, labels, class_names)`.
-FORMATS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}
+# A reader is a module with `read(data, held_out) -> (images, labels, class_names)`; its keys: `atbench.spec.datasets`.
+READERS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}
 SPLITS = ("train", "held-out")
 
 
@@ -61,47 +62,32 @@ class ImageSet:
 def load(data: Data, split: str) -> ImageSet:
     """Load one split of the data set that a scale describes.
 
-    data: `{name: digits}`, `{name: cifar10, path}` and so on for the names in FORMATS, or a name of your own and the
+    data: `{name: digits}`, `{name: cifar10, path}` and so on for the names in READERS, or a name of your own and the
     `format` of your files, as in `{name: my-cats, format: image-folder, path, resolution, channels}`;
     split: "train" | "held-out".
     Raises UserError for an unknown name, key or split, and for anything wrong with the files.
     """
     if split not in SPLITS:
         raise UserError(f"data split {split!r} is unknown: choose one of {', '.join(SPLITS)}")
-    images, labels, class_names = _format(data).read(data, held_out=split == "held-out")
+    images, labels, class_names = _reader(data).read(data, held_out=split == "held-out")
     return ImageSet(data.name, images, labels, class_names)
 
 
-def shape_of(data: Data) -> tuple[int, int, int]:
-    """(C, H, W) of the images of a ``data:`` block, without reading any."""
-    fixed = getattr(_format(data), "SHAPE", None)
-    return fixed or (data.channels or 3, data.resolution, data.resolution)
+def _reader(data: Data) -> ModuleType:
+    """The module that reads `data`, once its keys are known to be those of its format."""
+    checked(data)
+    name = data.format or data.name
+    if name not in READERS:
+        raise UserError(f"data.name: {name!r} cannot be held in memory; it goes with a pretrained network")
+    return READERS[name]
 
 
-def _format(data: Data) -> ModuleType:
-    """The module that reads `data`, once its keys are known to be the ones that this module understands."""
-    if data.format and data.name in FORMATS:
-        # Results carry the name: that of a format means this format's own images, so no other may wear it.
-        raise UserError(
-            f"data.name: {data.name} stands for that very data set: with `format`, give the images another name"
-        )
-    form = data.format or data.name
-    if form not in FORMATS:
-        raise UserError(f"data.name: {form!r} is unknown: choose one of {', '.join(FORMATS)}")
-    check_keys(data, FORMATS[form])
-    return FORMATS[form]
-
-
-def check_keys(data: Data, module: ModuleType) -> None:
-    """Refuse a ``data:`` block whose keys are not those that the ``module`` of its format reads."""
-    form = data.format or data.name
-    known = {"name", "format", *module.REQUIRED, *module.OPTIONAL}
-    for option in data.written():
-        if option not in known:
-            raise UserError(f"data.{option}: {form} has no such key; allowed: {', '.join(sorted(known))}")
-    for option in module.REQUIRED:
-        if getattr(data, option) is None:
-            raise UserError(f"data.{option}: missing, {form} needs {', '.join(module.REQUIRED)}")
+def checked(data: Data) -> Format:
+    """The format of a ``data:`` block. Raises UserError where a key of the block does not fit it."""
+    try:
+        return format_of(data)
+    except UserError as error:
+        raise UserError(f"data.{error}") from error
 
 
 def to_float(images: Tensor) -> Tensor:

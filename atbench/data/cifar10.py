@@ -24,9 +24,6 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import open_file, read_bytes, write_atomically
 from atbench.spec.models.scale import Data
 
-REQUIRED = ()
-OPTIONAL = ("path", "checksum", "download")
-
 NAME = "cifar10"
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"

@@ -20,8 +20,6 @@ from atbench.runtime.files import read_bytes
 from atbench.runtime.json_files import parse_json
 from atbench.spec.models.scale import Data
 
-REQUIRED = ("path", "annotations", "prompts", "prompt_seed", "resolution")
-OPTIONAL = ()
 # Of the annotations, whose values take more memory than their text; captions_val2014.json has half of each.
 MOST_BYTES, MOST_VALUES = 48 << 20, 2_500_000
 

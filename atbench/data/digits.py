@@ -11,9 +11,6 @@ from torch import Tensor
 from atbench.runtime.errors import UserError
 from atbench.spec.models.scale import Data
 
-REQUIRED = ()
-OPTIONAL = ()
-
 # 1,797 = 4 * 449 + 1. With 449 held out, the training part holds three disjoint sets of that size, so the
 # memorisation ratio (nearest training image against nearest held-out image) can compare sets of equal size.
 HELD_OUT = 449

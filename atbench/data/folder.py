@@ -14,9 +14,6 @@ from atbench.runtime.files import check_file
 from atbench.runtime.images import DECODE_ERRORS, MOST_PIXELS, damaged, open_image
 from atbench.spec.models.scale import Data
 
-REQUIRED = ("path", "resolution", "channels")
-OPTIONAL = ("held_out",)
-
 HELD_OUT_SHARE = 0.25
 # Below these a nearest-neighbour ratio and a held-out distance say nothing, and a batch does not fill.
 MIN_TRAIN, MIN_HELD_OUT = 64, 16

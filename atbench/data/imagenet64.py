@@ -22,9 +22,6 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import read_bytes
 from atbench.spec.models.scale import Data
 
-REQUIRED = ()
-OPTIONAL = ("path", "classes")
-
 NAME = "imagenet64"
 SIDE, CLASSES = 64, 1000
 SHAPE = (3, SIDE, SIDE)  # of one image, planes first, as the files have it

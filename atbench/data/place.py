@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
+from atbench.spec.datasets import variable_of
 from atbench.spec.models.scale import Data
 
 
@@ -13,7 +14,7 @@ def place(data: Data, wanted: str) -> Path:
     The variable keeps one machine's folders out of a scale file that others share. ``wanted`` says in the message
     of the UserError what it should point to.
     """
-    variable = "ATBENCH_DATA_" + data.name.upper().replace("-", "_")
+    variable = variable_of(data)
     path = data.path or os.environ.get(variable)
     if not path:
         raise UserError(f"data {data.name}: set data.path or {variable} to {wanted}")

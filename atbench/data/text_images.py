@@ -25,9 +25,10 @@ from atbench.runtime.files import check_file, read_bytes, visible
 from atbench.runtime.json_files import parse_json
 from atbench.spec.models.scale import Data
 
-NAME = "text-images"  # in a `data:` block
-REQUIRED = ("path", "resolution")
-OPTIONAL = ()
+IMAGES, CAPTIONS = (
+    tuple(suffix[1:] for suffix in SUFFIXES),
+    ("txt", "json"),
+)  # endings in a shard, in order of preference
 
 
 class Pair(NamedTuple):

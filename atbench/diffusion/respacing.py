@@ -9,7 +9,7 @@ import torch
 
 from atbench.diffusion.process import Process
 from atbench.diffusion.schedule import Schedule
-from atbench.runtime.errors import UserError
+from atbench.spec import nfe as nfe_rules
 
 
 def even_timesteps(nfe: int, num_steps: int) -> list[int]:
@@ -18,7 +18,7 @@ def even_timesteps(nfe: int, num_steps: int) -> list[int]:
     Raises:
         UserError: nfe is not an integer in 2..num_steps.
     """
-    check_nfe(nfe, smallest=2, largest=num_steps)
+    nfe_rules.within(nfe, smallest=2, largest=num_steps)
     stride = (num_steps - 1) / (nfe - 1)
     steps, position = [], 0.0
     for _ in range(nfe):
@@ -37,16 +37,7 @@ def stride_timesteps(nfe: int, num_steps: int) -> list[int]:
     Raises:
         UserError: no integer stride gives nfe steps; the message names the nearest counts that exist.
     """
-    check_nfe(nfe, smallest=2, largest=num_steps)
-    # Strides ascend, so setdefault keeps the smallest one of each count.
-    strides: dict[int, int] = {}
-    for stride in range(1, num_steps):
-        strides.setdefault(-(-num_steps // stride), stride)  # ceil division
-    if nfe not in strides:
-        gap = min(abs(n - nfe) for n in strides)
-        nearest = " and ".join(str(n) for n in sorted(strides) if abs(n - nfe) == gap)
-        raise UserError(f"nfe {nfe}: no integer stride over {num_steps} steps gives it; nearest valid nfe: {nearest}")
-    return list(range(0, num_steps, strides[nfe]))
+    return list(range(0, num_steps, nfe_rules.stride_of(nfe, num_steps)))
 
 
 def respaced(schedule: Schedule, timesteps: Sequence[int]) -> Process:
@@ -63,12 +54,3 @@ def respaced(schedule: Schedule, timesteps: Sequence[int]) -> Process:
     abar = schedule.alphas_cumprod[kept]
     # beta_i = 1 - abar_{tau_i} / abar_{tau_{i-1}} with abar_{tau_{-1}} = 1
     return Process(Schedule(1 - abar / torch.cat([abar.new_ones(1), abar[:-1]])), kept)
-
-
-def check_nfe(nfe: int, smallest: int, largest: int) -> None:
-    """Raise UserError, naming the nearest valid nfe, unless nfe is an integer in smallest..largest."""
-    if not isinstance(nfe, int) or isinstance(nfe, bool):
-        raise UserError(f"nfe {nfe!r}: must be an integer in {smallest}..{largest}")
-    if not smallest <= nfe <= largest:
-        nearest = min(max(nfe, smallest), largest)
-        raise UserError(f"nfe {nfe}: must lie in {smallest}..{largest}; nearest valid nfe: {nearest}")

@@ -13,6 +13,7 @@ from atbench.metrics.uncertainty import kept_without_block
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import MEASURED_BY
 from atbench.spec.models.scale import MetricOptions
+from atbench.spec.score_options import largest
 
 
 def score(images_uint8: Tensor, features: Features, reference: Reference, options: MetricOptions) -> dict[str, float]:
@@ -57,15 +58,7 @@ def check_options(options: MetricOptions, samples: int, reference: int, what: st
 
     `samples` and `reference` are numbers of images; `what` names the samples in the message.
     """
-    largest_block = -(-samples // options.blocks)
-    limits = {
-        "kid_subset_size": min(samples, reference),
-        "is_splits": samples,
-        "blocks": samples // 2,
-        # The smallest jackknife set lacks a block, and a point is not its own neighbour.
-        "pr_neighbours": min(samples - largest_block, reference) - 1,
-    }
-    for key, most in limits.items():
+    for key, most in largest(options, samples, reference).items():
         if getattr(options, key) > most:
             counts = f"{samples} {what} and {reference} training images"
             raise UserError(f"metric options: {key} = {getattr(options, key)}, allowed: at most {most} with {counts}")

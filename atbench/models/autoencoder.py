@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from atbench.spec.fields import Count, Side
+from atbench.spec import networks
+from atbench.spec.fields import Side, Width
 
 MOMENTUM = 0.05  # of the running scale of the latents
 
@@ -31,12 +32,14 @@ class Autoencoder(nn.Module):
     def __init__(
         self,
         image_size: Side,  # pixels per side, even
-        in_channels: Count,
-        channels: Count,  # width at full resolution; twice that at half
-        latent_channels: Count,
-        num_groups: Count,
+        in_channels: Width,
+        channels: Width,  # width at full resolution; twice that at half
+        latent_channels: Width,
+        num_groups: Width,
     ):
         super().__init__()
+        arguments = {"image_size": image_size, "channels": channels, "num_groups": num_groups}
+        networks.check(self.kind, arguments, "model")
         self.image_size, self.in_channels, self.latent_channels = image_size, in_channels, latent_channels
         wide = 2 * channels
         self.encoder = nn.Sequential(

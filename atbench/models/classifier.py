@@ -6,13 +6,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from atbench.runtime.errors import UserError
-from atbench.spec.fields import Count, Rate, Side
+from atbench.spec import networks
+from atbench.spec.fields import Rate, Side, Width
 
 LAST_CHANNELS = 32
 POOLED_SIDE = 2  # features keep a coarse position: pooled over all pixels they collapse to little more than the class
 EMBEDDING_CHANNELS = LAST_CHANNELS * POOLED_SIDE**2
-NORM_GROUPS = 8  # divides the embedding; the width must be a multiple of it
 
 
 class ConvBlock(nn.Sequential):
@@ -22,7 +21,7 @@ class ConvBlock(nn.Sequential):
         # Whole channels are dropped, since neighbouring pixels of one channel carry nearly the same value.
         super().__init__(
             nn.Conv2d(inputs, outputs, kernel_size=3, padding=1),
-            nn.GroupNorm(NORM_GROUPS, outputs),
+            nn.GroupNorm(networks.CLASSIFIER_GROUPS, outputs),
             nn.SiLU(),
             nn.Dropout2d(dropout),
         )
@@ -34,8 +33,7 @@ class DigitsClassifier(nn.Module):
     Dropout matters: a classifier without it, trained to
     100 % on the images it later judges, collapses each class to a point and its distances mean little.
 
-    Raises UserError for a size outside 8..64, channels other than 1 or 3, a width that is no positive
-    multiple of 8, fewer than two classes, or a dropout outside [0, 1).
+    Raises UserError for arguments that do not fit (`atbench.spec.networks`).
     """
 
     kind = "digits-classifier"
@@ -43,13 +41,14 @@ class DigitsClassifier(nn.Module):
     def __init__(
         self,
         image_size: Side = 8,  # pixels per side
-        channels: Count = 1,
-        num_classes: Annotated[int, Field(ge=2)] = 10,
-        width: Count = 24,  # channels of all blocks but the last two
+        channels: Width = 1,
+        num_classes: Annotated[int, Field(ge=2, le=10**6)] = 10,
+        width: Width = 24,  # channels of all blocks but the last two
         dropout: Rate = 0.1,  # probability of dropping a channel
     ):
         super().__init__()
-        _check_arguments(image_size, channels, num_classes, width, dropout)
+        arguments = {"image_size": image_size, "channels": channels, "num_classes": num_classes}
+        networks.check(self.kind, arguments | {"width": width, "dropout": dropout}, "classifier")
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
         self.embedding_channels = EMBEDDING_CHANNELS
         blocks = [ConvBlock(channels, width, dropout)]
@@ -76,16 +75,3 @@ class DigitsClassifier(nn.Module):
     def predict(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] -> class index (n,), int64."""
         return self(x).argmax(dim=1)
-
-
-def _check_arguments(image_size: int, channels: int, num_classes: int, width: int, dropout: float) -> None:
-    limits = {
-        "image_size": (8 <= image_size <= 64, "8..64", image_size),
-        "channels": (channels in (1, 3), "1 or 3", channels),
-        "num_classes": (num_classes >= 2, "2 or more", num_classes),
-        "width": (width > 0 and width % NORM_GROUPS == 0, f"a multiple of {NORM_GROUPS}", width),
-        "dropout": (0.0 <= dropout < 1.0, "0 <= dropout < 1", dropout),
-    }
-    for key, (good, allowed, value) in limits.items():
-        if not good:
-            raise UserError(f"classifier: {key} = {value}, allowed: {allowed}")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest, file_hash
 from atbench.runtime.json_files import read_json
-from atbench.spec.fields import Count, Side
+from atbench.spec.fields import Side, Width
 
 PARTS = {  # folder of a pipeline -> the file that tells whether it is there
     "unet": "config.json",
@@ -50,7 +50,7 @@ class StableDiffusion(nn.Module):
     def __init__(
         self,
         image_size: Side,  # latents per side
-        in_channels: Count,  # of the latents
+        in_channels: Width,  # of the latents
         *,  # what the pipeline and the method decide, not a file
         unet: dict,  # diffusers' configuration of the network
         text_shape: tuple[int, int],  # (L, D) of a caption's embedding

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
 from atbench.models.caption_encoder import CaptionEncoder, empty_captions
-from atbench.runtime.errors import UserError
-from atbench.spec.fields import Count, Few, Rate, Series, Side
+from atbench.spec import networks
+from atbench.spec.fields import Depth, Few, Rate, Series, Side, Width
 
 
 class Stage(nn.Sequential):
@@ -39,13 +39,13 @@ class UNet(nn.Module):
     def __init__(
         self,
         image_size: Side,  # pixels per side
-        in_channels: Count,
-        channels: Annotated[int, Field(ge=4)],  # width of the first level
-        channel_mult: Series[Count],  # width of every level, in units of ``channels``
-        num_res_blocks: Count,  # per level on the way down; one more on the way up
-        attention_resolutions: Few[Count],  # pixels per side at which attention acts
-        channels_per_head: Count,
-        num_groups: Count = 32,  # of every group norm; divides every width
+        in_channels: Width,
+        channels: Annotated[int, Field(ge=4, le=16_384)],  # width of the first level
+        channel_mult: Series[Depth],  # width of every level, in units of ``channels``
+        num_res_blocks: Depth,  # per level on the way down; one more on the way up
+        attention_resolutions: Few[Side],  # pixels per side at which attention acts
+        channels_per_head: Width,
+        num_groups: Width = 32,  # of every group norm; divides every width
         dropout: Rate = 0.0,
         learn_sigma: bool = True,  # predicts the variance too
         new_attention_order: bool = True,
@@ -57,7 +57,7 @@ class UNet(nn.Module):
     ):
         super().__init__()
         self.config = {k: v for k, v in locals().items() if k not in ("self", "__class__")}
-        check_widths(self.config)
+        networks.check(self.kind, self.config, "model")
         self.num_classes, self.vocabulary, self.guided = num_classes, vocabulary, guided
         self.caption_length = caption_length
         self.channels = channels
@@ -141,19 +141,3 @@ class UNet(nn.Module):
         if labels is None:
             return embedding
         return embedding + (self.label_emb(labels) if self.vocabulary is None else self.caption_encoder(labels))
-
-
-def check_widths(config: dict) -> None:
-    """Refuse sizes that the architecture cannot have, naming the configuration key."""
-    levels = len(config["channel_mult"])
-    if config["image_size"] % 2 ** (levels - 1):
-        raise UserError(f"model.image_size: {config['image_size']} cannot be halved {levels - 1} times")
-    sides = [config["image_size"] >> level for level in range(levels)]
-    for side in config["attention_resolutions"]:
-        if side not in sides:
-            raise UserError(f"model.attention_resolutions: {side} never occurs; resolutions are {sides}")
-    for mult in config["channel_mult"]:
-        width = mult * config["channels"]
-        for key in ("num_groups", "channels_per_head"):
-            if width % config[key]:
-                raise UserError(f"model.{key}: {config[key]} does not divide the width {width} (channels x mult)")

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from atbench.diffusion.process import Process
@@ -12,7 +13,8 @@ from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import ancestral_step
 from atbench.runtime.errors import UserError
-from atbench.spec.fields import Fraction, Positive
+from atbench.spec.fields import Fraction
+from atbench.spec.nfe import positive_scale
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Ancestral:
     """Ancestral sampler of learned or fixed variance; called as `(denoise, x_T, step_noise) -> x0`."""
 
     kind: ClassVar[str] = "ancestral"
+    spends: ClassVar[str] = "many"  # its rule in `atbench.spec.nfe`
     process: Process  # respaced: one step per network evaluation
     eps_scale: float  # b in lambda_i = b + k i; 1 is plain IDDPM
     eps_slope: float  # k in lambda_i = b + k i, per respaced step (i = 0 is the least noisy)
@@ -31,17 +34,13 @@ class Ancestral:
         nfe: int,
         schedule: Schedule,
         *,
-        eps_scale: Positive = 1.0,  # b in lambda_i = b + k i; 1 is plain IDDPM
-        eps_slope: float = 0.0,  # k in lambda_i = b + k i, per step
+        eps_scale: Annotated[float, Field(gt=0, le=10)] = 1.0,  # b in lambda_i = b + k i; 1 is plain IDDPM
+        eps_slope: Annotated[float, Field(ge=-1, le=1)] = 0.0,  # k in lambda_i = b + k i, per step
         variance: Fraction | None = None,  # 0: the posterior's, 1: beta_t; without it the learned one
     ) -> "Ancestral":
         """Refuse with UserError an nfe outside 2..T, or a scale that reaches zero (eps is divided by it)."""
         process = respaced(schedule, even_timesteps(nfe, schedule.num_steps))
-        if min(eps_scale, eps_scale + eps_slope * (nfe - 1)) <= 0:
-            raise UserError(
-                f"eps_scale {eps_scale}, eps_slope {eps_slope}: eps_scale + eps_slope * i must stay above 0 "
-                f"for i = 0..{nfe - 1}"
-            )
+        positive_scale(nfe, eps_scale, eps_slope)
         return cls(process, eps_scale, eps_slope, variance)
 
     @torch.no_grad()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from atbench.diffusion.consistency import ConsistencyFunction, make_consistency
 from atbench.diffusion.schedule import Schedule
-from atbench.runtime.errors import UserError
 from atbench.spec.models.training import VeGrid, VpGrid
+from atbench.spec.nfe import within
 from atbench.spec.signatures import Given
 
 
@@ -19,6 +19,7 @@ class Consistency:
     """Consistency sampler; called as `(denoise, x_T, step_noise) -> x0`: estimate x0, add fresh noise, again."""
 
     kind: ClassVar[str] = "consistency"
+    spends: ClassVar[str] = "levels"  # its rule in `atbench.spec.nfe`
     samples: ClassVar[str] = "consistency"  # the objective whose networks it samples; noise prediction without it
     function: ConsistencyFunction
     visited: tuple[int, ...]  # levels of the training grid, noisiest first
@@ -32,9 +33,7 @@ class Consistency:
         """
         function = make_consistency(grid)
         steps = function.levels - 1
-        if not isinstance(nfe, int) or isinstance(nfe, bool) or not 1 <= nfe <= steps:
-            nearest = min(max(nfe, 1), steps) if isinstance(nfe, int) else 1
-            raise UserError(f"nfe {nfe!r}: must be an integer in 1..{steps}; nearest valid nfe: {nearest}")
+        within(nfe, 1, steps)
         return cls(function, tuple(steps * j // nfe for j in range(nfe)))
 
     @torch.no_grad()

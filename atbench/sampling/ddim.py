@@ -18,6 +18,7 @@ class Ddim:
     """DDIM sampler; called as `(denoise, x_T, step_noise) -> x0`."""
 
     kind: ClassVar[str] = "ddim"
+    spends: ClassVar[str] = "strides"  # its rule in `atbench.spec.nfe`
     process: Process  # respaced: one step per network evaluation
     clip: bool = True  # whether estimates of x0 are clamped to [-1, 1]; latents know no such bound
 

@@ -9,11 +9,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from atbench.diffusion.respacing import check_nfe
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import Level, dpm_solver_first_order, dpm_solver_second_order
 from atbench.runtime.errors import UserError
 from atbench.spec.fields import Whole
+from atbench.spec.nfe import within
 
 MIN_HALF_LOG_SNR = -5.1  # noisier entries are dropped: cosine schedules are ill-conditioned near t = 1
 FINAL_FIRST_ORDER_BELOW = 10  # with fewer steps than this the last one is of first order, for stability
@@ -24,6 +24,7 @@ class DpmSolver:
     """DPM-Solver++ sampler; called as `(denoise, x_T, step_noise) -> x0`, without any clipping."""
 
     kind: ClassVar[str] = "dpm-solver++"
+    spends: ClassVar[str] = "orders"  # its rule in `atbench.spec.nfe`
     levels: tuple[Level, ...]  # nfe + 1 grid points, noisiest first
     labels: tuple[float, ...]  # what the network is told at each; the last one is not evaluated
     order: int  # 1 or 2
@@ -35,10 +36,10 @@ class DpmSolver:
         schedule: Schedule,
         *,
         order: Annotated[Literal[1, 2], Whole] = 2,
-        t_start: Annotated[float, Field(gt=0, le=1)] = 0.992,
+        t_start: Annotated[float, Field(ge=0.01, le=1)] = 0.992,
     ) -> "DpmSolver":
         """Refuse with UserError an nfe below the order or above T, or a t_start off the time axis."""
-        check_nfe(nfe, smallest=order, largest=schedule.num_steps)
+        within(nfe, smallest=order, largest=schedule.num_steps)
         levels, labels = half_log_snr_grid(schedule, nfe, t_start)
         return cls(levels, labels, order)
 

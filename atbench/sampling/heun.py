@@ -11,7 +11,7 @@ from torch import Tensor
 from atbench.diffusion.consistency import VeConsistency, karras_times, preconditioned
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import heun_step
-from atbench.runtime.errors import UserError
+from atbench.spec.nfe import odd
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,14 @@ class Heun:
     """Heun sampler; called as `(denoise, x_T, step_noise) -> x0`. The last step, to 0, is Euler's: D itself."""
 
     kind: ClassVar[str] = "heun"
+    spends: ClassVar[str] = "odd"  # its rule in `atbench.spec.nfe`
     samples: ClassVar[str] = "denoising"  # the objective whose networks it samples; noise prediction without it
     times: tuple[float, ...]  # noisiest first
 
     @classmethod
     def build(cls, nfe: int, schedule: Schedule) -> "Heun":
         """Refuse with UserError an even nfe: every step but the last costs two evaluations."""
-        if not isinstance(nfe, int) or isinstance(nfe, bool) or nfe < 3 or nfe % 2 == 0:
-            nearest = max(3, nfe + 1) if isinstance(nfe, int) else 3
-            raise UserError(f"nfe {nfe!r}: must be odd and at least 3; nearest valid nfe: {nearest}")
+        odd(nfe)
         return cls(tuple(karras_times((nfe + 1) // 2, VeConsistency.t_min, VeConsistency.t_max).tolist()))
 
     @torch.no_grad()

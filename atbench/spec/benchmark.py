@@ -17,6 +17,7 @@ from atbench.spec.models.scale import ScaleFile
 from atbench.spec.models.suites import SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.scales import at
 from atbench.spec.suite import SEARCH_PREFIX, SuiteSpec
 from atbench.spec.tuning import as_suite, searched
 
@@ -160,9 +161,8 @@ class Benchmark:
                 continue
             other = found.setdefault(suite.judging.reference_path(), name)
             if suite.judged_by.written() != self.suite(other).judged_by.written():
-                raise UserError(
-                    f"scale {self.scale}: suites.{name}.data: not the data set of {other}, but of the same name"
-                )
+                key = at(self.scale, f"suites.{name}.data")
+                raise UserError(f"{key}: not the data set of {other}, but of the same name")
         return found
 
     def _resolved(self, name: str) -> SuiteSpec:

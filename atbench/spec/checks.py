@@ -1,22 +1,27 @@
 """What fields of several experiment files must agree on: names that one uses and another declares, and more."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
+
+from pydantic import ValidationError
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
-from atbench.spec.fields import Entry, Origin
+from atbench.spec.fields import Entry, Origin, refusal
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS
 from atbench.spec.models.evidence import CURVE, GRID, Claim
-from atbench.spec.models.methods import Method
+from atbench.spec.models.methods import OBJECTIVES, Method
+from atbench.spec.models.scale import Tuned
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
-from atbench.spec.scales import origin
+from atbench.spec.scales import at, origin
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.spec.yaml import short
 
+EXPERIMENTS = re.compile(r"^\S+\.yaml: ")  # how a line about a file of experiments/ begins
 CLAIMS, REVIEWS = "experiments/claims.yaml", "experiments/reviews.yaml"
 
 
@@ -67,11 +72,21 @@ def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
             raise UserError(f"experiments/tuning.yaml: search: {unknown('suite', searched, tuning.search)}")
     for name, search in tuning.search.items():
         for method in search.methods:
-            constant, _ = search.candidates(method)
-            tunable = ["learning_rate", *type(methods[method].perturbation).model_fields]
+            constant, values = search.candidates(method)
+            options = type(methods[method].perturbation).model_fields
+            tunable = ["learning_rate", *(option for option in options if option in Tuned.model_fields)]
+            key = f"search.{name}.methods.{method}"
             if constant not in tunable:
-                key = f"experiments/tuning.yaml: search.{name}.methods.{method}"
-                raise UserError(f"{key}: {unknown('constant', constant, tunable)}")
+                raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
+            for value in values:  # each in the range that the constant has in `tuned:`
+                _tried({constant: value}, key)
+
+
+def _tried(constant: dict[str, Any], key: str) -> None:
+    try:
+        Tuned.model_validate(constant)
+    except ValidationError as error:
+        raise refusal(error, constant, "experiments/tuning.yaml", key) from error
 
 
 def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> None:
@@ -86,8 +101,15 @@ def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> N
 def runs(benchmark: Benchmark) -> None:
     """Resolve every run of the scale and its searches. Raises UserError for what no run can be made from."""
     for name in [*benchmark.suites, *(SEARCH_PREFIX + search for search in benchmark.searches)]:
-        for run in benchmark.suite(name).runs():
-            run.digest  # noqa: B018 (raises where a constant is missing)
+        try:
+            for run in benchmark.suite(name).runs():
+                run.digest  # noqa: B018 (raises where a constant is missing)
+        except UserError as error:
+            if EXPERIMENTS.search(str(error)):
+                raise
+            key = at(benchmark.scale, f"suites.{name.removeprefix(SEARCH_PREFIX)}")  # which asks for the run
+            raise UserError(f"{key}: {error}") from error
+    benchmark.references  # noqa: B018 (raises for two data sets of one name)
 
 
 def _init(where: str, init: str, files: Experiments) -> None:
@@ -97,6 +119,14 @@ def _init(where: str, init: str, files: Experiments) -> None:
     for kind, name, known in (("suite", suite, files.suites), ("method", method, files.methods)):
         if name not in known:
             raise UserError(f"{where}: {unknown(kind, name, known)}")
+    trained, of_suite = (_network(files.methods[each]) for each in (method, files.suites[suite].methods[0]))
+    if trained and of_suite and trained != of_suite:
+        raise UserError(f"{where}: {method} trains a {trained}, the methods of {suite} a {of_suite}")
+
+
+def _network(method: Method) -> str | None:
+    """The kind of network that a method trains; None where it takes that of the run it goes on from."""
+    return OBJECTIVES[method.objective].constants["network"] if method.objective in OBJECTIVES else None
 
 
 def _views(file: str, suite: SuiteFile) -> None:

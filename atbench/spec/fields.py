@@ -32,6 +32,7 @@ from atbench.spec.yaml import Mapping, short
 T = TypeVar("T")
 Origin = Callable[[list[str]], Path]  # path of keys -> the file that wrote it
 MOST_NFE = 1000  # training timesteps of the diffusion
+MOST_BATCHES = 9_999_999  # the names of snapshots have seven digits
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
 
 
@@ -46,27 +47,57 @@ def _distinct(values: tuple[Hashable, ...]) -> tuple[Hashable, ...]:
     return values
 
 
-def _no_truth(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise PydanticCustomError("truth", "must be a number")
+def _whole(value: Any) -> Any:
+    if isinstance(value, bool | float):  # to Python both True and 1.0 are 1
+        raise PydanticCustomError("whole", "must be a whole number")
     return value
 
 
-Whole = BeforeValidator(_no_truth)  # beside a Literal of numbers: to Python True is 1
-Count = Annotated[int, Field(ge=1)]
-Index = Annotated[int, Field(ge=0)]
-Side = Annotated[int, Field(ge=4)]  # pixels
+def _ascending(values: tuple[float, float]) -> tuple[float, float]:
+    if values[0] > values[1]:
+        raise PydanticCustomError("descending", "{low} to {high}: the lower one stands first", _ends(values))
+    return values
+
+
+def _apart(values: tuple[float, float]) -> tuple[float, float]:
+    if values[0] >= values[1]:
+        raise PydanticCustomError("empty", "[{low}, {high}) is empty: the lower one stands first", _ends(values))
+    return values
+
+
+def _ends(values: tuple[float, float]) -> dict[str, Any]:
+    return {"low": values[0], "high": values[1]}
+
+
+# Every number has both ends. Where nothing in the arithmetic gives one, it lies far beyond what has ever been of use,
+# so that what lies further is a slip: a batch of a billion, a rate of 1e30. A test walks all keys and holds this.
+Whole = BeforeValidator(_whole)  # beside a Literal of numbers
+Count = Annotated[int, Field(ge=1, le=1_000_000)]  # of what a machine holds at once, or does one after another
+Batches = Annotated[int, Field(ge=1, le=MOST_BATCHES)]
+Images = Annotated[int, Field(ge=1, le=10**7)]  # ImageNet eight times
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
+Side = Annotated[int, Field(ge=4, le=4096)]  # pixels
+Width = Annotated[int, Field(ge=1, le=16_384)]  # channels of a layer, or groups of them
+Repeats = Annotated[int, Field(ge=1, le=10_000)]  # of a measurement
+Depth = Annotated[int, Field(ge=1, le=64)]  # layers one after another
+Workers = Annotated[int, Field(ge=1, le=1024)]  # threads or processes: no machine has more processors to share
 Nfe = Annotated[int, Field(ge=1, le=MOST_NFE)]  # network evaluations per image
 Timestep = Annotated[int, Field(ge=0, lt=MOST_NFE)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+LearningRate = Annotated[float, Field(gt=0, le=1)]  # AdamW moves every weight by about this much
+Decay = Annotated[float, Field(ge=0, le=1)]  # of weights; AdamW takes the learning rate times this share of them
+Positive = Annotated[float, Field(gt=0, le=1_000_000)]
+Factor = Annotated[float, Field(gt=0, le=1000)]  # on a number of about its size
+Size = Annotated[float, Field(gt=0, le=10)]  # RMS per dimension: images span 2, latents and noise have unit variance
+NoiseLevel = Annotated[float, Field(ge=0, le=100)]  # the noisiest of any grid is 80
+Guidance = Annotated[float, Field(ge=0, le=100)]  # weight; 7.5 is usual
 Rate = Annotated[float, Field(ge=0, lt=1)]  # of dropout, of a moving average
 Share = Annotated[float, Field(gt=0, lt=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), Field(min_length=1), AfterValidator(_distinct)]
 Few = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), AfterValidator(_distinct)]  # or none at all
 Series = Annotated[tuple[T, ...], BeforeValidator(_as_tuple), Field(min_length=1)]  # values may repeat
-Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
+Bounds = Annotated[tuple[T, T], BeforeValidator(_as_tuple), AfterValidator(_ascending)]  # low <= high
+Interval = Annotated[tuple[T, T], BeforeValidator(_as_tuple), AfterValidator(_apart)]  # [low, high), not empty
 Name = Annotated[str, Field(pattern=rf"^{NAME}$")]  # what may stand in an address
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256
 
@@ -148,7 +179,7 @@ def refusal(error: ValidationError, value: Any, file: Path | str | Origin, prefi
     place: Any = value
     steps: tuple[Any, ...] = first["loc"]
     for part in steps:  # a union's own names stand there too
-        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and isinstance(part, int)):
+        if (isinstance(place, dict) and part in place) or (isinstance(place, list) and part in range(len(place))):
             place = place[part]
             path.append(str(part))
         elif part == steps[-1] and first["type"] == "missing":
@@ -164,7 +195,7 @@ def refusal(error: ValidationError, value: Any, file: Path | str | Origin, prefi
 def _words(error: Any, value: Any) -> str:
     """What is wrong with a value, in the words of this project."""
     context, kind = error.get("ctx", {}), error["type"]
-    if kind in ("unknown_key", "repeated"):
+    if kind in ("unknown_key", "repeated", "descending", "empty"):
         return str(error["msg"])
     if kind == "missing":
         return "missing"
@@ -176,11 +207,20 @@ def _words(error: Any, value: Any) -> str:
         misspelt = get_close_matches(tag, [str(key) for key in value], 1) if isinstance(value, dict) else []
         return f"missing; {misspelt[0]!r} stands there" if misspelt else "missing"
     if kind == "literal_error":
-        return f"{value!r} is not allowed; allowed: {str(context['expected']).replace(' or ', ', ')}"
-    shown = repr(value) if len(repr(value)) < 80 else type(value).__name__
+        return f"{_shown(value)} is not allowed; allowed: {str(context['expected']).replace(' or ', ', ')}"
+    shown = _shown(value)
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch" and context.get("pattern") == rf"^{NAME}$":
         return f"{shown}: must be lower-case letters, digits and single hyphens"
     message = str(error["msg"]).replace("Input should be", "must be").replace("a valid tuple", "a list")
     return f"{shown}: {message[0].lower()}{message[1:]}"
+
+
+def _shown(value: Any) -> str:
+    """A value as messages show it: of a long one, and of a number with thousands of digits, its type."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return f"a number of {value.bit_length()} bits"
+    return text if len(text) < 80 else type(value).__name__

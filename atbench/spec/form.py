@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from atbench.runtime.records import Record, read_record
 from atbench.spec.address import STEP
-from atbench.spec.fields import Count, Index, Name, Nfe, NotNegative, refusal
+from atbench.spec.fields import Name, Nfe, refusal
 from atbench.spec.metrics import METRICS
 
 ROUNDING = 1e-6  # by which a number may miss its range: distances near zero are differences of large numbers
@@ -26,6 +26,11 @@ def in_range(values: dict[str, float]) -> dict[str, float]:
     return values
 
 
+# What was counted and measured has no upper end that a file could know.
+Count = Annotated[int, Field(ge=1)]
+Index = Annotated[int, Field(ge=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
 Commit = Annotated[str, Field(pattern="^([0-9a-f]{40,64}|unknown)$")]
 Date = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d$")]

@@ -6,14 +6,14 @@ lists replace, null removes. A constant may be written `{value: ..., source: ...
 """
 
 import re
-from functools import cache, partial
+from functools import cache, partial, reduce
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from atbench.runtime.errors import UserError
-from atbench.spec import checks, yaml
+from atbench.spec import chains, checks, fit, spending, yaml
 from atbench.spec.address import NAME, Cell, Run
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
@@ -31,6 +31,7 @@ from atbench.spec.run import CellSpec, RunSpec
 from atbench.spec.scales import origin, scale_values
 from atbench.spec.yaml import Mapping, merge, plain, read_yaml, short, yaml_files
 
+DEEPEST = 20  # methods that extend one another
 LATER = ConfigDict(defer_build=True)  # the command line starts in a third of a second without them
 METHODS: TypeAdapter[Any] = TypeAdapter(dict[Name, AnyMethod], config=LATER)
 SAMPLERS: TypeAdapter[Any] = TypeAdapter(dict[Name, AnySampler], config=LATER)
@@ -58,6 +59,7 @@ def load(scale: str) -> Benchmark:
         probes={name: _checked(folder / f"{name}.yaml", model) for name, model in settings_of_probes().items()},
     )
     checks.names(files)
+    chains.check(files)
     benchmark = Benchmark(
         scale=scale,
         file=size,
@@ -71,6 +73,8 @@ def load(scale: str) -> Benchmark:
         probes=files.probes,
     )
     checks.runs(benchmark)
+    fit.suites(benchmark)
+    spending.check(benchmark)
     return benchmark
 
 
@@ -104,14 +108,20 @@ def _methods(file: Path) -> dict[str, Method]:
     """The methods, each on top of the one that it ``extends``, so that an entry says only how it differs."""
     entries = read_yaml(file)
 
-    def whole(name: str, above: tuple[str, ...] = ()) -> Any:
+    def base_of(name: str) -> Any:
         entry = entries[name]
-        base = entry.get("extends") if isinstance(entry, dict) else None  # validation refuses anything else
-        if base is None:
-            return entry
-        if base not in entries or base in (*above, name):
-            raise UserError(f"{short(file)}: {name}.extends: {base!r} is no other method")
-        return merge(whole(base, (*above, name)), entry)
+        return entry.get("extends") if isinstance(entry, dict) else None  # validation refuses anything else
+
+    def whole(name: str) -> Any:
+        chain = [name]
+        while (base := base_of(chain[-1])) is not None:
+            if not isinstance(base, str) or base not in entries or base in chain:
+                raise UserError(f"{short(file)}: {chain[-1]}.extends: {base!r} is no other method")
+            if len(chain) > DEEPEST:
+                raise UserError(f"{short(file)}: {name}.extends: more than {DEEPEST} methods, one on another")
+            chain.append(base)
+        layers = [entries[each] for each in reversed(chain)]
+        return reduce(merge, layers) if all(isinstance(layer, dict) for layer in layers) else layers[0]
 
     return dict(validated(METHODS, {name: whole(name) for name in entries}, file))
 

@@ -12,7 +12,7 @@ from atbench.spec.address import Run
 from atbench.spec.fields import TUNED, Entry, refusal
 from atbench.spec.models.methods import PERTURBATIONS, Method
 from atbench.spec.models.training import Training
-from atbench.spec.scales import origin
+from atbench.spec.scales import at, origin
 from atbench.spec.signatures import model_of
 from atbench.spec.suite import SuiteSpec
 
@@ -35,8 +35,12 @@ class Recipe:
 def recipe_of(suite: SuiteSpec, method: Method, address: Run) -> Recipe:
     """The recipe of a run. Raises UserError for a constant that the scale lacks, or that is out of its range."""
     constants, where = suite.constants(address.method), f"tuned.{suite.drawn_as}.{suite.lineage[address.method][-1]}"
-    filled = _filled(method.perturbation.written(), constants, where)
-    rate = _filled({"learning_rate": TUNED}, constants, where)["learning_rate"]
+    shared = f"tuned.{suite.drawn_as}.{suite.baseline}"
+    filled = _filled(method.perturbation.written(), constants, suite, where)
+    rate = _filled({"learning_rate": TUNED}, constants, suite, shared)["learning_rate"] * method.learning_rate_factor
+    if rate > 1:
+        reason = f"{rate:g} with the factor of {address.method}, allowed: at most 1"
+        raise UserError(f"{at(suite.scale, f'{shared}.learning_rate')}: {reason}")
     try:
         options = model_of(PERTURBATIONS[filled["kind"]]).model_validate(filled)
     except ValidationError as error:
@@ -45,7 +49,7 @@ def recipe_of(suite: SuiteSpec, method: Method, address: Run) -> Recipe:
         objective=method.objective,
         options=method.objective_options,
         perturbation=options,
-        learning_rate=rate * method.learning_rate_factor,
+        learning_rate=rate,
         training=suite.training,
         conditional=suite.conditional,
         seed_names=(suite.drawn_as, address.seed),
@@ -54,9 +58,9 @@ def recipe_of(suite: SuiteSpec, method: Method, address: Run) -> Recipe:
     )
 
 
-def _filled(block: Mapping[str, Any], constants: Mapping[str, float], where: str) -> dict[str, Any]:
+def _filled(block: Mapping[str, Any], constants: Mapping[str, float], suite: SuiteSpec, where: str) -> dict[str, Any]:
     """``block`` with every value ``tuned`` replaced by the constant of that name."""
     missing = [key for key, value in block.items() if value == TUNED and key not in constants]
     if missing:
-        raise UserError(f"the scale's {where} lacks {', '.join(missing)}")
+        raise UserError(f"{at(suite.scale, where)}: lacks {', '.join(missing)}")
     return {key: constants[key] if value == TUNED else value for key, value in block.items()}

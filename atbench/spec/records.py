@@ -5,13 +5,17 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from atbench.spec.address import NAME
-from atbench.spec.fields import Count, Fraction, Hash, Index, Name, Nfe, NotNegative, Positive
+from atbench.spec.fields import Fraction, Hash, Name, Nfe
 from atbench.spec.form import (
     CellAxes,
     Commit,
+    Count,
     Digest,
     Form,
+    Index,
     Metrics,
+    NotNegative,
+    Positive,
     Provenance,
     RunAxes,
     Seconds,

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from atbench.runtime.errors import UserError
+from atbench.spec import networks
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, refusal
 from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
@@ -14,13 +15,12 @@ from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import Evaluation, Queue
 from atbench.spec.models.suites import IMPORTED, PRETRAINED
 from atbench.spec.models.training import Training
-from atbench.spec.scales import origin
+from atbench.spec.scales import at, origin
 from atbench.spec.signatures import declared as classes
 from atbench.spec.signatures import plain_model
 from atbench.spec.suite import SuiteSpec
 from atbench.spec.yaml import merge
 
-UNET = "unet"
 NETWORK_CLASSES = classes("models", "arguments")
 NETWORKS = {kind: plain_model(found) for kind, found in NETWORK_CLASSES.items()}
 
@@ -53,6 +53,9 @@ class _Resolver:
             else method
             for key, method in self.methods.items()
         }
+        if left := [method for method in compared if catalogue[method].objective == INHERITED]:
+            reason = f"{left[0]!r} is the run under `init` as it is; {init} is none"
+            raise UserError(f"experiments/suites/{name}.yaml: methods: {reason}")
         data = block.data or self.size.data
         kind = self.network_kind(name, [catalogue[method] for method in compared], init)
         return SuiteSpec(
@@ -96,6 +99,8 @@ class _Resolver:
         """The constructor arguments of a suite's network: its own, or the scale's."""
         written, where = (self.size.model, "model") if own is None else (own, where)
         network: Entry = self.valid(NETWORKS[kind], written, where)
+        for key, reason in networks.faults(kind, dict(network)):
+            raise UserError(f"{at(self.scale, f'{where}.{key}')}: {reason}")
         return network
 
     def sampling(self, own: Mapping[str, dict[str, Any]], where: str) -> dict[str, Sampler]:
@@ -116,7 +121,8 @@ class _Resolver:
                     f"{self.file}: suites.{suite}.init: unknown network {kind!r}; known: {', '.join(NETWORKS)}"
                 )
             return kind
-        kinds = {OBJECTIVES[m.objective].constants["network"] if m.objective in OBJECTIVES else UNET for m in methods}
+        declared = [OBJECTIVES[method.objective] for method in methods if method.objective in OBJECTIVES]
+        kinds = {each.constants["network"] for each in declared} or {networks.UNET}
         if len(kinds) > 1:
             raise UserError(
                 f"experiments/suites/{suite}.yaml: methods: they train several networks: {', '.join(sorted(kinds))}"

@@ -15,12 +15,14 @@ from atbench.runtime.files import digest
 from atbench.spec import budget, grid
 from atbench.spec.address import FINAL, Cell, Run, step_name
 from atbench.spec.budget import Budget
+from atbench.spec.fields import MOST_BATCHES
 from atbench.spec.judging import Judging, Linked
 from atbench.spec.models.methods import CONSISTENCY, Method
 from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import Checkpoint
 from atbench.spec.models.training import Distillation
 from atbench.spec.recipe import Recipe, recipe_of
+from atbench.spec.scales import at
 from atbench.spec.suite import SuiteSpec
 
 
@@ -64,8 +66,12 @@ class RunSpec:
         count = self.suite.size.snapshots or 1
         count = count if total > start else 1
         if count > max(total - start, 1):
-            where = f"scale {self.suite.scale}: suites.{self.suite.name}.snapshots"
-            raise UserError(f"{where}: {count} of {total - start} batches")
+            key = f"suites.{self.suite.drawn_as}.snapshots"
+            raise UserError(f"{at(self.suite.scale, key)}: {count} of {total - start} batches")
+        if total > MOST_BATCHES:
+            key = f"suites.{self.suite.drawn_as}.batches"
+            reason = f"{total} of {self.address.method}, allowed: at most {MOST_BATCHES}"
+            raise UserError(f"{at(self.suite.scale, key)}: {reason}")
         batches = [start + (total - start) * i // count for i in range(1, count)]
         return {step_name(b): b for b in batches} | {FINAL: total}
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec import yaml
@@ -19,25 +20,15 @@ def scale_file(scale: str) -> Path:
 
 
 def scale_values(scale: str) -> Mapping:
-    """A scale's content after `extends:`, less what it sets to null; `{value, source, why}` constants as written."""
-    return _extended(scale, ())
+    """A scale's content after `extends:`, less what it sets to null; `{value, source, why}` constants as written.
 
-
-def _extended(scale: str, above: tuple[str, ...]) -> Mapping:
-    file = scale_file(scale)
-    if not file.is_file():
-        raise unknown("scale", scale, [path.stem for path in yaml_files(file.parent)])
-    values = read_yaml(file)
-    base = values.pop("extends", None)
-    if base is None:
-        return values
-    if base in (*above, scale):
-        raise UserError(f"{short(file)}: extends: {base!r} is no other scale")
-    try:
-        below = _extended(base, (*above, scale))
-    except UserError as error:
-        raise UserError(f"{short(file)}: extends: {error}") from error
-    return without_nulls(merge(below, values), below, short(file))
+    Raises UserError naming the file for a name that no address can hold, an unknown scale and one that extends itself.
+    """
+    *further, lowest = _chain(scale)
+    found = _without_base(lowest)
+    for name in reversed(further):
+        found = without_nulls(merge(found, _without_base(name)), found, short(scale_file(name)))
+    return found
 
 
 def origin(scale: str, path: Sequence[str]) -> Path:
@@ -50,10 +41,33 @@ def origin(scale: str, path: Sequence[str]) -> Path:
     return scale_file(scale)
 
 
+def at(scale: str, key: str) -> str:
+    """A dotted key of a scale after the file that wrote it: how a refusal begins. Reads the files again."""
+    return f"{short(origin(scale, key.split('.')))}: {key}"
+
+
+def _without_base(scale: str) -> Mapping:
+    return {key: value for key, value in read_yaml(scale_file(scale)).items() if key != "extends"}
+
+
 def _chain(scale: str) -> list[str]:
     """A scale and those that it extends, one after another."""
-    base = read_yaml(scale_file(scale)).get("extends")
-    return [scale, *(_chain(base) if base else [])]
+    chain: list[str] = []
+    name: Any = scale
+    while name is not None:
+        where = f"{short(scale_file(chain[-1]))}: extends: " if chain else ""
+        if name in chain:
+            raise UserError(f"{where}{name!r} is no other scale")
+        if not isinstance(name, str) or not scale_file(name).is_file():
+            known = [path.stem for path in yaml_files(yaml.EXPERIMENTS / "scales")]
+            raise UserError(f"{where}{unknown('scale', name, known)}")
+        if not re.fullmatch(NAME, name):
+            raise UserError(
+                f"{short(scale_file(name))}: {name!r}: must be lower-case letters, digits and single hyphens"
+            )
+        chain.append(name)
+        name = read_yaml(scale_file(name)).get("extends")
+    return chain
 
 
 def _holds(values: object, path: Sequence[str]) -> bool:

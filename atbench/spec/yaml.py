@@ -18,6 +18,7 @@ MOST_VALUES = 20_000  # with every `*alias` counted as what it stands for: a few
 MOST_INTEGER = 2**63  # nothing here counts further, and the digits of longer ones take minutes to print
 
 Mapping = dict[str, Any]
+AMBIGUOUS = re.compile(r"[-+]?0[0-9_]|.*[:_]")  # a leading zero, sixties, grouped digits
 
 
 def read_yaml(path: Path) -> Mapping:
@@ -116,13 +117,22 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """YAML 1.1 reads 010 as eight and 1:30 as ninety: such a number is refused, not guessed."""
+        if AMBIGUOUS.match(node.value):
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value}: write a number in plain digits")
         value = super().construct_yaml_int(node)
         if abs(value) >= MOST_INTEGER:
             raise yaml.YAMLError(f"line {node.start_mark.line + 1}: a whole number beyond 2^63")
         return int(value)
 
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        if AMBIGUOUS.match(node.value):
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value}: write a number in plain digits")
+        return float(super().construct_yaml_float(node))
 
-_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+
+for kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{kind}", getattr(_Loader, f"construct_yaml_{kind}"))
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from atbench.data import shape_of
 from atbench.data.samples_file import read_samples
 from atbench.rng import generator
 from atbench.runtime import provenance
@@ -15,6 +14,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import write_record
 from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
+from atbench.spec.datasets import shape_of
 from atbench.tasks.judge import Judge
 
 MOST = 100_000  # images of a set: beyond what anybody scores, and what a compressed file can only pretend to hold

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from atbench.data import ImageSet, captions, check_keys, load, text_images
+from atbench.data import ImageSet, captions, checked, load, text_images
 from atbench.data.batches import Batches
 from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
@@ -19,6 +19,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.lock import held
 from atbench.runtime.records import write_record
 from atbench.runtime.stopping import Stopped, Stopping
+from atbench.spec.datasets import TEXT_IMAGES
 from atbench.spec.models.methods import CONSISTENCY
 from atbench.spec.queue import time_limit
 from atbench.spec.recipe import Recipe
@@ -97,9 +98,9 @@ def training_images(run: RunSpec, pipeline: Pipeline | None, device: torch.devic
     """
     data = run.suite.data
     if pipeline is not None:
-        if data.name != text_images.NAME:
-            raise UserError(f"data.name: {data.name!r}: a pretrained network needs {text_images.NAME!r}")
-        check_keys(data, text_images)
+        if data.name != TEXT_IMAGES:
+            raise UserError(f"data.name: {data.name!r}: a pretrained network needs {TEXT_IMAGES!r}")
+        checked(data)
         return EncodedPairs(text_images.TextImages(data), pipeline)
     images = load(data, "train")
     return images if run.autoencoder is None else encoded(images, load_autoencoder(run.autoencoder, device))

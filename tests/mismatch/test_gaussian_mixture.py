@@ -8,7 +8,6 @@ from atbench.diffusion.schedule import cosine_schedule
 from atbench.mismatch import robust_fit
 from atbench.mismatch.gaussian_mixture import CELL, GRID, Mixture, divergence, reverse_steps
 from atbench.mismatch.robust_fit import Chain, features, measure
-from atbench.runtime.errors import UserError
 from atbench.spec.load import load
 from atbench.spec.probes import probes
 
@@ -153,12 +152,3 @@ def test_state_fit_of_no_radius_is_the_plain_one_and_of_a_radius_better_against_
     assert worst_error(robust) < worst_error(plain) * (1 - 1e-3)
     others = robust + 0.05 * np.random.default_rng(0).standard_normal((20, len(robust)))
     assert min(worst_error(other) for other in others) > worst_error(robust)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [({"weights": [0.5, 0.6, 0.1]}, "mixture.weights: they sum to 1.2"), ({"means": [0.0]}, "differ in number")],
-)
-def test_a_mixture_that_is_none_is_refused(change, named):
-    with pytest.raises(UserError, match=named):
-        Mixture(**BLOCK | change)

@@ -91,7 +91,7 @@ def test_round_trip_is_bit_exact(experiments):
     for role, file in FILES.items():
         assert same(torch.load(f"{role}.pt", weights_only=True), torch.load(file, weights_only=True))
     assert torch.equal(load_file(ADM.weights())["out.2.bias"], weights(0)["out.2.bias"])
-    record = read_json(ADM.record)
+    record = read_record(ADM.record)
     assert record["imported"] == {role: Path(file).name for role, file in FILES.items()}
     told = {name: entry["sha256"] for name, entry in record["files"].items()}
     assert told == {str(file.relative_to(ADM.path)): file_hash(file) for file in (ADM.weights(), ADM.state)}

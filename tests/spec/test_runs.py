@@ -185,4 +185,4 @@ def test_two_data_sets_of_one_name_are_refused(experiments):
     for suite in ("scratch", "class-conditional"):
         spoil(experiments / "scales/ci.yaml", "suites", suite, "data", folder | {"path": suite})
     message = refusal(lambda: load("ci").references)
-    assert "scale ci" in message and "suites.class-conditional.data" in message and "scratch" in message
+    assert "scales/ci.yaml" in message and "suites.class-conditional.data" in message and "scratch" in message

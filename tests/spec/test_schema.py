@@ -40,8 +40,8 @@ def test_the_schema_takes_the_committed_files_and_no_unknown_key(name):
 
 def test_the_page_shows_range_default_and_meaning_of_an_option():
     page = schema.page()
-    assert "`step_rms` | number > 0 or `tuned` | length of one ascent step" in page
+    assert "`step_rms` | number > 0 <= 10 or `tuned` | length of one ascent step" in page
     assert (
-        "| `channel_mult` | list of integer >= 1 | width of every level, in units of ``channels`` | unet network |"
+        "| `channel_mult` | list of integer >= 1 <= 64 | width of every level, in units of ``channels`` | unet network"
         in page
     )

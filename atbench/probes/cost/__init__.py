@@ -10,7 +10,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest
 from atbench.runtime.provenance import SOURCES
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.fields import Count, Many, MethodName, SuiteName
+from atbench.spec.fields import Many, MethodName, Repeats, SuiteName
 from atbench.spec.run import RunSpec
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ class Settings(ProbeSettings):
     methods: Annotated[dict[SuiteName, Many[MethodName]], Field(min_length=1)] = Field(
         description="suite, whose network and batches are taken -> methods, the plain one first"
     )
-    warm_up: Count = Field(description="turns that are not counted: the first batch makes the optimizer's state")
-    turns: Count
+    warm_up: Repeats = Field(description="turns that are not counted: the first batch makes the optimizer's state")
+    turns: Repeats
 
 
 class Cost(ScaleProbe[Settings]):

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from atbench.spec.fields import Count, Index, Name, Positive
-from atbench.spec.form import Digest, Form, Provenance
+from atbench.spec.fields import Name
+from atbench.spec.form import Count, Digest, Form, Index, Positive, Provenance
 
 
 class Row(Form):

@@ -19,7 +19,7 @@ class Settings(RunSettings):
 
     suites: Many[SuiteName] = Field(description="whose runs can be measured")
     levels: Many[Timestep] = Field(description="timesteps, from little noise to nearly nothing else")
-    images: Annotated[int, Field(ge=2)] = Field(
+    images: Annotated[int, Field(ge=2, le=10**7)] = Field(
         description="drawn from the held-out split, or all of it where there are fewer"
     )
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from atbench.spec.fields import Count, Hash, Index, NotNegative
-from atbench.spec.form import Digest, Form, Provenance, RunAxes, Spent
+from atbench.spec.fields import Hash
+from atbench.spec.form import Count, Digest, Form, Index, NotNegative, Provenance, RunAxes, Spent
 
 
 class Error(Form):

@@ -11,7 +11,7 @@ from atbench.probes.mismatch.form import MismatchForm
 from atbench.runtime.files import digest
 from atbench.runtime.provenance import SOURCES
 from atbench.spec.address import FINAL
-from atbench.spec.fields import Count, Many, Positive, SamplerName, SuiteName
+from atbench.spec.fields import MOST_NFE, Many, Repeats, SamplerName, Size, SuiteName
 from atbench.spec.metrics import Metric
 from atbench.spec.run import CellSpec, RunSpec
 
@@ -39,11 +39,11 @@ class Settings(RunSettings):
 
     suites: Many[SuiteName] = Field(description="whose last steps are measured")
     samplers: Many[SamplerName] = Field(description="whose trajectories are compared with q(x_t)")
-    nfe: Annotated[int, Field(ge=2)]
-    draws: Count = Field(description="noisings of every training image behind q(x_t)")
+    nfe: Annotated[int, Field(ge=2, le=MOST_NFE)]
+    draws: Repeats = Field(description="noisings of every training image behind q(x_t)")
     levels: Many[Annotated[int, Field(ge=1, le=999)]] = Field(description="timesteps of the robust loss")
-    radii: Many[Positive] = Field(description="of its balls, RMS per dimension")
-    ascent_steps: Count
+    radii: Many[Size] = Field(description="of its balls, RMS per dimension")
+    ascent_steps: Repeats
 
     def claimable(self) -> tuple[str, ...]:
         return tuple(metric.name for metric in METRICS)

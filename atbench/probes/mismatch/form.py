@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from atbench.spec.fields import Hash, Index, Name, NotNegative, Positive
-from atbench.spec.form import Digest, Form, Provenance, RunAxes
+from atbench.spec.fields import Hash, Name
+from atbench.spec.form import Digest, Form, Index, NotNegative, Positive, Provenance, RunAxes
 
 
 class Exposure(Form):

@@ -4,8 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from atbench.spec.fields import Index, NotNegative
-from atbench.spec.form import ROUNDING, Digest, Form, Provenance
+from atbench.spec.form import ROUNDING, Digest, Form, Index, NotNegative, Provenance
 
 Divergence = Annotated[float, Field(ge=-ROUNDING)]  # by integration on a grid
 

@@ -6,12 +6,12 @@ from pydantic import Field, model_validator
 
 from atbench.spec.fields import (
     ClaimName,
-    Count,
     Entry,
     Many,
     MethodName,
     MetricName,
     Name,
+    Nfe,
     Positive,
     SamplerName,
     Share,
@@ -27,8 +27,8 @@ Member = Annotated[str, Field(pattern="^[a-z0-9-]+/[a-z0-9-]+$")]  # of a suite
 class NfeRange(Entry):
     """Step counts from ... to, both included."""
 
-    first: Count = Field(1, alias="from")
-    last: Count | None = Field(None, alias="to")
+    first: Nfe = Field(1, alias="from")
+    last: Nfe | None = Field(None, alias="to")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "NfeRange":

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from atbench.spec.fields import Entry, Index, MethodName, Name, Positive
+from atbench.spec.fields import Entry, Factor, MethodName, Name
 from atbench.spec.signatures import any_of, declared, model_of
 
 INHERITED = "inherited"  # the objective of the run under `init`
@@ -42,8 +42,8 @@ class Method(Entry):
     continues: MethodName | None = Field(
         None, description="method of the suite whose finished run this one goes on from"
     )
-    learning_rate_factor: Positive = Field(1, description="on the suite's learning rate")
-    budget: Index | PassesOf = Field(
+    learning_rate_factor: Factor = Field(1, description="on the suite's learning rate")
+    budget: Annotated[int, Field(ge=0, le=1000)] | PassesOf = Field(
         1, description="batches, in units of the suite's, those of the run it continues included"
     )
     perturbation: Any

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from atbench.spec.fields import Entry, NotNegative
+from atbench.spec.fields import Entry, Guidance
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
 from atbench.spec.signatures import any_of, declared, model_of
 
@@ -16,7 +16,7 @@ class Sampler(Entry):
 
     label: str = Field(description="its name in tables and figures")
     kind: str
-    guidance: NotNegative | None = Field(None, description="weight towards the caption (classifier-free guidance)")
+    guidance: Guidance | None = Field(None, description="weight towards the caption (classifier-free guidance)")
     schedule: Literal["cosine", "scaled-linear"] = Field("cosine", description="noise schedule of the network")
 
     @property

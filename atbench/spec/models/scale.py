@@ -5,20 +5,23 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model, model_validator
 
 from atbench.spec.fields import (
+    Batches,
     Count,
     Entry,
     Hash,
-    Index,
+    Images,
+    LearningRate,
     Many,
     MethodName,
     Name,
     Nfe,
-    Positive,
     SamplerName,
+    Seed,
     Share,
     Side,
     SuiteName,
     Whole,
+    Workers,
     part_of,
 )
 from atbench.spec.models.methods import PERTURBATIONS
@@ -45,8 +48,8 @@ class Data(Entry):
     channels: Annotated[Literal[1, 3], Whole] | None = None
     held_out: Share | None = Field(None, description="share of the images held out")
     annotations: str | None = Field(None, description="file of captions")
-    prompts: Count | None = Field(None, description="captions to draw images for")
-    prompt_seed: Index | None = None
+    prompts: Images | None = Field(None, description="captions to draw images for")
+    prompt_seed: Seed | None = None
 
     @model_validator(mode="after")
     def _unverified(self) -> "Data":
@@ -65,18 +68,20 @@ class MetricOptions(Entry):
     """Constants of the metrics of a cell."""
 
     kid_subsets: Count = Field(description="subsets over which KID is averaged")
-    kid_subset_size: Annotated[int, Field(ge=2)] = Field(description="images per subset")
+    kid_subset_size: Annotated[int, Field(ge=2, le=10**6)] = Field(description="images per subset")
     is_splits: Count = Field(description="parts over which the inception score is averaged")
     pr_neighbours: Count = Field(description="k of precision and recall; 3 in the literature")
-    blocks: Annotated[int, Field(ge=2)] = Field(description="sample blocks of the jackknife")
+    blocks: Annotated[int, Field(ge=2, le=10**6)] = Field(description="sample blocks of the jackknife")
 
 
 class Evaluation(Entry):
     """How many images a cell has, and how they are scored."""
 
-    samples: Annotated[int, Field(ge=64)] = Field(description="images of a cell")
+    samples: Annotated[int, Field(ge=64, le=10**7)] = Field(description="images of a cell")
     metrics: MetricOptions
-    floor_repeats: Annotated[int, Field(ge=2)] = Field(description="draws of the training set behind the floor row")
+    floor_repeats: Annotated[int, Field(ge=2, le=10**6)] = Field(
+        description="draws of the training set behind the floor row"
+    )
     block: Count | None = Field(None, description="images per pass of the network; 128 without it")
     clip: str | None = Field(None, description="name of the CLIP model of the CLIP score")
 
@@ -88,9 +93,11 @@ class Queue(Entry):
     """What jobs ask of a cluster's queue; part of no digest."""
 
     gpu: bool
-    memory_gb: Annotated[float, Field(ge=1)] = Field(description="of one process, in GB")
-    pass_ms: Positive = Field(description="one image once through the network, in ms, as `atbench estimate` prints")
-    cell_minutes: Positive = Field(description="metrics of one cell, in minutes")
+    memory_gb: Annotated[float, Field(ge=1, le=100_000)] = Field(description="of one process, in GB")
+    pass_ms: Annotated[float, Field(gt=0, le=3_600_000)] = Field(
+        description="one image once through the network, in ms, as `atbench estimate` prints"
+    )
+    cell_minutes: Annotated[float, Field(gt=0, le=10_000)] = Field(description="metrics of one cell, in minutes")
 
 
 QueuePart: Any = part_of(Queue)  # what a suite has of its own: any of the keys
@@ -112,7 +119,7 @@ class File(Entry):
 class Checkpoint(Entry):
     """The files of an imported run: its moving average, its weights themselves, or both."""
 
-    batches: Count = Field(description="that it was trained for")
+    batches: Batches = Field(description="that it was trained for")
     ema: File | None = Field(None, description="moving average, sampled from")
     raw: File | None = Field(None, description="the weights themselves, trained on")
 
@@ -131,8 +138,8 @@ class Checkpoint(Entry):
 class SuiteSize(Entry):
     """How large a suite is at this scale, and what it has of its own there."""
 
-    seeds: Many[Index]
-    batches: Count | None = Field(None, description="that a method of budget 1 trains on")
+    seeds: Many[Seed]
+    batches: Batches | None = Field(None, description="that a method of budget 1 trains on")
     snapshots: Count | None = Field(None, description="weights kept in the course of training, the last included")
     init: Init | None = Field(None, description="in place of the suite's own")
     data: Data | None = None
@@ -150,7 +157,7 @@ class SuiteSize(Entry):
 class _Tuned(Entry):
     """Constants that the tuning search chose at this size: of the suite's learning rate, and of its perturbations."""
 
-    learning_rate: Positive | None = None
+    learning_rate: LearningRate | None = None
 
 
 def _tunable() -> dict[str, Any]:
@@ -176,7 +183,7 @@ class ScaleFile(Entry):
         None, description="FID once more by clean-fid, in these of its modes"
     )
     autoencoder: MethodName | None = Field(None, description="method of the suite autoencoder, for the latent suites")
-    threads: Count = Field(description="per process; the bits of a result depend on it")
+    threads: Workers = Field(description="per process; the bits of a result depend on it")
     queue: Queue
     suites: Annotated[dict[SuiteName, SuiteSize], Field(min_length=1)]
     tuned: dict[SuiteName, dict[MethodName, Tuned]] = Field(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from atbench.spec.fields import Entry, Few, Many, MethodName, Name, Nfe, SamplerName
 from atbench.spec.models.scale import Init
@@ -51,3 +51,11 @@ class SuiteFile(Entry):
     views: dict[Name, View] = Field({}, description="for a suite of more methods than one figure can hold")
     curves: Curves | None = None
     grids: Samples | None = None
+
+    @model_validator(mode="after")
+    def _counted(self) -> "SuiteFile":
+        curve, picture = self.curves.samplers if self.curves else (), (self.grids.sampler,) if self.grids else ()
+        for sampler in (*self.samplers, *curve, *picture):
+            if isinstance(self.nfe, dict) and sampler not in self.nfe:
+                raise ValueError(f"nfe: has no step counts of {sampler!r}, one of the samplers")
+        return self

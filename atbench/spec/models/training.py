@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from atbench.spec.fields import Count, Entry, NotNegative, Pair, Positive, Rate, part_of
+from atbench.spec.fields import MOST_NFE, Bounds, Count, Decay, Entry, Guidance, Rate, Size, part_of
 
 
 class Ema(Entry):
@@ -26,18 +26,34 @@ class VpGrid(Entry):
     """Levels of a variance-preserving consistency model: every ``stride`` timesteps from ``t_start`` down."""
 
     parametrisation: Literal["vp"]
-    t_start: Annotated[int, Field(ge=1, le=999)]
-    stride: Count
+    t_start: Annotated[int, Field(ge=1, lt=MOST_NFE)]
+    stride: Annotated[int, Field(ge=1, lt=MOST_NFE)]
     clip: bool = Field(True, description="estimates of x0 are clamped to [-1, 1]; latents know no such bound")
     schedule: Literal["cosine", "scaled-linear"] = "cosine"
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> "VpGrid":
+        if self.stride > self.t_start:
+            raise ValueError(f"stride {self.stride} is larger than t_start {self.t_start}: a grid without a step")
+        return self
+
+    @property
+    def steps(self) -> int:
+        """From the noisiest level down to the last."""
+        return -(-self.t_start // self.stride)
 
 
 class VeGrid(Entry):
     """Levels of a variance-exploding consistency model: Karras et al.'s times (2022, equation 5)."""
 
     parametrisation: Literal["ve"]
-    levels: Annotated[int, Field(ge=2)]
+    levels: Annotated[int, Field(ge=2, le=MOST_NFE)]
     clip: bool = True
+
+    @property
+    def steps(self) -> int:
+        """From the noisiest level down to the last."""
+        return self.levels - 1
 
 
 Grid = Annotated[VpGrid | VeGrid, Field(discriminator="parametrisation")]
@@ -53,7 +69,7 @@ class PseudoHuber(Entry):
     """mean(sqrt(d^2 + c^2) - c)."""
 
     kind: Literal["pseudo-huber"]
-    c: Positive
+    c: Size
 
 
 class Distillation(Entry):
@@ -62,7 +78,7 @@ class Distillation(Entry):
     grid: Grid
     target_decay: Rate = Field(description="of the target's average, per update; 0 makes the target the student itself")
     distance: Annotated[PlainDistance | PseudoHuber, Field(discriminator="kind")]
-    guidance: Pair[NotNegative] | None = Field(
+    guidance: Bounds[Guidance] | None = Field(
         None, description="bounds of the weight that the student folds in (Luo et al. 2023)"
     )
 
@@ -71,7 +87,7 @@ class Training(Entry):
     """What every method of a suite is trained with."""
 
     batch_size: Count
-    weight_decay: NotNegative
+    weight_decay: Decay
     ema: Ema
     timesteps: Literal["uniform", "loss-second-moment"] = Field(description="how the timesteps of a batch are drawn")
     flip: bool = Field(description="mirror each image with probability one half")

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from atbench.spec.fields import Entry, Index, Many, MethodName, MetricName, Nfe, Positive, SamplerName, SuiteName
+from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, SuiteName
 
-Candidates = Annotated[Many[Positive], Field(min_length=4)]
+Candidates = Annotated[Many[Factor], Field(min_length=4)]  # the constant has a range of its own besides
 
 
 class JudgingCells(Entry):
@@ -36,6 +36,6 @@ class TuningFile(Entry):
     suites: Annotated[dict[SuiteName, SuiteName], Field(min_length=1)] = Field(
         description="suite -> suite whose search it uses"
     )
-    seed: Index = Field(description="of all candidates: no reported run has it")
+    seed: Seed = Field(description="of all candidates: no reported run has it")
     metric: MetricName
     search: Annotated[dict[SuiteName, Search], Field(min_length=1)]

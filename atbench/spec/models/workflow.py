@@ -1,11 +1,11 @@
 """config.yaml and `--config`: the defaults of the workflow, and what a command sets."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from atbench.runtime.device import STATE_MINUTES
-from atbench.spec.fields import Count, Entry, Index, Many, Name, Positive, SuiteName
+from atbench.spec.fields import Entry, Many, Name, Positive, Seed, SuiteName, Whole, Workers
 
 
 class WorkflowFile(Entry):
@@ -13,9 +13,9 @@ class WorkflowFile(Entry):
 
     scale: Name
     suites: Many[SuiteName]
-    seeds: Many[Index] | None = None
-    cached: bool | Literal[0, 1] = False
-    processes: Count = 1
+    seeds: Many[Seed] | None = None
+    cached: bool | Annotated[Literal[0, 1], Whole] = False
+    processes: Workers = 1
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     state_minutes: Positive = Field(
         STATE_MINUTES, description="after which training sets its state aside, to be continued after a kill"

@@ -4,13 +4,14 @@ Sizes are RMS per dimension: the L2 norm of a sample's delta is rms * sqrt(C*H*W
 """
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from atbench.rng import gaussian
-from atbench.spec.fields import Count, NotNegative, Pair, Positive
+from atbench.spec.fields import Interval, NoiseLevel, Size
 from atbench.training.draw import Draw
 from atbench.training.norms import make_norm
 
@@ -26,14 +27,14 @@ class AdversarialPerturbation:
     """
 
     kind: ClassVar[str] = "adversarial"
-    inner_steps: Count  # K: rounds on one batch
-    step_rms: Positive  # length of one ascent step, RMS per dimension
-    radius_rms: Positive  # radius of the ball, RMS per dimension
+    inner_steps: Annotated[int, Field(ge=1, le=1000)]  # K: rounds on one batch
+    step_rms: Size  # length of one ascent step, RMS per dimension
+    radius_rms: Size  # radius of the ball, RMS per dimension
     follow: bool  # the target moves with delta: in noise prediction so that the implied x0 stays
     relative: bool = False  # step and radius in units of the state's noise level, not of the pixels
     norm: Literal["l1", "l2", "linf"] = "l2"  # of step and ball
     direction: Literal["gradient", "opposite", "random"] = "gradient"  # or its opposite, or one that a batch keeps
-    sigma_range: Pair[NotNegative] | None = None  # noise levels [low, high) at which delta moves; None: all
+    sigma_range: Interval[NoiseLevel] | None = None  # noise levels [low, high) at which delta moves; None: all
     free: bool = True
 
     def start(self, draw: Draw, names: tuple) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from atbench.rng import gaussian
-from atbench.spec.fields import Positive
+from atbench.spec.fields import Size
 from atbench.training.draw import Draw
 from atbench.training.perturbations.one_round import OneRound
 
@@ -16,7 +16,7 @@ class GaussianPerturbation(OneRound):
     """ADM-IP: delta = gamma sigma_t xi, xi ~ N(0, I), and the target stays eps (Ning et al. 2023, algorithm 1)."""
 
     kind: ClassVar[str] = "gaussian"
-    gamma: Positive  # size of delta in units of the noise level
+    gamma: Size  # size of delta in units of the noise level
 
     def start(self, draw: Draw, names: tuple) -> Tensor:
         xi = gaussian(draw.state.shape, *names, "perturbation").to(draw.state)
