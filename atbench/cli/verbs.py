@@ -1,12 +1,14 @@
 """The verbs, each over addresses or a scale. torch is imported only inside the verbs that compute."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.spec import address
 from atbench.spec.load import load, load_cell, load_run, workflow
+from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
 
 
@@ -135,6 +137,8 @@ def jobs(options: argparse.Namespace) -> None:
 def estimate(options: argparse.Namespace) -> None:
     """Estimate hours, disk and jobs of a scale from a few measured steps on this machine."""
     suites = suites_of(options)
+    for missing in absent(load(options.scale), suites):
+        print(f"atbench: {missing}", file=sys.stderr)
     launch.with_allocator()
     from atbench.estimate.forecast import estimate
 

@@ -12,6 +12,7 @@ from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
 from atbench.spec.scales import at
 from atbench.spec.score_options import largest
+from atbench.spec.suite import SuiteSpec
 
 CAPTION = "caption"  # `conditional` of a suite whose images are drawn for a caption
 
@@ -30,7 +31,7 @@ def suites(benchmark: Benchmark) -> None:
             _judged(suite, benchmark)
 
 
-def refuse(suite: Suite, key: str, reason: str) -> UserError:
+def refuse(suite: SuiteSpec, key: str, reason: str) -> UserError:
     """The error for a key of a suite at its scale: the suite's own block where it has one there, else the scale's."""
     own = f"suites.{suite.name}.{key}"
     place: Any = suite.size.written()
@@ -44,7 +45,7 @@ def refuse(suite: Suite, key: str, reason: str) -> UserError:
     return UserError(f"{at(suite.scale, own)}: {reason}")
 
 
-def suite_file(suite: Suite) -> str:
+def suite_file(suite: SuiteSpec) -> str:
     return f"experiments/suites/{suite.name}.yaml"
 
 

@@ -1,6 +1,7 @@
 # What the rules share: the validated configuration and the names that follow from it. Only atbench's torch-free modules;
 # the input functions of the rules are the methods of JOBS (atbench/spec/jobs.py).
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from atbench.runtime.screen import name_the_living, say_why
 from atbench.spec import address, queue
 from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load
+from atbench.spec.places import absent, refuse_without
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.spec.times import notice_changed_weights, notice_other_parents
@@ -52,6 +54,16 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", or_stop(processes))
 if not CACHED:
     notice_changed_weights(ROOT)
+# Public data that are not in place yet are told to who plans; a path of somebody's own must be there even then.
+if workflow.is_main_process and not CACHED:
+    for missing in or_stop(absent, BENCHMARK, [name for name in SETTINGS.suites if name in BENCHMARK.suites]):
+        print(f"atbench: {missing}", file=sys.stderr)
+
+
+onstart:  # of a real run alone
+    if not CACHED:
+        made = {job.wildcards.get("suite") for job in workflow.dag.needrun_jobs()}
+        or_stop(refuse_without, BENCHMARK, [name for name in BENCHMARK.suites if name in made])
 
 
 def existing(paths):

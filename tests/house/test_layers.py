@@ -36,7 +36,7 @@ ORDER = {
         ("benchmark", "form", "probes"),
         ("records",),
         ("checks", "chains", "fit", "times", "workload"),
-        ("queue", "timetable", "spending"),
+        ("queue", "timetable", "spending", "places"),
         ("load",),
         ("schema", "jobs"),
     ],
