@@ -6,6 +6,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from atbench.metrics.degenerate import remarks
 from atbench.metrics.features import Extractor, check_images, joined
 from atbench.metrics.memorisation import ROWS, nearest_distances
 from atbench.metrics.reference import Reference
@@ -51,6 +52,7 @@ class Scoring:
         self.features = Blockwise(extractor.block, extractor)
         real = {"train": reference.train.images, "heldout": reference.heldout.images}
         self.nearest = Blockwise(ROWS, partial(nearest_distances, **real)) if reference.train.has_images else None
+        self.remarks: list[str] = []  # what is degenerate about all images, known at the end
 
     def add(self, images: Tensor) -> None:
         """Take the next images, at least one."""
@@ -62,5 +64,6 @@ class Scoring:
     def finish(self, classes: Tensor | None = None, clip: Tensor | None = None) -> dict[str, float]:
         """Every metric of the images added. ``classes`` and ``clip`` (n,): what they were to show, and how well."""
         features = joined(self.features.finish())
+        self.remarks = remarks(features)
         nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
         return score_features(features, self.reference, self.options, nearest, classes, clip, self.shuffled)

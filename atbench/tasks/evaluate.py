@@ -54,7 +54,10 @@ def evaluate(cells: list[CellSpec]) -> None:
             for _ in pieces:  # the first one scores them all
                 pass
             continue
-        record["metrics"], nfe, shown, seconds = scored(pieces, judges[cell.run.suite.name])
+        record["metrics"], nfe, shown, seconds, remarks = scored(pieces, judges[cell.run.suite.name])
+        if remarks:  # a collapsed run is a result, but never an unremarked one
+            record["warnings"] = remarks
+            print(f"{cell}: {'; '.join(remarks)}", flush=True)
         record["counts"] |= {"nfe": nfe}
         seconds["startup"] = startup
         record["provenance"]["seconds"] = {key: round(value, 3) for key, value in seconds.items()}
@@ -66,8 +69,8 @@ def evaluate(cells: list[CellSpec]) -> None:
 
 def scored(
     pieces: Iterable[tuple[Tensor, Tensor | None, int]], judge: Judge
-) -> tuple[dict[str, float], int, Tensor, dict[str, float]]:
-    """Metrics of generated images, their NFE, the first of them for the small picture, CPU seconds by kind.
+) -> tuple[dict[str, float], int, Tensor, dict[str, float], list[str]]:
+    """Metrics of generated images, their NFE, the first of them for the small picture, CPU seconds by kind, remarks.
 
     No more images are held than those and the piece at hand.
     """
@@ -81,7 +84,8 @@ def scored(
     generated = cpu_seconds()
     metrics = scores.finish()
     judging += cpu_seconds() - generated
-    return metrics, nfe, torch.cat(shown), {"sampling": cpu_seconds() - begin - judging, "metrics": judging}
+    seconds = {"sampling": cpu_seconds() - begin - judging, "metrics": judging}
+    return metrics, nfe, torch.cat(shown), seconds, scores.scoring.remarks
 
 
 def generator_of(cell: CellSpec, device: torch.device) -> Generator:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from atbench.data import ImageSet, load
 from atbench.metrics.anchors import reference_rows
+from atbench.metrics.degenerate import check_reference
 from atbench.metrics.features import Extractor, feature_rank
 from atbench.metrics.reference import Reference, build_reference
 from atbench.metrics.score import check_options
@@ -39,6 +40,8 @@ def reference(suite: Suite, images: int | None = None) -> None:
     # Only among the images that a model was trained on can it have copied one.
     at_training = data.written() == suite.data.written()
     built = build_reference(train.images, heldout.images, extractor, data.name, keep_images=at_training)
+    for split in (built.train, built.heldout):
+        check_reference(split.features, data.name)
     seed, repeats = seed_of("reference", data.name), evaluation.floor_repeats
     rows = reference_rows(built, extractor, samples, repeats, seed, evaluation.metrics)
     floor = {key: {"mean": mean, "std": rows["floor_std"][key]} for key, mean in rows["floor"].items()}

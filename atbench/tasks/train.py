@@ -88,7 +88,7 @@ def train_alone(
             raise UserError(f"{run}: method {method}: {failure}") from failure
         if processes.first():
             files = scratch.publish()
-            write_record(run.address.record, record_of(run, images, trainer, scratch.seconds(), device, inputs, files))
+            write_record(run.address.record, record_of(run, images, trainer, scratch, device, inputs, files))
 
 
 def training_images(run: RunSpec, pipeline: Pipeline | None, device: torch.device) -> ImageSet | EncodedPairs:
@@ -187,7 +187,7 @@ def record_of(
     run: RunSpec,
     images: ImageSet | EncodedPairs,
     trainer: Trainer,
-    seconds: dict[str, float],
+    scratch: Scratch,
     device: torch.device,
     inputs: dict[str, str],
     files: Files,
@@ -199,12 +199,25 @@ def record_of(
         "data": {"name": images.name, "hash": images.hash, "images": len(images)},
         **({"inputs": inputs} if inputs else {}),
         "files": files,
+        **({"warnings": remarks} if (remarks := never_moved(scratch.log)) else {}),
         "counts": trainer.counts,
         "parameters": sum(p.numel() for p in trainer.model.parameters()),
-        "seconds": seconds,
+        "seconds": scratch.seconds(),
         "provenance": made_on(device)
         | {
             "processes": processes.count(),
             "sources": {"training": provenance.source_hash("training")},
         },
     }
+
+
+def never_moved(log: list[dict[str, Any]]) -> list[str]:
+    """A remark for the record of an adversarial run whose attack found no gradient in any logged batch.
+
+    No refusal: the weights are those of plain training, which is a result; only the method's name promises more. The
+    first batch of a fresh network has no gradient by construction, so that a single line of zero says nothing.
+    """
+    attacked = [line["delta_rms"] for line in log if "at_radius" in line]
+    if len(attacked) < 2 or any(attacked):
+        return []
+    return ["the attack never moved: its gradient was zero in every logged batch"]

@@ -212,6 +212,7 @@ def test_resizing_keeps_the_picture(tmp_path):
     ramp = np.tile(np.linspace(0, 255, 64).astype(np.uint8), (32, 1))  # 64 x 32, brighter to the right
     for number in range(140):
         Image.fromarray(ramp).save(tmp_path / f"{number}.png")
+    Image.fromarray(ramp[:, ::-1].copy()).save(tmp_path / "z.png")  # all equal would be refused
     image = load_images(folder_data(tmp_path, channels=1), "train").images[0, 0].float()
     assert (image.diff(dim=1) > 0).all() and (image.diff(dim=0) == 0).all()
     assert abs(image.mean() - 127.5) < 2  # the centre half of the ramp
@@ -303,6 +304,18 @@ def test_a_damaged_image_is_found_before_training_wherever_it_falls(tmp_path):
 def test_folder_refuses_a_bad_setting(tmp_path, changes, words):
     message = refusal(load_images, folder_data(fill(tmp_path / "data"), **changes), "train")
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize("split", ["train", "held-out"])
+def test_images_that_are_all_equal_are_refused(tmp_path, split):
+    root = fill(tmp_path / "data")
+    for file in root.iterdir():
+        picture(0).save(file)
+    assert "images are equal" in refusal(load_images, folder_data(root), split)
+    if split == "train":  # one that differs is enough
+        chosen = next(file for file in sorted(root.iterdir()) if not is_held_out(file.name, 0.25))
+        picture(1).save(chosen)
+        assert len(load_images(folder_data(root), split)) > 64
 
 
 def test_folder_refuses_empty_and_deep_folders(tmp_path):

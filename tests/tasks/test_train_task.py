@@ -263,7 +263,8 @@ def test_finetuned_run_needs_the_weights_it_starts_from(workplace):
 
 def test_network_of_another_size_is_refused_before_training(empty, scale):
     spoil(scale, "model", "image_size", 16)
-    with pytest.raises(UserError, match=r"data digits: images of shape \(1, 8, 8\)"):
+    spoil(scale, "model", "attention_resolutions", [8])
+    with pytest.raises(UserError, match=r"ci\.yaml: model\.image_size: 16: .* of shape \(1, 8, 8\)"):
         train(ADM)
     assert files(ADM) == []
 
@@ -416,3 +417,10 @@ def test_a_reference_of_impossible_counts_is_refused_at_once(workplace, monkeypa
     monkeypatch.setattr("atbench.tasks.reference.build_reference", None)
     with pytest.raises(UserError, match=word):
         reference(load("ci").suite("scratch"), images)
+
+
+def test_an_attack_that_never_moves_is_told_in_the_record():
+    still, moved = {"delta_rms": 0.0, "at_radius": 0.0}, {"delta_rms": 0.1, "at_radius": 1.0}
+    assert "gradient was zero" in training.never_moved([still, still])[0]
+    assert training.never_moved([still, moved]) == training.never_moved([still]) == training.never_moved([]) == []
+    assert training.never_moved([{"delta_rms": 0.0}, {"delta_rms": 0.0}]) == []  # plain training has nothing to move
