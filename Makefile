@@ -10,7 +10,7 @@ unexport SCALE CORES CELL SUITES
 quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 
-.PHONY: reproduce plan check test test-journeys test-slurm smoke-paper lint figures cell release tune
+.PHONY: reproduce plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -31,13 +31,16 @@ plan: .venv/ready  ## what would run at SCALE, by rule, and what it amounts to, 
 	@echo && atbench jobs --scale $(call quoted,SCALE)
 
 check: lint  ## for every save: lint, types and the unit tests, in under two minutes
-	$(PYTEST) -m "not slow and not workflow and not journey"
+	$(PYTEST) -m "not slow and not workflow and not journey and not field_case"
 
-test: .venv/ready  ## all tests but the journeys, the whole workflow at the ci scale among them
-	$(PYTEST) -m "not journey"
+test: .venv/ready  ## all tests but journeys and field cases, the whole workflow at the ci scale among them
+	$(PYTEST) -m "not journey and not field_case"
 
 test-journeys: .venv/ready  ## what a stranger does from a fresh clone: every command of the README, own images, additions
 	$(PYTEST) -m journey
+
+test-field-cases: .venv/ready  ## thirty faults that people met in code of this sort, tried here: five minutes on two cores
+	python -m pytest -m field_case tests/field_cases
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
 	python -m pytest -q -s tests/workflow/smoke_slurm.py
