@@ -9,6 +9,7 @@ PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 unexport SCALE CORES CELL SUITES
 quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
+FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
 
 .PHONY: reproduce plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
@@ -41,6 +42,16 @@ test-journeys: .venv/ready  ## what a stranger does from a fresh clone: every co
 
 test-field-cases: .venv/ready  ## thirty faults that people met in code of this sort, tried here: five minutes on two cores
 	python -m pytest -m field_case tests/field_cases
+
+test-faults: .venv/ready  ## kills, cut writes, full disks, mutated and hostile files: an hour; goes on where it was stopped
+	$(FAULTS).kills --seed 0 --runs 6 --kills 10 --signal KILL
+	$(FAULTS).kills --seed 0 --runs 2 --kills 10 --signal TERM
+	$(FAULTS).prefixes
+	$(FAULTS).full_disk --seed 0 --sizes 8
+	$(FAULTS).records --seed 0 --tried 10000
+	$(FAULTS).experiments --seed 0 --tried 10000 --planned 100
+	$(FAULTS).hostile
+	$(FAULTS).report
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
 	python -m pytest -q -s tests/workflow/smoke_slurm.py
