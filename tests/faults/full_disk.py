@@ -7,12 +7,12 @@ skipped and says so.
 """
 
 import argparse
+import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from checkout import Checkout
@@ -59,26 +59,23 @@ def tried(name: str, checkout: Checkout, options: argparse.Namespace, ledger: Le
     wanted = workflow.results(results)
     taken, start = (_kib(folder) for folder in (results, saved))
     chance = random.Random(f"{options.seed} {name}")
-    sizes = [start + chance.uniform(0.02, 1.3) * max(taken - start, 64) for _ in range(options.sizes)]
-    trials: dict[str, Callable[[], tuple[str, str]]] = {
-        f"{name}, {size:.0f} KiB": lambda size=size: _on_a_disk(checkout, saved, command, wanted, f"size={size:.0f}k")
-        for size in sizes
-    }
-    trials[f"{name}, read-only"] = lambda: _on_a_disk(checkout, saved, command, wanted, "ro")
-    for trial, verdict in trials.items():
+    rooms = [int(chance.uniform(0.02, 2.5) * max(taken - start, 64)) for _ in range(options.sizes)]
+    for room in [*rooms, None]:
+        trial = f"{name}, read-only" if room is None else f"{name}, room for {room} KiB"
         if not ledger.has(trial):
-            kind = "read-only folder" if "read-only" in trial else "full disk"
-            ledger.add(Trial(f"{kind}: {name}", trial, *verdict()))
+            kind = "read-only folder" if room is None else "full disk"
+            ledger.add(Trial(f"{kind}: {name}", trial, *_on_a_disk(checkout, saved, command, wanted, room)))
 
 
-def _on_a_disk(checkout: Checkout, saved: Path, command: tuple, wanted: dict, limit: str) -> tuple[str, str]:
-    """What a command does on a disk with a limit, then with room: verdict, and why."""
+def _on_a_disk(checkout: Checkout, saved: Path, command: tuple, wanted: dict, room: int | None) -> tuple[str, str]:
+    """What a command does on a disk with so many KiB left (None: read-only), then on a large one: verdict, and why."""
     results = checkout.folder / "results"
     shutil.rmtree(checkout.folder / ".snakemake", ignore_errors=True)
     _do("mount", "-t", "tmpfs", "-o", f"size={ROOM}k", "none", str(results))
     try:
         shutil.copytree(saved, results, dirs_exist_ok=True, symlinks=True)
         sound = workflow.results(results)
+        limit = "ro" if room is None else f"size={_used(results) + room}k"
         _do("mount", "-o", f"remount,{limit}", str(results))
         said = checkout.run(*command, expect=None)
         kept = workflow.results(results)
@@ -94,9 +91,10 @@ def _on_a_disk(checkout: Checkout, saved: Path, command: tuple, wanted: dict, li
         return TRACEBACK, _last(said)
     if spoilt or missing or differing:
         return LOST, f"{', '.join([*spoilt, *missing, *differing][:4])}: {_last(again)}"
-    if "No space left" in said or "Read-only" in said:
-        return REFUSED, next(line for line in said.splitlines() if "No space left" in line or "Read-only" in line)[:300]
-    return SURVIVED, ""
+    reasons = [line for line in said.splitlines() if "No space left" in line or "Read-only" in line]
+    if kept.keys() >= wanted.keys():
+        return SURVIVED, ""
+    return (REFUSED, reasons[0][:300]) if reasons else (LOST, f"stopped without a word of the disk: {_last(said)}")
 
 
 def _last(said: str) -> str:
@@ -105,6 +103,12 @@ def _last(said: str) -> str:
 
 def _kib(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1024
+
+
+def _used(disk: Path) -> int:
+    """KiB in use, which a tmpfs counts by pages."""
+    found = os.statvfs(disk)
+    return (found.f_blocks - found.f_bfree) * found.f_frsize // 1024
 
 
 def _do(*command: str) -> None:
