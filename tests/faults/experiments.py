@@ -2,161 +2,119 @@
 
     python -m faults.experiments --seed 0 --tried 10000 --planned 100
 
-The operators stand in tests/spec/mutations.py. Each takes the experiment files as a mapping, path below experiments/ ->
-content, with a source of chance, and gives the files with one thing wrong, and whether that *must* be refused.
+Hypothesis draws an operator of tests/spec/mutations.py and its chance. Each says which files must be refused; what may
+be valid may be read as well, but neither may end in a traceback.
 """
 
 import argparse
-import importlib
 import pickle
 import random
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import yaml as pyyaml
-from checkout import REPOSITORY, Checkout
+from checkout import Checkout
 from faults.chance import drawn
-from faults.trials import ACCEPTED, LOST, REFUSED, SKIPPED, TRACEBACK, VALID, Ledger, Trial
+from faults.trials import ACCEPTED, LOST, REFUSED, TRACEBACK, VALID, Ledger, Trial
 from hypothesis import strategies as some
+from spec import mutations
 
 from atbench.runtime.errors import UserError
 from atbench.spec import yaml
 from atbench.spec.jobs import Jobs
-from atbench.spec.load import load
+from atbench.spec.load import load, workflow
 
-Operator = Callable[[dict[str, Any], random.Random], tuple[dict[str, Any], bool]]
-SCALES = ("ci", "paper")  # that see a file which is no scale's own
-
-
-@cache
-def files() -> dict[str, Any]:
-    """Path below experiments/ -> content."""
-    found = [path for path in sorted(yaml.EXPERIMENTS.rglob("*.yaml")) if "profiles" not in path.parts]
-    return {path.relative_to(yaml.EXPERIMENTS).as_posix(): yaml.read_yaml(path) for path in found}
+OPERATORS = {operator.__name__: operator for operator in mutations.OPERATORS}
+DRAWS = some.tuples(some.sampled_from(sorted(OPERATORS)), some.integers(0, 2**32 - 1))
+NAMED = re.compile(r"\S+\.yaml\b|configuration|--config")  # what is wrong is said of a file
+Verdict = tuple[str, str]
 
 
-def operators() -> dict[str, Operator]:
-    """The operators by name; none where the project has none."""
-    try:
-        return dict(importlib.import_module("spec.mutations").OPERATORS)
-    except ModuleNotFoundError:
-        return {}
-
-
-def spoilt(operator: Operator, number: int, folder: Path) -> tuple[list[str], bool]:
-    """Write the experiment files with one thing wrong below ``folder``: what changed, and whether it must be refused.
-
-    A content may be the text, or the bytes, of a file.
-    """
-    sound = files()
-    tree, must = operator(deepcopy(sound), random.Random(number))
-    changed = [name for name in {*tree, *sound} if tree.get(name) != sound.get(name) or name not in tree]
-    shutil.copytree(yaml.EXPERIMENTS, folder, dirs_exist_ok=True)
-    for name in changed:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        if name in tree:
-            text = tree[name] if isinstance(tree[name], str | bytes) else pyyaml.safe_dump(tree[name], sort_keys=False)
-            (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-        else:
-            (folder / name).unlink()
-    return changed, must
-
-
-def loaded(folder: Path, changed: list[str], must: bool) -> tuple[str, str]:
-    """What reading the files says, at the scales that see what changed."""
-    own = [Path(name).stem for name in changed if name.startswith("scales/")]
-    said: list[str] = []
-    with patch.object(yaml, "EXPERIMENTS", folder):
-        for scale in own or SCALES:
-            load.cache_clear()
-            try:
-                benchmark = load(scale)
-                Jobs(benchmark, None).cells(benchmark.suites)
-            except UserError as error:
-                said.append(str(error))
-            except Exception as error:
-                return TRACEBACK, f"{scale}: {type(error).__name__}: {error}"[:300]
+def read() -> Verdict:
+    """What the loader says of the files, and the workflow of its jobs."""
     load.cache_clear()
-    unclear = [line for line in said if "\n" in line]
-    if unclear:
-        return LOST, f"not one line: {unclear[0]!r}"[:300]
-    return (REFUSED, said[0]) if said else (ACCEPTED, "read as if nothing were wrong") if must else (VALID, "")
+    try:
+        workflow()
+        benchmark = load(mutations.SCALE)
+        Jobs(benchmark, None).cells(benchmark.suites)
+    except UserError as error:
+        clear = "\n" not in str(error) and NAMED.search(str(error))
+        return (REFUSED, str(error)) if clear else (LOST, f"not one line that names a file: {str(error)!r}")
+    except Exception as error:
+        return TRACEBACK, f"{type(error).__name__}: {error}"
+    return VALID, ""
+
+
+def planned(checkout: Checkout) -> Verdict:
+    """What `snakemake -n` says."""
+    said = checkout.run("snakemake", "-n", "--quiet", "all", "--config", f"scale={mutations.SCALE}", expect=None)
+    refused = [line for line in said.splitlines() if line.startswith("atbench: ")]
+    if "Traceback (most recent call last)" in said or "Exception in" in said:
+        return TRACEBACK, said[-300:]
+    return (REFUSED, refused[0]) if refused else (VALID, "")
+
+
+def tried(name: str, chance: int, sound: Path, folder: Path, reading: Callable[[], Verdict]) -> tuple[Verdict, str]:
+    """What becomes of the files in ``folder`` with one thing wrong, and what that is. They are as before afterwards."""
+    mutation = OPERATORS[name](mutations.read(sound), random.Random(chance))
+    try:
+        mutations.write(mutation, folder)
+        verdict, detail = reading()
+    finally:
+        shutil.copy(sound / mutation.file, folder / mutation.file)
+    if verdict == VALID and mutation.must_be_refused:
+        verdict, detail = ACCEPTED, "taken as if nothing were wrong"
+    return (verdict, detail), mutation.what
 
 
 @contextmanager
 def parsed_once() -> Iterator[None]:
-    """Files that stand unchanged in every tree are parsed once: that is nearly all of the time."""
-    parse, known = pyyaml.load, {}
-
-    def load_yaml(text: str, Loader: Any) -> Any:
-        if text not in known:
-            value = pickle.dumps(parse(text, Loader=Loader))
-            if text not in sound:
-                return pickle.loads(value)
-            known[text] = value
-        return pickle.loads(known[text])
-
+    """The files that stand unchanged in every trial are parsed once: that is nearly all of the time."""
+    parse, known = pyyaml.load, dict[str, bytes]()
     sound = {path.read_text() for path in yaml.EXPERIMENTS.rglob("*.yaml")}
+
+    def load_yaml(text: Any, Loader: Any) -> Any:
+        if not isinstance(text, str) or text not in sound:
+            return parse(text, Loader=Loader)
+        key = f"{Loader.__name__} {text}"
+        known[key] = known.get(key) or pickle.dumps(parse(text, Loader=Loader))
+        return pickle.loads(known[key])
+
     with patch.object(pyyaml, "load", load_yaml):
         yield
 
 
-def planned(checkout: Checkout, changed: list[str], must: bool) -> tuple[str, str]:
-    """What `snakemake -n` says."""
-    scale = next((Path(name).stem for name in changed if name.startswith("scales/")), SCALES[0])
-    said = checkout.run("snakemake", "-n", "--quiet", "all", "--config", f"scale={scale}", expect=None)
-    refused = [line for line in said.splitlines() if line.startswith("atbench: ")]
-    if "Traceback (most recent call last)" in said or "Exception in" in said:
-        return TRACEBACK, said[-300:]
-    return (REFUSED, refused[0]) if refused else (ACCEPTED, "planned") if must else (VALID, "")
-
-
-def draws(known: dict[str, Operator], number: int, count: int) -> list[tuple[str, int]]:
-    """Operators, each with the number of its chance."""
-    return drawn(some.tuples(some.sampled_from(sorted(known)), some.integers(0, 2**32 - 1)), number, count)
-
-
 def main() -> None:
-    options, known = arguments(), operators()
+    options = arguments()
     command = f"python -m faults.experiments --seed {options.seed} --tried {options.tried} --planned {options.planned}"
     ledger = Ledger("experiments", command, seed=options.seed)
-    if not known:
-        ledger.add(Trial("mutated experiment file", "all", SKIPPED, "tests/spec/mutations.py: there is none"))
-    else:
-        _read(known, options, ledger)
-        _plan(known, options, ledger)
+    sound = yaml.EXPERIMENTS
+    with tempfile.TemporaryDirectory(prefix="faults-") as place:
+        folder = Path(place, "experiments")
+        shutil.copytree(sound, folder)
+        with parsed_once(), patch.object(yaml, "EXPERIMENTS", folder):
+            for index, draw in enumerate(drawn(DRAWS, options.seed, options.tried)):
+                if not ledger.has(f"read {index}"):
+                    ledger.add(_trial("file", f"read {index}", *draw, *tried(*draw, sound, folder, read)))
+        checkout = Checkout(Path(place, "atbench"))
+        for index, draw in enumerate(drawn(DRAWS, options.seed + 1, options.planned)):
+            if not ledger.has(f"planned {index}"):
+                found = tried(*draw, sound, checkout.folder / "experiments", lambda: planned(checkout))
+                ledger.add(_trial("file by snakemake -n", f"planned {index}", *draw, *found))
     print(ledger.summary())
 
 
-def _read(known: dict[str, Operator], options: argparse.Namespace, ledger: Ledger) -> None:
-    for index, (name, chance) in enumerate(draws(known, options.seed, options.tried)):
-        if not ledger.has(f"read {index}"):
-            with tempfile.TemporaryDirectory(prefix="faults-") as folder, parsed_once():
-                verdict = loaded(Path(folder), *spoilt(known[name], chance, Path(folder)))
-            _keep(ledger, "experiment file", f"read {index}", name, chance, *verdict)
-
-
-def _plan(known: dict[str, Operator], options: argparse.Namespace, ledger: Ledger) -> None:
-    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        checkout = Checkout(Path(folder, "atbench"))
-        for index, (name, chance) in enumerate(draws(known, options.seed + 1, options.planned)):
-            if not ledger.has(f"planned {index}"):
-                shutil.rmtree(checkout.folder / "experiments")
-                shutil.copytree(REPOSITORY / "experiments", checkout.folder / "experiments")
-                verdict = planned(checkout, *spoilt(known[name], chance, checkout.folder / "experiments"))
-                _keep(ledger, "experiment file by snakemake -n", f"planned {index}", name, chance, *verdict)
-
-
-def _keep(ledger: Ledger, fault: str, trial: str, operator: str, chance: int, verdict: str, detail: str) -> None:
-    about = "" if verdict in (REFUSED, VALID) else f"{operator}, chance {chance}: {detail}"
-    ledger.add(Trial(f"mutated {fault}: {operator}", trial, verdict, about))
+def _trial(how: str, trial: str, name: str, chance: int, found: Verdict, what: str) -> Trial:
+    verdict, detail = found
+    about = "" if verdict in (REFUSED, VALID) else f"{what} (chance {chance}): {detail}"[:300]
+    fault = f"mutated experiment {how}" + ("" if how != "file" else f": {name.replace('_', ' ')}")
+    return Trial(fault, trial, verdict, about)
 
 
 def arguments() -> argparse.Namespace:
