@@ -54,14 +54,14 @@ def is_leaf(value: Any) -> bool:
 
 def change_number(record: Record, chance: random.Random) -> tuple[Record, bool]:
     """Another number that might as well be right: a better distance, a digit more."""
-    place, value = _chosen(record, chance, is_number)
-    new = value + chance.choice([-1, 1, 2]) if isinstance(value, int) else value * chance.uniform(0.5, 1.5)
-    return with_value(record, place, new), new != value
+    place, value = _number(record, chance, is_number)
+    new = value + chance.choice([-1, 1, 2]) if isinstance(value, int) else value * chance.uniform(0.5, 0.99) + 0.001
+    return with_value(record, place, new), True
 
 
 def last_digit(record: Record, chance: random.Random) -> tuple[Record, bool]:
     """The next number that a float can hold."""
-    place, value = _chosen(record, chance, lambda value: isinstance(value, float))
+    place, value = _number(record, chance, lambda value: isinstance(value, float))
     return with_value(record, place, math.nextafter(value, math.inf)), True
 
 
@@ -70,7 +70,7 @@ def not_finite(record: Record, chance: random.Random) -> tuple[Record, bool]:
 
 
 def negative(record: Record, chance: random.Random) -> tuple[Record, bool]:
-    place, value = _chosen(record, chance, is_number)
+    place, value = _number(record, chance, is_number)
     return with_value(record, place, -abs(value) - 1), True
 
 
@@ -99,7 +99,7 @@ def other_shape(record: Record, chance: random.Random) -> tuple[Record, bool]:
 
 
 def float_for_integer(record: Record, chance: random.Random) -> tuple[Record, bool]:
-    place, value = _chosen(record, chance, lambda value: isinstance(value, int) and not isinstance(value, bool))
+    place, value = _number(record, chance, lambda value: isinstance(value, int) and not isinstance(value, bool))
     return with_value(record, place, float(value)), True
 
 
@@ -205,6 +205,12 @@ def _chosen(
     every = list(places(record))
     fitting = [(place, value) for place, value in every if fits(value) and stands(place)]
     return chance.choice(fitting or every)
+
+
+def _number(record: Record, chance: random.Random, fits: Callable[[Any], bool]) -> tuple[Place, Any]:
+    """The same with a number: 1 where the record has none that fits, as a manifest of hashes."""
+    place, value = _chosen(record, chance, fits)
+    return place, value if is_number(value) else 1
 
 
 def _replaced(

@@ -13,6 +13,7 @@ from faults.trials import ACCEPTED, REFUSED, SKIPPED, SURVIVED, Ledger, Trial
 RECORD = record_mutations.sealed(
     {"cell": {"seed": 0, "nfe": 5}, "metrics": {"fd": 0.25, "is": 1.5}, "counts": {"samples": 512}, "dirty": False}
 )
+WITHOUT_NUMBERS = record_mutations.sealed({"commit": "abc", "files": {"scratch/cells.jsonl": "def"}})
 
 
 def carelessly(path: Path) -> None:
@@ -81,15 +82,16 @@ def test_a_stopped_part_goes_on_where_it_was_even_after_half_a_line(folder):
     assert not Ledger("part", "python -m part", seed=1).trials  # of other settings nothing is kept
 
 
+@pytest.mark.parametrize("record", [RECORD, WITHOUT_NUMBERS], ids=["a cell", "a manifest"])
 @pytest.mark.parametrize("name", record_mutations.OPERATORS)
-def test_what_an_operator_says_must_be_refused_is_another_content(name):
-    operator, before = record_mutations.OPERATORS[name], json.dumps(RECORD)
+def test_what_an_operator_says_must_be_refused_is_another_content(name, record):
+    operator, before = record_mutations.OPERATORS[name], json.dumps(record)
     for number in range(50):
-        mutant, must = operator(RECORD, random.Random(number))
-        assert json.dumps(RECORD) == before  # a copy is changed
+        mutant, must = operator(record, random.Random(number))
+        assert json.dumps(record) == before  # a copy is changed
         text = mutant if isinstance(mutant, str) else json.dumps(mutant)
         assert (text != before) == must, number
-        again, _ = operator(RECORD, random.Random(number))
+        again, _ = operator(record, random.Random(number))
         assert text == (again if isinstance(again, str) else json.dumps(again))
 
 
