@@ -65,18 +65,25 @@ def load(data: Data, split: str) -> ImageSet:
     data: `{name: digits}`, `{name: cifar10, path}` and so on for the names in READERS, or a name of your own and the
     `format` of your files, as in `{name: my-cats, format: image-folder, path, resolution, channels}`;
     split: "train" | "held-out".
-    Raises UserError for an unknown name, key or split, for anything wrong with the files, and for images that are all
-    equal: a network would learn them by heart, and every distance to them is one of a point.
+    Raises UserError for an unknown name, key or split, and for anything wrong with the files.
     """
     if split not in SPLITS:
         raise UserError(f"data split {split!r} is unknown: choose one of {', '.join(SPLITS)}")
     images, labels, class_names = _reader(data).read(data, held_out=split == "held-out")
-    # Up to the first image that differs: the second, of all sets but a broken one.
-    if len(images) > 1 and all(torch.equal(images[0], image) for image in images[1:]):
-        raise UserError(
-            f"data {data.name}: all {len(images)} {split} images are equal: nothing to learn or to judge by"
-        )
     return ImageSet(data.name, images, labels, class_names)
+
+
+def load_to_use(data: Data, split: str) -> ImageSet:
+    """`load`, to learn from or to judge by.
+
+    Raises UserError as `load` does, and for images that are all equal: a network would learn them by heart, and every
+    distance to them is one of a point.
+    """
+    found = load(data, split)
+    # Up to the first image that differs: the second, of all sets but a broken one.
+    if len(found) > 1 and all(torch.equal(found.images[0], image) for image in found.images[1:]):
+        raise UserError(f"data {data.name}: all {len(found)} {split} images are equal: nothing to learn or to judge by")
+    return found
 
 
 def _reader(data: Data) -> ModuleType:

@@ -59,7 +59,7 @@ def pairs_in(shard: Path) -> list[Places]:
     before = None
     for name, place in _members(shard):
         match = NAME.fullmatch(name)
-        if match is None or SKIPPED.match(name) or Path(match[1]).name.startswith("."):
+        if match is None or SKIPPED.match(name) or Path(name).name.startswith("."):
             continue  # without an ending, or hidden
         key, ending = match[1], match[2].lower()
         if key != before and key in groups:  # readers take neighbours for a pair

@@ -25,11 +25,6 @@ from atbench.runtime.files import check_file, read_bytes, visible
 from atbench.runtime.json_files import parse_json
 from atbench.spec.models.scale import Data
 
-IMAGES, CAPTIONS = (
-    tuple(suffix[1:] for suffix in SUFFIXES),
-    ("txt", "json"),
-)  # endings in a shard, in order of preference
-
 
 class Pair(NamedTuple):
     """One image, still encoded, with its caption."""

@@ -3,6 +3,7 @@
 Files are compared where they exist: a released record outlives its weights.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,18 @@ def of_cell(tree: Tree, cell: CellSpec, record: Record) -> str:
     return _of_inputs(record["inputs"], inputs_there(tree, cell))
 
 
-def of_run(tree: Tree, run: RunSpec, record: Record) -> str:
-    """The same of the record of a run."""
+def of_run(tree: Tree, run: RunSpec, record: Record, most: float = math.inf) -> str:
+    """The same of the record of a run. Of files of more than ``most`` bytes the size is compared alone."""
     if record["digest"] != run.digest:
         return "training configuration changed"
-    folder, said = tree.folder(run.address), {name: file["sha256"] for name, file in record.get("files", {}).items()}
-    return _of_inputs(said, {name: known_hash(folder / name) for name in said if (folder / name).is_file()})
+    folder, files = tree.folder(run.address), record.get("files", {})
+    there = {name: folder / name for name in files if (folder / name).is_file()}
+    sizes = {name: path.stat().st_size for name, path in there.items()}
+    resized = [name for name, size in sizes.items() if size != files[name]["bytes"]]
+    if resized:
+        return f"{' and '.join(resized)} changed since"
+    said = {name: file["sha256"] for name, file in files.items()}
+    return _of_inputs(said, {name: known_hash(path) for name, path in there.items() if sizes[name] <= most})
 
 
 def of_rows(tree: Tree, judging: Judging, record: Record) -> str:
@@ -78,7 +85,7 @@ def reference_there(tree: Tree, rows: Path) -> str | None:
         record: Any = tree.read(rows, RowsForm)
     except UserError:
         return None
-    return record and record["inputs"]["reference"]
+    return str(record["inputs"]["reference"]) if record else None
 
 
 def _present(path: Path) -> str | None:

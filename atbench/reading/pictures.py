@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
 from atbench.runtime.images import DECODE_ERRORS, open_image
@@ -53,6 +54,7 @@ def _strip(root: Path, cell: Cell) -> np.ndarray | None:
     path = Path(root, sheet_path(cell.run, cell.sampler))
     if cell.step != FINAL or not path.exists():
         return None
+    Tree(root).check_listed(path)
     pixels, nfes = _pixels(path), _text(path).split()
     if not nfes or pixels.shape[0] % len(nfes) or pixels.shape[1] % (SHOWN * SIDE):
         raise UserError(f"{path}: not a sheet of samples: its text {NFE} does not fit its size")

@@ -51,7 +51,7 @@ class Tree:
         source = self.source(path)
         if source is None:
             return None
-        own = read_json if self._check_listed(source) else read_record
+        own = read_json if self.check_listed(source) else read_record
         record = unsealed(own(path) if source == path else self._from_pack(source, path))
         form.check(path, record)
         return record
@@ -64,7 +64,7 @@ class Tree:
             name_once(str(error))
             return None
 
-    def _check_listed(self, source: Path) -> bool:
+    def check_listed(self, source: Path) -> bool:
         """Whether the manifest lists a file. Raises UserError where it lists another content."""
         wanted = manifest(self.root).get(source.relative_to(self.root).as_posix())
         if wanted is not None and known_hash(source) != wanted:

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 
 from atbench.reading.methods import ordered
 from atbench.reading.pictures import first_images
+from atbench.reading.tree import name_once
 from atbench.report.figures import WIDTH, empty, title
 from atbench.report.style import REFERENCE
+from atbench.runtime.errors import UserError
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import fits, nearest_nfe
@@ -49,8 +51,12 @@ def samples(suite: Suite, cells: pd.DataFrame, root: Path) -> Figure:
 
 
 def _strip(root: Path, cell: CellSpec) -> np.ndarray | None:
-    """(height, width[, channels]) of a cell's first images in one line; None without a picture of them."""
-    images = first_images(root, cell.address)
+    """(height, width[, channels]) of a cell's first images in one line; None without a picture that can be believed."""
+    try:
+        images = first_images(root, cell.address)
+    except UserError as error:
+        name_once(str(error))
+        return None
     if images is None:
         return None
     gap = np.ones((images.shape[1], 1, *images.shape[3:]))  # white: images of one dark ground would run together

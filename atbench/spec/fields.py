@@ -69,6 +69,12 @@ def _ends(values: tuple[float, float]) -> dict[str, Any]:
     return {"low": values[0], "high": values[1]}
 
 
+def _stable(value: Any) -> Any:
+    if isinstance(value, float) and value > 1:
+        raise PydanticCustomError("unstable", "must be at most 1: AdamW moves every weight by it, no loss stays finite")
+    return value
+
+
 # Every number has both ends. Where nothing in the arithmetic gives one, it lies far beyond what has ever been of use,
 # so that what lies further is a slip: a batch of a billion, a rate of 1e30. A test walks all keys and holds this.
 Whole = BeforeValidator(_whole)  # beside a Literal of numbers
@@ -83,7 +89,7 @@ Depth = Annotated[int, Field(ge=1, le=64)]  # layers one after another
 Workers = Annotated[int, Field(ge=1, le=1024)]  # threads or processes: no machine has more processors to share
 Nfe = Annotated[int, Field(ge=1, le=MOST_NFE)]  # network evaluations per image
 Timestep = Annotated[int, Field(ge=0, lt=MOST_NFE)]
-LearningRate = Annotated[float, Field(gt=0, le=1)]  # AdamW moves every weight by about this much
+LearningRate = Annotated[float, Field(gt=0, le=1), BeforeValidator(_stable)]
 Decay = Annotated[float, Field(ge=0, le=1)]  # of weights; AdamW takes the learning rate times this share of them
 Positive = Annotated[float, Field(gt=0, le=1_000_000)]
 Factor = Annotated[float, Field(gt=0, le=1000)]  # on a number of about its size

@@ -26,9 +26,9 @@ def in_range(values: dict[str, float]) -> dict[str, float]:
     return values
 
 
-# What was counted and measured has no upper end that a file could know.
-Count = Annotated[int, Field(ge=1)]
-Index = Annotated[int, Field(ge=0)]
+# What was counted and measured has no upper end but that of a counter.
+Count = Annotated[int, Field(ge=1, lt=2**63)]
+Index = Annotated[int, Field(ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]

@@ -15,7 +15,7 @@ EXPERIMENTS = ROOT / "experiments"
 MOST_BYTES = 128 << 10  # of a file; the largest, paper.yaml, has a tenth
 MOST_DEPTH = 20  # of blocks in blocks
 MOST_VALUES = 20_000  # with every `*alias` counted as what it stands for: a few lines can stand for billions
-MOST_INTEGER = 2**63  # nothing here counts further, and the digits of longer ones take minutes to print
+MOST_INTEGER = 10**100  # nothing here counts further, and the digits of long ones take minutes to print
 
 Mapping = dict[str, Any]
 AMBIGUOUS = re.compile(r"[-+]?0[0-9_]|.*[:_]")  # a leading zero, sixties, grouped digits
@@ -119,15 +119,15 @@ class _Loader(yaml.SafeLoader):
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """YAML 1.1 reads 010 as eight and 1:30 as ninety: such a number is refused, not guessed."""
         if AMBIGUOUS.match(node.value):
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value}: write a number in plain digits")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value[:40]}: write a number in plain digits")
         value = super().construct_yaml_int(node)
         if abs(value) >= MOST_INTEGER:
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: a whole number beyond 2^63")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: a whole number of more than a hundred digits")
         return int(value)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         if AMBIGUOUS.match(node.value):
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value}: write a number in plain digits")
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value[:40]}: write a number in plain digits")
         return float(super().construct_yaml_float(node))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from atbench.data import ImageSet, load
+from atbench.data import ImageSet, load_to_use
 from atbench.metrics.anchors import reference_rows
 from atbench.metrics.degenerate import check_reference
 from atbench.metrics.features import Extractor, feature_rank
@@ -34,7 +34,7 @@ def reference(suite: Suite, images: int | None = None) -> None:
     data, evaluation, judging = suite.judged_by, suite.evaluation, suite.judging
     samples = evaluation.samples if images is None else images
     extractor = extractor_of(judging, device)
-    train, heldout = (drawn(load(data, split), images) for split in ("train", "held-out"))
+    train, heldout = (drawn(load_to_use(data, split), images) for split in ("train", "held-out"))
     for count, what in ((len(heldout), "held-out images"), (samples, "samples")):
         check_options(evaluation.metrics, count, len(train), what)  # before hours of features
     # Only among the images that a model was trained on can it have copied one.

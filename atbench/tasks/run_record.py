@@ -12,9 +12,9 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
 from atbench.spec.address import Run
 from atbench.spec.judging import Linked
+from atbench.spec.parents import recorded_hash, rests_on_the_same
 from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
-from atbench.spec.times import recorded_hash, rests_on_the_same
 
 
 def counts_at(counts: dict[str, int], batches: int) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from atbench.data import ImageSet, captions, checked, load, text_images
+from atbench.data import ImageSet, captions, checked, load_to_use, text_images
 from atbench.data.batches import Batches
 from atbench.models.checkpoints import read_torch
 from atbench.models.stable_diffusion import Pipeline
@@ -102,7 +102,7 @@ def training_images(run: RunSpec, pipeline: Pipeline | None, device: torch.devic
             raise UserError(f"data.name: {data.name!r}: a pretrained network needs {TEXT_IMAGES!r}")
         checked(data)
         return EncodedPairs(text_images.TextImages(data), pipeline)
-    images = load(data, "train")
+    images = load_to_use(data, "train")
     return images if run.autoencoder is None else encoded(images, load_autoencoder(run.autoencoder, device))
 
 

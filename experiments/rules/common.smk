@@ -1,5 +1,5 @@
 # What the rules share: the validated configuration and the names that follow from it. Only atbench's torch-free modules;
-# the input functions of the rules are the methods of JOBS (atbench/spec/jobs.py).
+# the input functions of the rules are the methods of JOBS (atbench/workflow/jobs.py).
 import os
 import sys
 from functools import partial
@@ -18,15 +18,16 @@ from atbench.runtime.device import (
     state_minutes,
 )
 from atbench.runtime.files import digest, visible
-from atbench.runtime.instances import enter
-from atbench.runtime.screen import name_the_living, say_why
 from atbench.spec import address, queue
-from atbench.spec.jobs import Jobs, content_of, one_of, or_stop, settings_of
 from atbench.spec.load import load
 from atbench.spec.places import absent, refuse_without
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
-from atbench.spec.times import notice_changed_weights, notice_other_parents
+from atbench.workflow.instances import enter
+from atbench.workflow.jobs import Jobs
+from atbench.workflow.screen import name_the_living, say_why
+from atbench.workflow.settings import content_of, one_of, or_stop, settings_of
+from atbench.workflow.times import Times
 
 # The lock of a killed process is cleared here, so that the same command continues.
 if workflow.is_main_process:
@@ -35,8 +36,9 @@ if workflow.is_main_process:
 
 SETTINGS = or_stop(settings_of, config)
 BENCHMARK = or_stop(load, SETTINGS.scale)
-JOBS = Jobs(BENCHMARK, SETTINGS.seeds)
 CACHED = bool(SETTINGS.cached)
+PLANS = workflow.is_main_process and not CACHED  # jobs run in processes of their own
+JOBS = Jobs(BENCHMARK, SETTINGS.seeds, Times(SETTINGS.scale, acts=not workflow.dryrun) if PLANS else None)
 ROOT = f"{address.RELEASED if CACHED else address.ROOT}/{SETTINGS.scale}"
 TREE = Tree(Path(ROOT))
 RUN = f"{ROOT}/{{suite}}/{{method}}/seed{{seed}}"
@@ -52,10 +54,8 @@ THREADS = BENCHMARK.file.threads * or_stop(processes)  # of the jobs that severa
 # Jobs that want GPUs run one at a time, unless --resources gpu=N says otherwise.
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", or_stop(processes))
-if not CACHED:
-    notice_changed_weights(ROOT)
 # Public data that are not in place yet are told to who plans; a path of somebody's own must be there even then.
-if workflow.is_main_process and not CACHED:
+if PLANS:
     for missing in or_stop(absent, BENCHMARK, [name for name in SETTINGS.suites if name in BENCHMARK.suites]):
         print(f"atbench: {missing}", file=sys.stderr)
 
@@ -81,6 +81,12 @@ def cells_of(wildcards, suites):
             at = run.address
             checkpoints.evaluate.get(suite=at.suite, method=at.method, seed=at.seed)
     return existing(JOBS.cells(suites))
+
+
+def parents(wildcards):
+    """What a run is trained from. Contents decide whether it is old: results that were copied elsewhere are current."""
+    paths = JOBS.parents(wildcards)
+    return [ancient(path) for path in paths] if JOBS.is_trained_from_what_is_there(wildcards) else paths
 
 
 def pages(probe, suites=None):

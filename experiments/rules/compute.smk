@@ -8,12 +8,6 @@ TRAINED += [SEARCH_PREFIX + suite for suite in BENCHMARK.searches]
 IN_TIME = f"{queue.TIME_LIMIT_VARIABLE}=$(({{resources.runtime}} - {queue.SPARE})) " if workflow.remote_exec else ""
 
 
-def parents(wildcards):
-    """What a run is trained from. Contents decide whether it is old: results that were copied elsewhere are current."""
-    paths = JOBS.parents(wildcards)
-    return [ancient(path) for path in paths] if notice_other_parents(JOBS.run(wildcards)) else paths
-
-
 rule train:
     input:
         parents,
@@ -69,7 +63,7 @@ if IMPORTED:
 # is a file of the rule below, so that one that is deleted, or asked for again, is made alone.
 checkpoint evaluate:
     input:
-        JOBS.judged,
+        JOBS.evaluated,
     output:
         f"{RUN}/evaluation.json",
     log:

@@ -27,8 +27,8 @@ from spec import mutations
 
 from atbench.runtime.errors import UserError
 from atbench.spec import yaml
-from atbench.spec.jobs import Jobs
 from atbench.spec.load import load, workflow
+from atbench.workflow.jobs import Jobs
 
 OPERATORS = {operator.__name__: operator for operator in mutations.OPERATORS}
 DRAWS = some.tuples(some.sampled_from(sorted(OPERATORS)), some.integers(0, 2**32 - 1))

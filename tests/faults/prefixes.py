@@ -25,7 +25,7 @@ from atbench.models.weights import build, save_weights
 from atbench.reading import packs
 from atbench.report.render import write_text
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import write_json
+from atbench.runtime.records import read_record, write_record
 from atbench.spec.load import load
 from atbench.spec.run import RunSpec
 from atbench.tasks.evaluate import evaluate
@@ -67,8 +67,8 @@ def steps() -> list[Step]:
         evaluate_run(run)
 
     return [
-        Step("a record", lambda: write_json("record.json", OLD), lambda: write_json("record.json", NEW)),
-        Step("a first record", lambda: None, lambda: write_json("new/folder/record.json", NEW)),
+        Step("a record", lambda: write_record("record.json", OLD), lambda: write_record("record.json", NEW)),
+        Step("a first record", lambda: None, lambda: write_record("new/folder/record.json", NEW)),
         Step("a table", partial(write_text, Path("t.md"), "old\n" * 99), partial(write_text, Path("t.md"), "new\n")),
         Step("a pack", partial(_pack, OLD), partial(_pack, NEW)),
         Step("weights", partial(weights, 0), partial(weights, 1)),
@@ -146,7 +146,7 @@ def _pack(record: packs.Record) -> None:
 def _stale(run: RunSpec) -> None:
     """What an earlier configuration has left."""
     train(run)
-    write_json(run.address.record, {"digest": "of another configuration"})
+    write_record(run.address.record, read_record(run.address.record) | {"digest": "0" * 16})
 
 
 def _forget() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-from atbench.runtime.files import digest
+from atbench.runtime import records
 
 Record = dict[str, Any]
 Operator = Callable[[Record, random.Random], tuple[Record | str, bool]]
@@ -24,8 +24,7 @@ DEPTHS = (40, 1_000, 100_000)
 
 def sealed(record: Record) -> Record:
     """The record as a job writes it: with the digest of all else."""
-    content = {key: value for key, value in record.items() if key != "seal"}
-    return {"seal": digest(content)} | content
+    return records.sealed(records.unsealed(record))
 
 
 def places(value: Any, at: Place = ()) -> Iterator[tuple[Place, Any]]:
@@ -156,11 +155,11 @@ def wrong_top(record: Record, chance: random.Random) -> tuple[str, bool]:
     return json.dumps(chance.choice([[record], "text", 7, None, True, [list(record.items())]])), True
 
 
-def of_another(records: list[Record]) -> Operator:
+def of_another(others: list[Record]) -> Operator:
     """The operator that puts another record of the same kind in its place, seal and all."""
 
     def another(record: Record, chance: random.Random) -> tuple[Record, bool]:
-        other = chance.choice(records)
+        other = chance.choice(others)
         return deepcopy(other), other != record
 
     return another

@@ -25,7 +25,7 @@ from faults.trials import ACCEPTED, BAD, LOST, REFUSED, TRACEBACK, VALID, Ledger
 from hypothesis import strategies as some
 
 from atbench.reading import packs, tidy
-from atbench.reading.tree import Tree
+from atbench.reading.tree import MANIFEST, Tree
 from atbench.report.build import build
 from atbench.report.outputs import artefacts
 from atbench.report.show import show
@@ -33,11 +33,19 @@ from atbench.report.status import status
 from atbench.runtime.errors import UserError
 from atbench.spec.address import is_cell, parse_cell
 from atbench.spec.load import load
-from atbench.spec.probes import probes_of_runs, probes_of_scales
+from atbench.spec.probes import probes, probes_of_runs, probes_of_scales
+from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm, TuningForm
 
 SCALE, BATCH, RARE = "laptop", 50, 4
-BESIDE = {"manifest", "time", "tuning", "cost", "mixture", "rows"}  # kinds of the scale, in every suite's batches
+BESIDE = {"time", "tuning", "cost", "mixture", "rows", "reconstruction"}  # kinds of the scale, in every suite's batches
 OF_CELLS = {"another cell": None, "sealed anew": mutations.sealed_anew}
+FORMS = {name: probe.form for name, probe in probes().items()} | {
+    "run": RunForm,
+    "rows": RowsForm,
+    "reconstruction": ReconstructionForm,
+    "tuning": TuningForm,
+    "time": TimeForm,
+}
 Verdict = tuple[str, str]
 
 
@@ -66,7 +74,7 @@ class World:
             if file.suffix == ".jsonl":
                 suite = file.parent.name
                 self.sound |= {f"{suite}/{path}": record for path, record in packs.read_whole(file).items()}
-            elif file.suffix == ".json":
+            elif file.suffix == ".json" and name != MANIFEST:  # which a released tree alone has
                 self.sound[name] = json.loads(file.read_text())
             elif "/sheets/" in name:
                 (self.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +133,9 @@ def kind_of(path: str) -> str:
     if is_cell(f"results/{SCALE}/{path}"):
         return "cell"
     stem = Path(path).stem
-    return next((kind for kind in ("rows", "tuning") if kind in path), {"config": "run"}.get(stem, stem))
+    return next(
+        (kind for kind in ("rows", "reconstruction", "tuning") if kind in path), {"config": "run"}.get(stem, stem)
+    )
 
 
 def read(world: World, path: str) -> Verdict:
@@ -136,7 +146,7 @@ def read(world: World, path: str) -> Verdict:
             tree.cell(parse_cell(file))
             show(file)
         else:
-            tree.read(file)
+            tree.read(file, FORMS[kind_of(path)])
     except UserError as error:
         named = Path(path).name in str(error) and "\n" not in str(error)
         return (REFUSED, str(error)) if named else (LOST, f"not one line that names it: {str(error)!r}"[:300])

@@ -15,7 +15,7 @@ from checkout import BIN, Checkout
 SUITES = ("scratch", "consistency")
 COMMAND = ("snakemake", "--cores", "2", "--config", "scale=ci", f"suites=[{','.join(SUITES)}]")
 GRACE = 60.0  # seconds that a process has for its end after SIGTERM
-TIMES = {"seconds", "seal", "date", "started", "finished", "commit", "dirty", "host", "machine"}  # differ between runs
+TIMES = {"seal", "seconds", "date", "started", "finished", "commit", "dirty", "host", "machine"}  # differ between runs
 UNCOMPARED = re.compile(r"\.(log|tsv)$|^\.")  # what jobs said, Snakemake's measurements of them, a killed writer's file
 
 

@@ -16,11 +16,11 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # First part of a module's name below atbench -> its layer. A new part must be given one here.
 LAYERS = {"runtime": 0, "spec": 1, "rng": 1, "data": 2, "diffusion": 2, "models": 3}
 LAYERS |= {"sampling": 4, "metrics": 4, "training": 5, "mismatch": 6, "reading": 6, "judgement": 7, "report": 8}
-LAYERS |= {"tasks": 9, "estimate": 10, "probes": 10, "cli": 11, "__main__": 12}
+LAYERS |= {"workflow": 9, "tasks": 9, "estimate": 10, "probes": 10, "cli": 11, "__main__": 12}
 # Inside the two lowest rooms, which everything rests on: a module imports only from groups before its own.
 ORDER = {
     "runtime": [
-        ("errors", "processes", "provenance", "instances", "screen"),
+        ("errors", "processes", "provenance"),
         ("files", "device", "stopping"),
         ("json_files", "launch", "lock", "images"),
         ("records",),
@@ -35,10 +35,10 @@ ORDER = {
         ("metrics", "run"),
         ("benchmark", "form", "probes"),
         ("records",),
-        ("checks", "chains", "fit", "times", "workload"),
+        ("checks", "chains", "fit", "parents", "workload"),
         ("queue", "timetable", "spending", "places"),
         ("load",),
-        ("schema", "jobs"),
+        ("schema",),
     ],
 }
 STRANGERS = {  # pairs that the order of the layers alone would allow

@@ -279,6 +279,9 @@ def test_a_sheet_shows_the_first_images_of_every_step_count(local, released):
     assert pictures.first_images(released, other) is None
     sheet = released / pictures.sheet_path(run.address, "ddim")
     imsave(sheet, [[0.0, 1.0]])
+    with pytest.raises(UserError, match=r"at-seed0-ddim\.png: not what manifest\.json lists"):
+        pictures.first_images(released, run.cell(FINAL, "ddim", 5).address)
+    list_anew(sheet)
     with pytest.raises(UserError, match=r"at-seed0-ddim\.png: not a sheet of samples"):
         pictures.first_images(released, run.cell(FINAL, "ddim", 5).address)
 

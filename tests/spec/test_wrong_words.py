@@ -24,7 +24,7 @@ NUMBERS = [
     (CI, ("training", "weight_decay"), 1.5),
     (CI, ("training", "batch_size"), 10**9),
     (CI, ("training", "batch_size"), 64.0),
-    (CI, ("training", "batch_size"), 10**400),
+    (CI, ("training", "batch_size"), 10**60),
     (CI, ("training", "ema"), {"decay": 1.0}),
     (CI, ("training", "ema"), {"decay": -0.1}),
     (CI, ("training", "ema"), {"relative_length": 1.5}),

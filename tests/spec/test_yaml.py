@@ -22,8 +22,8 @@ HOSTILE = {
     "brackets": ("a: " + "[" * 10_000, f"more than {MOST_DEPTH} deep"),
     "dashes": ("- " * 10_000, f"more than {MOST_DEPTH} deep"),
     "bytes": ("a: " + "x" * MOST_BYTES, f"more than {MOST_BYTES:,} bytes"),
-    "digits": ("a: 0x" + "f" * 100, "a whole number beyond 2^63"),
-    "base 60": ("a: 1" + ":1" * 10_000 + ".5", "too large"),
+    "digits": ("a: 0x" + "f" * 100, "a whole number of more than a hundred digits"),
+    "base 60": ("a: 1" + ":1" * 10_000 + ".5", "write a number in plain digits"),
     "a call": ("a: !!python/object/apply:os.system [true]", "could not determine a constructor"),
     "a repeated key": ("1: a\n'1': b", "repeated key 1"),
 }

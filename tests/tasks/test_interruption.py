@@ -12,7 +12,7 @@ from spoil import refusal, spoil
 from atbench.models.weights import load_model, save_weights
 from atbench.runtime.device import STATE_VARIABLE
 from atbench.runtime.files import file_hash
-from atbench.runtime.records import read_record
+from atbench.runtime.records import read_record, write_record
 from atbench.spec import yaml
 from atbench.spec.load import load, load_run
 from atbench.tasks import train as training
@@ -265,7 +265,7 @@ def test_a_current_run_is_kept(capsys):
 def edit_record(change):
     record = read_record(ADM.record)
     change(record)
-    ADM.record.write_text(json.dumps(record))
+    write_record(ADM.record, record)
 
 
 NOT_CURRENT = {

@@ -25,6 +25,7 @@ from atbench.tasks import evaluate as evaluating
 from atbench.tasks import generate as generating
 from atbench.tasks.generate import BLOCK
 from atbench.tasks.reference import reference
+from atbench.tasks.train import never_moved
 
 TUNED_AT = Run("ci", "finetune", "at", 0)
 EXTRACTOR = Run("ci", "extractor", "digits-cnn", 0)
@@ -421,6 +422,6 @@ def test_a_reference_of_impossible_counts_is_refused_at_once(workplace, monkeypa
 
 def test_an_attack_that_never_moves_is_told_in_the_record():
     still, moved = {"delta_rms": 0.0, "at_radius": 0.0}, {"delta_rms": 0.1, "at_radius": 1.0}
-    assert "gradient was zero" in training.never_moved([still, still])[0]
-    assert training.never_moved([still, moved]) == training.never_moved([still]) == training.never_moved([]) == []
-    assert training.never_moved([{"delta_rms": 0.0}, {"delta_rms": 0.0}]) == []  # plain training has nothing to move
+    assert "gradient was zero" in never_moved([still, still])[0]
+    assert never_moved([still, moved]) == never_moved([still]) == never_moved([]) == []
+    assert never_moved([{"delta_rms": 0.0}, {"delta_rms": 0.0}]) == []  # plain training has nothing to move

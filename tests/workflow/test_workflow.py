@@ -101,20 +101,63 @@ def test_a_changed_constant_retrains_its_method_and_what_builds_on_it(scratchpad
     assert CELL in table and "scratch/adm/" not in table
 
 
-def test_a_failed_evaluation_stays_to_be_done(scratchpad):
+def test_a_failed_evaluation_stays_to_be_done_and_says_why(scratchpad):
     run = scratchpad.folder / "results/ci/scratch/ip/seed0"
-    cells = {path: path.read_bytes() for path in run.glob("*/*-nfe*.json")}
-    os.truncate(run / "weights/final.safetensors", 100)
+    (run / "evaluation.json").unlink()
+    (run / "final/ddim-nfe10.json").unlink()
+    (run / "final/ddim-nfe10.json").mkdir()  # where nothing can be written
     for _ in range(2):  # the second finds what the first has left
         output = scratchpad.snakemake(expect=1)
         assert compute_jobs(output) == {"evaluate": 1} and "evaluation.json" in output
-        assert "weights/final.safetensors" in output  # its reason, though --quiet=rules
-    assert {path: path.read_bytes() for path in cells} == cells  # of the weights before: kept, until there are others
-    shutil.rmtree(run / "weights")
-    assert compute_jobs(scratchpad.snakemake()) == {"train": 1, "evaluate": 1}
+        assert "ddim-nfe10.json: cannot be written" in output  # its reason, though --quiet=rules
+    (run / "final/ddim-nfe10.json").rmdir()
+    assert compute_jobs(scratchpad.snakemake()) == {"evaluate": 1}
     assert jobs(scratchpad.snakemake("-n")) == {}
-    record = json.loads((run / "evaluation.json").read_text())
-    assert record["weights"]["final"] == json.loads((run / "final/ddim-nfe10.json").read_text())["inputs"]["weights"]
+
+
+def test_weights_that_are_not_what_their_record_says_are_trained_again(scratchpad):
+    """By the command that asks for what rests on them; what was made from the same weights stays."""
+    run = scratchpad.folder / "results/ci/scratch/ip/seed0"
+    cells = {path: path.read_bytes() for path in run.glob("*/*-nfe*.json")}
+    whole = (run / "weights/final.safetensors").read_bytes()
+    os.truncate(run / "weights/final.safetensors", 100)
+    status = scratchpad.run("atbench", "status", "--scale", "ci", "--stale", "--suites", "scratch")
+    assert "ip/seed0/config.json: stale (weights/final.safetensors changed since)" in status
+    assert "ip/seed0/final/ddim-nfe10.json: stale (weights changed since)" in status
+    output = scratchpad.snakemake()
+    assert "ip/seed0/config.json: weights/final.safetensors changed since; to be made again" in output
+    assert compute_jobs(output) == {"train": 1, "evaluate": 1}
+    assert (run / "weights/final.safetensors").read_bytes() == whole
+    assert {path: path.read_bytes() for path in cells} == cells
+    assert jobs(scratchpad.snakemake("-n")) == {}
+
+
+def test_an_extractor_that_is_not_what_its_record_says_is_trained_again(scratchpad):
+    file = scratchpad.folder / "results/ci/extractor/digits-cnn/seed0/weights/final.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    output = scratchpad.snakemake(config=("suites=[scratch]",))
+    assert compute_jobs(output) == {"train": 1, "reference": 1, "evaluate": 4}
+    assert file.read_bytes() == whole
+    assert jobs(scratchpad.snakemake("-n", config=("suites=[scratch]",))) == {}
+
+
+def test_numbers_that_were_changed_by_hand_are_named_never_drawn_and_made_again(scratchpad):
+    cell = scratchpad.folder / CELL
+    before = cell.read_text()
+    value = json.loads(before)["metrics"]["fd"]
+    cell.write_text(before.replace(f'"fd": {value}', '"fd": 0.0001'))
+    table = scratchpad.folder / "results/ci/tables/scratch.md"
+    listed = scratchpad.run("atbench", "status", "--scale", "ci", "--paths", "--suites", "scratch")
+    assert CELL in listed
+    scratchpad.run(
+        "atbench", "report", "--scale", "ci", "--suites", "scratch", "--only", str(table.relative_to(scratchpad.folder))
+    )
+    assert "0.00" not in table.read_text() and "1 refused" in table.read_text()
+    output = scratchpad.snakemake(config=("suites=[scratch]",))
+    assert f"{CELL}: its seal does not fit its content: it was changed by hand; to be made again" in output
+    assert compute_jobs(output) == {"cell": 1}
+    assert json.loads(cell.read_text())["metrics"]["fd"] == value
 
 
 def test_compare_finds_a_reproduction_equal_to_itself(finished):

@@ -5,55 +5,21 @@ Wildcards name a run (suite, method, seed), with step, sampler and nfe a cell, w
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from atbench.runtime.device import gpus
-from atbench.runtime.errors import UserError
-from atbench.runtime.files import digest, file_hash
+from atbench.runtime.files import digest
 from atbench.spec import queue
 from atbench.spec.address import Cell, Run
 from atbench.spec.benchmark import Benchmark, Suite
-from atbench.spec.load import workflow
-from atbench.spec.models.workflow import WorkflowFile
 from atbench.spec.probes import probes, probes_of_runs
 from atbench.spec.run import CellSpec, RunSpec
-from atbench.spec.times import notice_stale_cell
+from atbench.workflow.settings import or_stop
+from atbench.workflow.times import Times, is_trained_from_what_is_there
 
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 Wildcards = Any  # Snakemake's own class
-
-
-def or_stop(function: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-    """The result; a user's mistake stops Snakemake with its one line instead of a traceback."""
-    try:
-        return function(*arguments, **options)
-    except UserError as error:
-        sys.exit(f"atbench: {error}")
-
-
-def settings_of(config: Mapping[str, Any]) -> WorkflowFile:
-    """The workflow's configuration. The command line hands over lists of words: --config "seeds=[0,1]" means numbers.
-
-    Raises UserError naming the key.
-    """
-    seeds = config.get("seeds")
-    if isinstance(seeds, list):
-        seeds = [int(seed) if str(seed).isdecimal() else seed for seed in seeds]
-    return workflow(dict(config) | ({"seeds": seeds} if "seeds" in config else {}))
-
-
-def one_of(names: Iterable[str]) -> str:
-    """A wildcard's pattern; no name at all matches nothing."""
-    return "|".join(names) or "(?!)"
-
-
-def content_of(paths: Iterable[str]) -> str:
-    """One key for what is there: rules that show it where it exists are made again, but never schedule it."""
-    return digest({path: file_hash(path) for path in paths if Path(path).exists()})
 
 
 @dataclass(frozen=True)
@@ -62,6 +28,7 @@ class Jobs:
 
     benchmark: Benchmark
     seeds: tuple[int, ...] | None  # None: those of the scale
+    times: Times | None = None  # who plans notices what of the results cannot be believed
 
     def runs(self, suites: Iterable[str]) -> list[RunSpec]:
         """The runs of ``suites``."""
@@ -108,11 +75,13 @@ class Jobs:
     def parents(self, wildcards: Wildcards) -> list[str]:
         """States of the runs that a run builds on, and the autoencoder in whose latent space it works."""
         run = self.run(wildcards)
+        self._notice("of_run", run)
         return [str(parent.address.state) for parent in run.parents.values()] + self._autoencoder(run)
 
     def checkpoints(self, wildcards: Wildcards) -> list[str]:
         """The files that an imported run comes from."""
         run = self.run(wildcards)
+        self._notice("of_run", run)
         return [file.path for file in run.checkpoint.files.values()] if run.checkpoint else []
 
     def weights(self, wildcards: Wildcards) -> list[str]:
@@ -128,17 +97,31 @@ class Jobs:
     def probed(self, wildcards: Wildcards) -> list[str]:
         """What a side measure of a run reads."""
         compared = probes()[wildcards.probe].compares_parents
+        self._notice_measure(wildcards)
         return self.weights(wildcards) + (self.parents(wildcards) if compared else [])
 
-    def judged_cell(self, wildcards: Wildcards) -> list[str]:
-        """The same of one cell, which is older than all of it where other settings made it."""
-        notice_stale_cell(self.cell(wildcards))
+    def evaluated(self, wildcards: Wildcards) -> list[str]:
+        """The same of all cells of a run."""
+        self._notice("of_evaluation", self.run(wildcards))
         return self.judged(wildcards)
+
+    def judged_cell(self, wildcards: Wildcards) -> list[str]:
+        """The same of one cell, which is older than all of it where it cannot be believed."""
+        self._notice("of_cell", self.cell(wildcards))
+        return self.judged(wildcards)
+
+    def is_trained_from_what_is_there(self, wildcards: Wildcards) -> bool:
+        """Whether contents show a run to be current, whatever times say."""
+        return is_trained_from_what_is_there(self.run(wildcards))
 
     def extractor(self, wildcards: Wildcards) -> list[str]:
         """Weights of the network whose features judge; a pretrained one is no output of a job."""
+        self._notice("of_rows", self.suite(wildcards).judging)
         run = self.benchmark.extractor_run
-        return [str(run.address.weights_folder)] if run else []
+        if run is None:
+            return []
+        self._notice("of_run", run)
+        return [str(run.address.weights_folder), str(run.address.record)]
 
     def reconstructed(self, wildcards: Wildcards) -> list[str]:
         """Features of real images, and the autoencoder that they are passed through."""
@@ -161,6 +144,7 @@ class Jobs:
         """All that determines a side measure, of a run or of the scale. Refuses a run that it is not about."""
         probe = probes()[wildcards.probe]
         if probe.subject == "scale":
+            self._notice_measure(wildcards)
             return str(or_stop(probe.digest, self.benchmark))
         if wildcards.suite not in probe.suites(self.benchmark):
             sys.exit(f"atbench: experiments/{probe.name}.yaml: suites: {wildcards.suite} is none of them")
@@ -235,11 +219,24 @@ class Jobs:
         """Side measures with a JSON of their own about a run; the others ask for cells."""
         return [name for name, probe in probes_of_runs().items() if hasattr(probe, "path")]
 
+    def _notice(self, of: str, *subject: Any) -> None:
+        if self.times:
+            or_stop(getattr(self.times, of), *subject)
+
+    def _notice_measure(self, wildcards: Wildcards) -> None:
+        """Of a side measure of a run, or of the scale."""
+        probe = probes()[wildcards.probe]
+        run = None if probe.subject == "scale" else self.run(wildcards)
+        about = self.benchmark if run is None else run
+        if hasattr(probe, "path"):
+            self._notice("of_measure", probe.path(about), probe.name, run, or_stop(probe.digests, about))
+
     def _address(self, wildcards: Wildcards) -> Run:
         return Run(self.benchmark.scale, wildcards.suite, wildcards.method, int(wildcards.seed))
 
     def _autoencoder(self, run: RunSpec) -> list[str]:
-        return [str(run.autoencoder.address.weights_folder)] if run.autoencoder else []
+        at = run.autoencoder.address if run.autoencoder else None
+        return [str(at.weights_folder), str(at.record)] if at else []
 
 
 def _name(wildcards: Wildcards, kind: str) -> bool:

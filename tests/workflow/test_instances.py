@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from atbench.runtime.instances import enter
+from atbench.workflow.instances import enter
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from atbench.runtime.instances import enter
+from atbench.workflow.instances import enter
 enter(Path(sys.argv[1]), stays=True)
 print("in", flush=True)
 time.sleep(600)

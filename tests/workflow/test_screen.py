@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from atbench.runtime.screen import name_the_living, say_why
+from atbench.workflow.screen import name_the_living, say_why
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""What the Snakefile reads and says at its start: its configuration, patterns of names, keys of contents."""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest, file_hash
+from atbench.spec.load import workflow
+from atbench.spec.models.workflow import WorkflowFile
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def or_stop(function: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+    """The result; a user's mistake stops Snakemake with its one line instead of a traceback."""
+    try:
+        return function(*arguments, **options)
+    except UserError as error:
+        sys.exit(f"atbench: {error}")
+
+
+def settings_of(config: Mapping[str, Any]) -> WorkflowFile:
+    """The workflow's configuration. The command line hands over lists of words: --config "seeds=[0,1]" means numbers.
+
+    Raises UserError naming the key.
+    """
+    seeds = config.get("seeds")
+    if isinstance(seeds, list):
+        seeds = [int(seed) if str(seed).isdecimal() else seed for seed in seeds]
+    return workflow(dict(config) | ({"seeds": seeds} if "seeds" in config else {}))
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A wildcard's pattern; no name at all matches nothing."""
+    return "|".join(names) or "(?!)"
+
+
+def content_of(paths: Iterable[str]) -> str:
+    """One key for what is there: rules that show it where it exists are made again, but never schedule it."""
+    return digest({path: file_hash(path) for path in paths if Path(path).exists()})
