@@ -22,11 +22,11 @@ class Absent(NamedTuple):
     """A file or folder that is not there."""
 
     error: UserError  # its line: file, key and what should lie there
-    public: bool  # anybody can fetch it
+    later: bool  # planning goes on without: anybody can fetch it, or nobody has said yet where it lies
 
 
 def absent(benchmark: Benchmark, suites: Iterable[str]) -> list[UserError]:
-    """A line for each public data set that suites still need and that is not in place.
+    """A line for each data set that suites still need and that is not in place yet.
 
     What is made already needs none. Raises UserError for a path of somebody's own where nothing lies.
     """
@@ -34,7 +34,7 @@ def absent(benchmark: Benchmark, suites: Iterable[str]) -> list[UserError]:
     for each in _needed(benchmark, list(suites)):
         found.setdefault(str(each.error), each)
     for each in found.values():
-        if not each.public:
+        if not each.later:
             raise each.error
     return [each.error for each in found.values()]
 
@@ -61,7 +61,7 @@ def _of_run(run: RunSpec) -> Iterator[Absent]:
     for role, file in run.checkpoint.files.items():
         if not Path(file.path).is_file():
             key = f"imported.{run.address.method}.{role}.path"
-            yield Absent(refuse(run.suite, key, f"{file.path}: no such file"), public=False)
+            yield Absent(refuse(run.suite, key, f"{file.path}: no such file"), later=False)
 
 
 def _of_data(suite: SuiteSpec, block: str, data: Data) -> Iterator[Absent]:
@@ -81,6 +81,6 @@ def _of_data(suite: SuiteSpec, block: str, data: Data) -> Iterator[Absent]:
     named = os.environ.get(variable)
     if named is None:
         wanted = f"set its path or {variable} to where it lies ({form.public or 'your images'})"
-        yield Absent(refuse(suite, block, f"{data.name} is not in place yet: {wanted}"), public)
+        yield Absent(refuse(suite, block, f"{data.name} is not in place yet: {wanted}"), later=True)
     elif not Path(named).expanduser().exists():
-        yield Absent(refuse(suite, block, f"{variable} is {named}, where nothing lies"), public=False)
+        yield Absent(refuse(suite, block, f"{variable} is {named}, where nothing lies"), later=False)
