@@ -43,7 +43,7 @@ test-journeys: .venv/ready  ## what a stranger does from a fresh clone: every co
 test-field-cases: .venv/ready  ## thirty faults that people met in code of this sort, tried here: five minutes on two cores
 	python -m pytest -m field_case tests/field_cases
 
-test-faults: .venv/ready  ## kills, cut writes, full disks, mutated and hostile files: an hour; goes on where it was stopped
+test-faults: .venv/ready  ## kills, cut writes, full disks, mutated and hostile files; goes on where it was stopped
 	$(FAULTS).kills --seed 0 --runs 6 --kills 10 --signal KILL
 	$(FAULTS).kills --seed 0 --runs 2 --kills 10 --signal TERM
 	$(FAULTS).prefixes
