@@ -4,6 +4,7 @@ Files are compared where they exist: a released record outlives its weights.
 """
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import known_hash
 from atbench.runtime.records import Record
+from atbench.spec.address import FINAL, Run
 from atbench.spec.judging import Judging
 from atbench.spec.records import RowsForm
 from atbench.spec.run import CellSpec, RunSpec
@@ -43,30 +45,25 @@ def of_run(tree: Tree, run: RunSpec, record: Record, most: float = math.inf) -> 
 
 def of_rows(tree: Tree, judging: Judging, record: Record) -> str:
     """The same of the rows beside a suite's cells."""
-    said, there = {"extractor": record["extractor"]["hash"]}, extractor_there(tree, judging)
-    if files := record.get("files"):
-        said |= files
-        there |= {name: known_hash(path) for name in files if (path := tree.root / "reference" / name).is_file()}
-    return _of_inputs(said, there)
+    return _of_inputs({"extractor": record["extractor"]["hash"]}, extractor_there(tree, judging))
 
 
 def of_measure(tree: Tree, run: RunSpec, record: Record, digests: dict[str, str]) -> str:
     """The same of a side measure of a run, which is current with ``digests``."""
     if record["config"] != digests:
         return "configuration changed"
-    weights = _present(tree.folder(run.address) / "weights" / run.address.weights().name)
+    weights = _weights(tree, run.address)
     return _of_inputs(record.get("inputs", {}), {"weights": weights} if weights else {})
 
 
 def inputs_there(tree: Tree, cell: CellSpec) -> dict[str, str]:
     """The hashes of what a cell was made from, of the files that are there."""
     run, judging = cell.run, cell.run.judging
-    found = {"weights": _present(tree.folder(run.address) / "weights" / run.address.weights(cell.address.step).name)}
+    found = {"weights": _weights(tree, run.address, cell.address.step)}
     if (reference := tree.root / "reference" / judging.reference_path().name).exists():
         found["reference"] = reference_there(tree, reference.with_name(judging.rows_path().name))
     if run.autoencoder is not None:
-        at = run.autoencoder.address
-        found["autoencoder"] = _present(tree.folder(at) / "weights" / at.weights().name)
+        found["autoencoder"] = _weights(tree, run.autoencoder.address)
     return {name: value for name, value in found.items() if value} | extractor_there(tree, judging)
 
 
@@ -74,13 +71,17 @@ def extractor_there(tree: Tree, judging: Judging) -> dict[str, str]:
     """The hash of the weights of an extractor of the scale's own; none with cross checks, hashed with it."""
     if judging.extractor is None or judging.suite.cross_checks:
         return {}
-    at = judging.extractor.address
-    found = _present(tree.folder(at) / "weights" / at.weights().name)
+    found = _weights(tree, judging.extractor.address)
     return {"extractor": found} if found else {}
 
 
 def reference_there(tree: Tree, rows: Path) -> str | None:
     """The hash of the features that are there, as the rows made with them say; None where these cannot be believed."""
+    return _reference_in(tree, rows, known_hash(rows)) if rows.is_file() else None
+
+
+@lru_cache(maxsize=16)  # every cell of a scale asks
+def _reference_in(tree: Tree, rows: Path, content: str) -> str | None:
     try:
         record: Any = tree.read(rows, RowsForm)
     except UserError:
@@ -88,7 +89,9 @@ def reference_there(tree: Tree, rows: Path) -> str | None:
     return str(record["inputs"]["reference"]) if record else None
 
 
-def _present(path: Path) -> str | None:
+def _weights(tree: Tree, run: Run, step: str = FINAL) -> str | None:
+    """The hash of a snapshot's weights, None where they are not there."""
+    path = tree.folder(run) / "weights" / run.weights(step).name
     return known_hash(path) if path.is_file() else None
 
 
