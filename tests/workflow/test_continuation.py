@@ -7,10 +7,9 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 
 import pytest
-from checkout import BIN, Checkout, edit, jobs
+from checkout import BIN, Checkout, edit, jobs, wait_for
 
 from atbench.runtime.files import file_hash
 from atbench.runtime.records import read_record, write_record
@@ -28,10 +27,16 @@ def long_run(tmp_path):
 
 def begun(checkout):
     """The process that trains ADM, once it is at its batches."""
-    lock, log = (checkout.folder / RUN / name for name in ("train.lock", "train.log"))
-    while not (log.exists() and "from batch" in log.read_text() and lock.exists()):
-        time.sleep(0.05)
-    return int(re.match(r"process (\d+) on", lock.read_text())[1])
+    wait_for(lambda: "from batch" in said(checkout, "train.log") and said(checkout, "train.lock"))
+    return int(re.match(r"process (\d+) on", said(checkout, "train.lock"))[1])
+
+
+def said(checkout, name):
+    """What stands in a file of the run; nothing where it is not there: Snakemake removes the log before a job."""
+    try:
+        return (checkout.folder / RUN / name).read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def test_a_retry_goes_on_where_a_job_was_told_to_stop(long_run):
@@ -52,7 +57,7 @@ def test_a_job_that_outlived_snakemake_is_waited_for_and_its_run_kept(long_run):
     os.kill(orphan, signal.SIGSTOP)  # until the other has met it
     first.kill()
     first.wait()
-    threading.Thread(target=lambda: (waited_for(long_run), os.kill(orphan, signal.SIGCONT)), daemon=True).start()
+    threading.Thread(target=lambda: let_go_on(orphan, long_run), daemon=True).start()
     long_run.run("snakemake", "--unlock", "--config", "scale=ci")
     long_run.snakemake(f"{RUN}/weights")
     log = (long_run.folder / RUN / "train.log").read_text()
@@ -60,10 +65,12 @@ def test_a_job_that_outlived_snakemake_is_waited_for_and_its_run_kept(long_run):
     assert json.loads((long_run.folder / RUN / "config.json").read_text())["counts"]["batches"] == 100
 
 
-def waited_for(checkout):
-    """Come back when a process waits for the training of ADM."""
-    while "waiting for it to end" not in (checkout.folder / RUN / "train.log").read_text():
-        time.sleep(0.05)
+def let_go_on(stopped, checkout):
+    """Wake a stopped process when another waits for the training of ADM, and in any case: else both wait for ever."""
+    try:
+        wait_for(lambda: "waiting for it to end" in said(checkout, "train.log"))
+    finally:
+        os.kill(stopped, signal.SIGCONT)
 
 
 TRAINED = tuple(f"results/ci/{run}/seed0/weights" for run in ("finetune/at", "latent/ldm"))
