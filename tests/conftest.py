@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from filelock import FileLock
 
 # Before torch is imported: tiny tensors only lose time to a second thread, and bits depend on the number of threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell lets what it starts in its background ignore Ctrl-C, and so would all that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 TIERS = {
     "tasks": "slow",
     "mismatch": "slow",

@@ -103,3 +103,10 @@ class Provenance(Form):
     date: Date | None = None
     sources: dict[str, Digest] = Field(default_factory=dict)
     seconds: NotNegative | Seconds = 0
+
+
+class Measured(Form):
+    """What every record of a side measure holds beside its numbers: with which settings, and where they come from."""
+
+    settings: dict[str, Any]
+    provenance: Provenance

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
-from atbench.runtime.records import read_record
+from atbench.runtime.records import Record
 from atbench.spec.address import Run
+from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
 
 
@@ -13,23 +14,22 @@ def rests_on_the_same(run: RunSpec) -> bool | None:
 
     By the records alone, which is quick: whoever uses a file compares it with its record.
     """
-    try:
-        inputs = read_record(run.address.record).get("inputs")
-    except UserError:
-        return None
-    used = inputs if isinstance(inputs, dict) else {}
-    pairs = [(used.get(link), recorded_hash(owner, file)) for link, (owner, file) in run.rests_on.items()]
-    if any(None in pair for pair in pairs):
+    record = _of(run.address)
+    pairs = [(record.get("inputs", {}).get(link), recorded_hash(*file)) for link, file in run.rests_on.items()]
+    if not record or any(None in pair for pair in pairs):
         return None
     return all(before == now for before, now in pairs)
 
 
 def recorded_hash(run: Run, file: Path) -> str | None:
     """SHA-256 of a file of a finished run, by its record; None where that does not tell."""
+    entry = _of(run).get("files", {}).get(file.relative_to(run.path).as_posix())
+    return entry["sha256"] if entry else None
+
+
+def _of(run: Run) -> Record:
+    """The record of a finished run, empty where none can be believed."""
     try:
-        files = read_record(run.record).get("files")
+        return RunForm.read(run.record)
     except UserError:
-        return None
-    entry = files.get(file.relative_to(run.path).as_posix()) if isinstance(files, dict) else None
-    found = entry.get("sha256") if isinstance(entry, dict) else None
-    return found if isinstance(found, str) else None
+        return {}

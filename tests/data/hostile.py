@@ -13,6 +13,7 @@ import resource
 import struct
 import sys
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -359,12 +360,14 @@ def main(room: str, folder: Path) -> None:
     idle = peak()
     for reader, cases in ROOMS[room].items():
         for number, what in enumerate(cases):
+            begun = time.process_time()
             try:
                 read[reader](folder / f"{reader}{number}")
                 raised, words = "nothing", ""
             except Exception as error:
                 raised, words = type(error).__name__, str(error)
-            print(json.dumps([reader, what, raised, words, peak() - idle]), flush=True)
+            seconds = round(time.process_time() - begun, 2)
+            print(json.dumps([reader, what, raised, words, peak() - idle, seconds]), flush=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ CASES = [(room, reader, what) for room, own in hostile.ROOMS.items() for reader 
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory):
-    """(reader, what) -> what was raised, in which words, and the peak of memory; a process for each room."""
+    """(reader, what) -> what was raised, in which words, the peak of memory, CPU seconds; a process for each room."""
     found = {}
     path = os.pathsep.join(str(REPOSITORY / folder) for folder in ("", "tests", "tests/data"))
     for room in hostile.ROOMS:
@@ -32,8 +32,9 @@ def refusals(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("room", "reader", "what"), CASES, ids=[f"{reader}-{what}" for _, reader, what in CASES])
-def test_a_hostile_file_is_refused_in_one_line_and_little_memory(refusals, room, reader, what):
-    raised, words, taken = refusals[reader, what]
+def test_a_hostile_file_is_refused_in_one_line_and_little_memory(refusals, room, reader, what, record_property):
+    raised, words, taken, seconds = refusals[reader, what]
+    record_property("taken", f"{taken >> 20} MB, {seconds} s")  # no test of speed: `make test-faults` tells of it
     number = list(hostile.ROOMS[room][reader]).index(what)
     assert raised == "UserError", f"{raised}: {words}"
     assert words.splitlines() == [words] and f"/{reader}{number}" in words

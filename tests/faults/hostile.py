@@ -14,6 +14,7 @@ from faults.trials import ACCEPTED, REFUSED, SKIPPED, TRACEBACK, Ledger, Trial
 
 COMMAND = "python -m faults.hostile"
 TESTS = "tests/data/test_hostile_files.py"
+HOSTILE = "hostile file"
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
 def trials() -> list[Trial]:
     """A trial per test: one that passes has seen its file refused, within its bounds."""
     if not (REPOSITORY / TESTS).exists():
-        return [Trial("hostile file", TESTS, SKIPPED, f"{TESTS}: there is none")]
+        return [Trial(HOSTILE, TESTS, SKIPPED, f"{TESTS}: there is none")]
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder, "tests.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:xdist", TESTS, f"--junitxml={found}"]
@@ -36,14 +37,15 @@ def trials() -> list[Trial]:
 
 def _trial(case: ElementTree.Element) -> Trial:
     ends = {child.tag: child.get("message", "") for child in case if child.tag in ("failure", "error", "skipped")}
-    detail = " ".join(ends.values()).split("\n")[0][:300]
+    taken = " ".join(found.get("value", "") for found in case.iter("property"))
+    detail = " ".join([*ends.values(), taken]).split("\n")[0][:300]
     if not ends:
         verdict = REFUSED
     elif "skipped" in ends:
         verdict = SKIPPED
     else:
         verdict = ACCEPTED if "DID NOT RAISE" in detail else TRACEBACK
-    return Trial("hostile file", case.get("name", ""), verdict, detail)
+    return Trial(HOSTILE, case.get("name", ""), verdict, detail)
 
 
 if __name__ == "__main__":

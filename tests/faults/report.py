@@ -7,6 +7,7 @@ import sys
 
 import pandas as pd
 from checkout import REPOSITORY
+from faults.hostile import HOSTILE
 from faults.trials import ACCEPTED, FOLDER, LOST, REFUSED, SKIPPED, SURVIVED, TRACEBACK, VALID, head, read
 
 from atbench.runtime import provenance
@@ -36,6 +37,7 @@ def main() -> None:
     trials = pd.concat([_trials(part) for part in PARTS])
     table = counts(trials[trials.verdict != SKIPPED])
     text = WORDS.format(commit=_commit(), minutes=trials.seconds.sum() / 60) + table.to_markdown(index=False) + "\n"
+    text += "\n" + hostile_files(trials[trials.fault == HOSTILE])
     for row in trials[trials.verdict == SKIPPED].itertuples():
         text += f"\nSkipped: {row.fault}: {row.detail}\n"
     PAGE.write_text(text)
@@ -54,6 +56,15 @@ def counts(trials: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     total = {"fault": "all", "command": ""} | {key: int(table[key].sum()) for key in ("tried", *COLUMNS)}
     return pd.concat([table, pd.DataFrame([total])], ignore_index=True)
+
+
+def hostile_files(trials: pd.DataFrame) -> str:
+    """The most memory and time that a refusal took, in a sentence."""
+    taken = trials.detail.str.extract(r"(?P<memory>[\d.]+) MB, (?P<seconds>[\d.]+) s$").astype(float).max()
+    return (
+        f"The refusal of a hostile file took {taken.memory:.0f} MB beyond an idle process "
+        f"and {taken.seconds:.1f} CPU seconds at most.\n"
+    )
 
 
 def _trials(part: str) -> pd.DataFrame:

@@ -13,8 +13,7 @@ from atbench.models.weights import load_model, save_weights
 from atbench.runtime.device import STATE_VARIABLE
 from atbench.runtime.files import file_hash
 from atbench.runtime.records import read_record, write_record
-from atbench.spec import yaml
-from atbench.spec.load import load, load_run
+from atbench.spec.load import load_run
 from atbench.tasks import train as training
 from atbench.tasks.run_record import is_current
 from atbench.training.loop import Trainer
@@ -24,20 +23,11 @@ OUTPUTS = ["final/state.pt", "final/train.jsonl", "weights/0000002.safetensors",
 
 
 @pytest.fixture(autouse=True)
-def four_batches(tmp_path, monkeypatch):
-    """An empty current directory, in which runs take four batches, one snapshot after two, and keep a state of each."""
-    experiments = tmp_path / "experiments"
-    shutil.copytree(yaml.EXPERIMENTS, experiments)
-    monkeypatch.setattr(yaml, "EXPERIMENTS", experiments)
+def four_batches(experiments, monkeypatch):
+    """Runs take four batches, one snapshot after two, and keep a state of each."""
     spoil(experiments / "scales/ci.yaml", "suites", "scratch", {"batches": 4, "snapshots": 2, "seeds": [0]})
-    monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.setenv(STATE_VARIABLE, "1e-9")
     monkeypatch.setattr(os, "fsync", lambda handle: None)  # nobody pulls the plug, and hundreds of them take minutes
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    load.cache_clear()
-    yield
-    load.cache_clear()
 
 
 def left(run):

@@ -33,19 +33,10 @@ sys.exit(main(sys.argv[2:]))
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """An empty current directory; runs take 60 batches, with one snapshot after half of them."""
-    experiments = tmp_path / "experiments"
-    shutil.copytree(yaml.EXPERIMENTS, experiments)
-    monkeypatch.setattr(yaml, "EXPERIMENTS", experiments)
+def sixty_batches(experiments, monkeypatch):
+    """Runs take 60 batches, with one snapshot after half of them."""
     spoil(experiments / "scales/ci.yaml", "suites", "scratch", {"batches": 60, "snapshots": 2, "seeds": [0]})
-    monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.setenv("PYTHONPATH", str(yaml.ROOT))
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    load.cache_clear()
-    yield
-    load.cache_clear()
 
 
 def start(*arguments):

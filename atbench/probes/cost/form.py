@@ -1,11 +1,11 @@
 """What a record of the cost of training batches holds."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from atbench.spec.fields import Name
-from atbench.spec.form import Count, Digest, Form, Index, Positive, Provenance
+from atbench.spec.form import Count, Digest, Form, Index, Measured, Positive
 
 
 class Row(Form):
@@ -32,10 +32,8 @@ class Config(Form):
     cost: Digest
 
 
-class CostForm(Form):
+class CostForm(Measured):
     """``cost.json`` of a scale."""
 
     rows: Annotated[list[Row], Field(min_length=1)]
-    settings: dict[str, Any]
     config: Config
-    provenance: Provenance

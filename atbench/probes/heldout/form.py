@@ -1,9 +1,7 @@
 """What a record of the loss on held-out images holds."""
 
-from typing import Any
-
 from atbench.spec.fields import Hash
-from atbench.spec.form import Count, Digest, Form, Index, NotNegative, Provenance, RunAxes, Spent
+from atbench.spec.form import Count, Digest, Form, Index, Measured, NotNegative, RunAxes, Spent
 
 
 class Error(Form):
@@ -57,14 +55,12 @@ class Inputs(Form):
     data: dict[str, Split]
 
 
-class HeldoutForm(Form):
+class HeldoutForm(Measured):
     """``heldout.json`` of a run."""
 
     run: RunAxes
     eps_mse: list[EpsMse]
     variance_fraction: list[VarianceFraction]
     counts: Counts
-    settings: dict[str, Any]
     config: Config
     inputs: Inputs
-    provenance: Provenance

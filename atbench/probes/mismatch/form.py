@@ -1,11 +1,11 @@
 """What a record of the mismatch of a run holds."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
 from atbench.spec.fields import Hash, Name
-from atbench.spec.form import Digest, Form, Index, NotNegative, Positive, Provenance, RunAxes
+from atbench.spec.form import Digest, Form, Index, Measured, NotNegative, Positive, RunAxes
 
 
 class Exposure(Form):
@@ -50,14 +50,12 @@ class Inputs(Form):
     weights: Hash
 
 
-class MismatchForm(Form):
+class MismatchForm(Measured):
     """``mismatch.json`` of a run."""
 
     run: RunAxes
     exposure: Annotated[dict[Name, list[Exposure]], Field(min_length=1)]
     recovery: list[Recovery]
     robust_loss: list[RobustLoss]
-    settings: dict[str, Any]
     config: Config
     inputs: Inputs
-    provenance: Provenance

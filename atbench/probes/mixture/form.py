@@ -1,10 +1,10 @@
 """What a record of robust objectives on a Gaussian mixture holds."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
-from atbench.spec.form import ROUNDING, Digest, Form, Index, NotNegative, Provenance
+from atbench.spec.form import ROUNDING, Digest, Form, Index, Measured, NotNegative
 
 Divergence = Annotated[float, Field(ge=-ROUNDING)]  # by integration on a grid
 
@@ -32,10 +32,8 @@ class Config(Form):
     mixture: Digest
 
 
-class MixtureForm(Form):
+class MixtureForm(Measured):
     """``mixture.json`` of a scale."""
 
     rows: Annotated[list[Row], Field(min_length=1)]
-    settings: dict[str, Any]
     config: Config
-    provenance: Provenance
