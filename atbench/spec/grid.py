@@ -6,6 +6,8 @@ from typing import NamedTuple
 from atbench.runtime.errors import UserError
 from atbench.spec.address import FINAL
 from atbench.spec.models.methods import Method
+from atbench.spec.models.samplers import KINDS
+from atbench.spec.nfe import check
 from atbench.spec.suite import SuiteSpec
 
 
@@ -65,7 +67,10 @@ def steps_of(suite: SuiteSpec, sampler: str, nfe: int) -> int:
 
     A teacher under guidance evaluates its network twice a step; a student was distilled from that and evaluates once.
     """
-    per_step = suite.sampler(sampler).evaluations_per_step
-    if nfe % per_step:
+    entry, distillation = suite.sampler(sampler), suite.training.distillation
+    if nfe % entry.evaluations_per_step:
         raise UserError(f"nfe {nfe}: guidance takes two evaluations a step; nearest valid nfe: {nfe + 1}")
-    return nfe // per_step
+    steps = nfe // entry.evaluations_per_step
+    spends = KINDS[entry.kind].constants.get("spends")
+    check(spends, steps, entry, distillation.grid if distillation else None)
+    return steps

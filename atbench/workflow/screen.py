@@ -1,6 +1,8 @@
 """What Snakemake puts on the screen, in this project's form: a line that says the reason."""
 
 import logging
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -15,6 +17,18 @@ def name_the_living(logger: logging.Logger, others: list[str]) -> None:
         return True
 
     logger.addFilter(shortened)
+
+
+def name_what_is_mistyped(logger: logging.Logger, why: Callable[[str], str]) -> None:
+    """Let a missing rule be a line that says what is wrong with the target, where ``why`` of it knows."""
+
+    def explained(record: logging.LogRecord) -> bool:
+        missing = re.search(r"No rule to produce (\S+)", record.getMessage())
+        if missing and (reason := why(missing[1])):
+            record.msg, record.args = f"atbench: {reason}", ()
+        return True
+
+    logger.addFilter(explained)
 
 
 def say_why(logger: logging.Logger) -> None:

@@ -1,5 +1,6 @@
-"""What the Snakefile reads and says at its start: its configuration, patterns of names, keys of contents."""
+"""What the Snakefile reads and says at its start: settings, mistyped targets, patterns of names, keys of contents."""
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -7,11 +8,16 @@ from typing import Any, ParamSpec, TypeVar
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import digest, file_hash
+from atbench.spec.address import RELEASED, ROOT, parse_cell, parse_run
+from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import workflow
 from atbench.spec.models.workflow import WorkflowFile
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+OF_A_RUN = re.compile(
+    rf"(?!{RELEASED}/)(?P<run>{ROOT}/(?P<scale>[^/]+)/[^/]+/[^/]+/seed[^/]*)(?P<cell>/.*-nfe[^/]*)?.*"
+)
 
 
 def or_stop(function: Callable[Arguments, Result], *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
@@ -31,6 +37,21 @@ def settings_of(config: Mapping[str, Any]) -> WorkflowFile:
     if isinstance(seeds, list):
         seeds = [int(seed) if str(seed).isdecimal() else seed for seed in seeds]
     return workflow(dict(config) | ({"seeds": seeds} if "seeds" in config else {}))
+
+
+def why_no_rule(benchmark: Benchmark, target: str) -> str:
+    """Why no rule makes a target that is meant as a result of a run; empty where that is not to be seen."""
+    meant = OF_A_RUN.fullmatch(target)
+    if meant is None:
+        return ""
+    try:
+        run = parse_cell(target).run if meant["cell"] else parse_run(meant["run"])
+        if run.scale != benchmark.scale:
+            return f"{target}: of another scale than {benchmark.scale}; give --config scale={run.scale}"
+        benchmark.run(run)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -25,8 +25,8 @@ from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.workflow.instances import enter
 from atbench.workflow.jobs import Jobs
-from atbench.workflow.screen import name_the_living, say_why
-from atbench.workflow.settings import content_of, one_of, or_stop, settings_of
+from atbench.workflow.screen import name_the_living, name_what_is_mistyped, say_why
+from atbench.workflow.settings import content_of, one_of, or_stop, settings_of, why_no_rule
 from atbench.workflow.times import Times
 
 # The lock of a killed process is cleared here, so that the same command continues.
@@ -39,6 +39,8 @@ BENCHMARK = or_stop(load, SETTINGS.scale)
 CACHED = bool(SETTINGS.cached)
 PLANS = workflow.is_main_process and not CACHED  # jobs run in processes of their own
 JOBS = Jobs(BENCHMARK, SETTINGS.seeds, Times(SETTINGS.scale, acts=not workflow.dryrun) if PLANS else None)
+if PLANS:
+    name_what_is_mistyped(logger, partial(why_no_rule, BENCHMARK))
 ROOT = f"{address.RELEASED if CACHED else address.ROOT}/{SETTINGS.scale}"
 TREE = Tree(Path(ROOT))
 RUN = f"{ROOT}/{{suite}}/{{method}}/seed{{seed}}"
