@@ -53,7 +53,9 @@ def _verdict(sheet: Sheet, suite: Suite) -> str:
     about = found[(found.suite == SUITE) & (found.budget == "batches")]
     about = about[about.samplers.str.split().map(lambda names: _sampler(suite) in names).astype(bool)]
     row: Any = about.iloc[0]
-    gain = f"{amount(row.gain, row.unit)} of {suite.method(row.baseline).label}'s distance"
+    ours, theirs = (suite.run(name, min(suite.size.seeds)).budget() for name in (row.method, row.baseline))
+    gain = f"{amount(row.gain, row.unit)} of {suite.method(row.baseline).label}'s distance, {ours.against(theirs)}"
+    gain += "" if ours.updates == theirs.updates else f" but {ours.updates:,} updates against {theirs.updates:,}"
     seeds = f"{row.seeds:.0f} seed{'' if row.seeds == 1 else 's'}"
     few = f": {seeds} decide{'s' if row.seeds == 1 else ''} nothing, a verdict takes {MIN_SEEDS} or more"
     said = f'"{sheet.benchmark.claims[row.claim].claim}": {row.verdict} ({gain}, {seeds})'

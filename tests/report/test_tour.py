@@ -35,6 +35,7 @@ def test_the_verdict_of_one_seed_is_that_nothing_is_decided():
     """However far ahead a method is: the words are those of the verdict table."""
     verdict = tour(BENCHMARK).splitlines()[1]
     assert '"ADM-AT samples better than ADM when sampling takes few steps": inconclusive (+' in verdict
+    assert "% of ADM's distance, equal batches but 4,500 updates against 1,500, 1 seed)" in verdict
     assert verdict.endswith("1 seed): 1 seed decides nothing, a verdict takes 5 or more.")
 
 
