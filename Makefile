@@ -11,7 +11,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
 
-.PHONY: reproduce plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint figures cell release tune
+.PHONY: reproduce tour help plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -23,8 +23,15 @@ FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-reproduce: .venv/ready  ## environment, then every table and figure at SCALE
-	$(SNAKEMAKE) --config scale=$(call quoted,SCALE)
+reproduce: .venv/ready  ## environment, then every table and figure at SCALE; the first table as soon as it is there
+	atbench watch --scale $(call quoted,SCALE) -- $(SNAKEMAKE) --prioritize scratch --config scale=$(call quoted,SCALE)
+
+tour: .venv/ready  ## three minutes on two cores: released weights sampled, scored, drawn, and what that shows in four lines
+	atbench watch --scale tour -- $(SNAKEMAKE) --config scale=tour
+	@echo && atbench tour
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 plan: .venv/ready  ## what would run at SCALE, by rule, and what it amounts to, by suite
 	@planned=$$($(SNAKEMAKE) --dry-run --config scale=$(call quoted,SCALE) 2>&1) || { echo "$$planned"; exit 1; }; \

@@ -31,6 +31,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.path.name not in ("test_workflow.py", "test_targets.py"))
 
 
+def pytest_terminal_summary(terminalreporter) -> None:
+    """What tests have recorded, a journey its time, below everything else."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Checkout:
     """A checkout in which the whole ci scale has run once, by whichever of several test processes came first."""

@@ -1,5 +1,7 @@
 """Made-up parts of records, in the form that real ones have."""
 
+from atbench.runtime.files import file_hash
+from atbench.runtime.records import write_record
 from atbench.spec.run import RunSpec
 
 COMMIT = "0123456789" * 4
@@ -23,6 +25,17 @@ def run_record(run: RunSpec) -> dict:
         "seconds": {"startup": 2.0, "training": 10.0},
         "provenance": provenance(sources={"training": SOURCES["training"]}),
     }
+
+
+def write_trained(run: RunSpec, content: bytes = b"weights") -> None:
+    """What the training of a run leaves for others to use, below the current folder: weights and ``config.json``."""
+    files = {}
+    for step in run.snapshots:
+        path = run.address.weights(step)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content + str(run).encode())
+        files[f"weights/{path.name}"] = {"sha256": file_hash(path), "bytes": path.stat().st_size}
+    write_record(run.address.record, run_record(run) | {"files": files})
 
 
 def rows_record(floor: dict, heldout: dict, ceiling: dict) -> dict:

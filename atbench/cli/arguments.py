@@ -37,6 +37,7 @@ def computing(verb: Verb) -> None:
     """The verbs that make results, or take some in and out."""
     address_of_run = "address of a run, results/<scale>/<suite>/<method>/seed<S>"
     verb(verbs.train).add_argument("run", help=address_of_run)
+    verb(verbs.take).add_argument("run", help=address_of_run)
     building = verb(verbs.reference, "scale")
     building.add_argument("suite")
     several = "images per split; writes ...-n<images>.npz, which is not used to score cells"
@@ -75,6 +76,9 @@ def reading(verb: Verb) -> None:
     showing.add_argument("--stale", action="store_true", help="list only stale cells")
     showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")
     showing.add_argument("--time", action="store_true", help="CPU time by kind and the share of start-up")
+    watching = verb(verbs.watch, "scale", "suites")
+    watching.add_argument("command", nargs=argparse.REMAINDER, help="-- COMMAND to start and to look on until its end")
+    verb(verbs.tour)
     verb(verbs.show).add_argument("cell", help="address of a cell")
     verb(verbs.jobs, "scale", "suites")
     estimating = verb(verbs.estimate, "suites")

@@ -7,7 +7,7 @@ from pathlib import Path
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.spec import address
-from atbench.spec.load import load, load_cell, load_run, workflow
+from atbench.spec.load import load, load_cell, load_run, suites_at, workflow
 from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
 
@@ -49,6 +49,13 @@ def evaluate(options: argparse.Namespace) -> None:
         evaluate(cells)
     for run in runs:
         evaluate_run.evaluate_run(run)
+
+
+def take(options: argparse.Namespace) -> None:
+    """Take the released weights of a run, as if it had been trained here."""
+    from atbench.tasks.take import take
+
+    take(load_run(address.parse_run(options.run)))
 
 
 def measure(options: argparse.Namespace) -> None:
@@ -120,6 +127,25 @@ def status(options: argparse.Namespace) -> None:
     print(status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time))
 
 
+def watch(options: argparse.Namespace) -> int:
+    """Look on while a workflow runs: jobs, loss, delta RMS, images/s, time left; a line a minute without a terminal."""
+    from atbench.workflow.jobs import Jobs
+    from atbench.workflow.onlooker import look_on
+    from atbench.workflow.taken import Taken
+    from atbench.workflow.watch import Watch
+
+    benchmark = load(options.scale)
+    taken = Taken(Jobs(benchmark, None), retrains=False).addresses
+    return look_on(Watch(benchmark, suites_of(options), taken), [word for word in options.command if word != "--"])
+
+
+def tour(options: argparse.Namespace) -> None:
+    """Say in four lines what `make tour` has shown, and what to type next."""
+    from atbench.report.tour import SCALE, tour
+
+    print(tour(load(SCALE)))
+
+
 def show(options: argparse.Namespace) -> None:
     """Show one cell."""
     from atbench.report.show import show
@@ -177,8 +203,9 @@ def tree(options: argparse.Namespace) -> Path:
 
 
 def suites_of(options: argparse.Namespace) -> list[str]:
-    """The suites named on the command line, or those of experiments/config.yaml."""
-    chosen = options.suites or list(workflow().suites)
+    """The suites named on the command line, or those of experiments/config.yaml that the scale has."""
+    benchmark = load(options.scale)
+    chosen = suites_at(benchmark, options.suites or workflow().suites)
     for suite in chosen:
-        load(options.scale).suite(suite)
+        benchmark.suite(suite)
     return chosen

@@ -12,6 +12,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
 from atbench.runtime.images import DECODE_ERRORS, open_image
 from atbench.spec.address import FINAL, Cell, Run
+from atbench.spec.judging import Judging
 
 SIDE = 8  # images per side of the picture beside a cell
 SHOWN = 2  # rows of it that a sheet keeps and figures show
@@ -26,7 +27,16 @@ def first_images(root: Path, cell: Cell) -> np.ndarray | None:
     folder = Path(root, cell.run.suite, cell.run.method, f"seed{cell.run.seed}", cell.step)
     picture = folder / cell.path.with_suffix(".png").name
     strip = first_rows(picture) if picture.exists() else _strip(root, cell)
-    return None if strip is None else np.stack(np.split(strip, SHOWN * SIDE, axis=1)).astype(np.float32) / 255
+    return None if strip is None else _apart(strip)
+
+
+def real_images(root: Path, judging: Judging) -> np.ndarray | None:
+    """The first SHOWN * SIDE held-out images that a suite is judged by; shape as in `first_images`, None without."""
+    picture = Path(root, "reference", judging.picture_path.name)
+    if not picture.exists():
+        return None
+    Tree(Path(root)).check_listed(picture)
+    return _apart(first_rows(picture))
 
 
 def first_rows(picture: Path) -> np.ndarray:
@@ -48,6 +58,11 @@ def write_sheet(path: Path, strips: Mapping[int, np.ndarray]) -> None:
     image, text = Image.fromarray(np.concatenate([strips[nfe] for nfe in sorted(strips)])), PngInfo()
     text.add_text(NFE, " ".join(map(str, sorted(strips))))
     write_atomically(path, lambda temporary: image.save(temporary, "PNG", optimize=True, pnginfo=text))
+
+
+def _apart(strip: np.ndarray) -> np.ndarray:
+    """A strip's images: (image, height, width[, channels]) in 0..1."""
+    return np.stack(np.split(strip, SHOWN * SIDE, axis=1)).astype(np.float32) / 255
 
 
 def _strip(root: Path, cell: Cell) -> np.ndarray | None:

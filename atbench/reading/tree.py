@@ -64,9 +64,13 @@ class Tree:
             name_once(str(error))
             return None
 
+    def listed(self, source: Path) -> str | None:
+        """SHA-256 of a file by the manifest; None where that does not list it."""
+        return manifest(self.root).get(source.relative_to(self.root).as_posix())
+
     def check_listed(self, source: Path) -> bool:
         """Whether the manifest lists a file. Raises UserError where it lists another content."""
-        wanted = manifest(self.root).get(source.relative_to(self.root).as_posix())
+        wanted = self.listed(source)
         if wanted is not None and known_hash(source) != wanted:
             raise UserError(f"{source}: not what {MANIFEST} lists: it was changed since its release")
         return wanted is not None

@@ -1,5 +1,6 @@
 """One cell in readable words: numbers with their uncertainty, configuration and origin."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,7 +10,7 @@ from atbench.reading.tidy import older_code
 from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
 from atbench.runtime.records import Record
-from atbench.spec.address import parse_cell
+from atbench.spec.address import RELEASED, ROOT, made_by, parse_cell
 from atbench.spec.load import load_cell
 from atbench.spec.metrics import distance_name
 from atbench.spec.run import CellSpec
@@ -20,13 +21,18 @@ SPREADS = {"_se": "standard error", "_std": "spread over parts"}  # suffix of a 
 def show(path: str | Path) -> str:
     """The record at the cell address ``path`` as text, whether it is a file of its own or a line of a pack.
 
-    Raises UserError when ``path`` is no cell's address, its scale is unknown, or the record is missing or broken.
+    Of a local one that is not there the released one is shown, by its own address. Raises UserError when ``path`` is no
+    cell's address, its scale is unknown, or the record is missing, with the command that makes it, or broken.
     """
     address = parse_cell(path)
     tree = Tree(Path(address.run.root, address.run.scale))
     record = tree.cell(address)
+    if record is None and address.run.root == ROOT:
+        tree = Tree(Path(RELEASED, address.run.scale))
+        record, path = tree.cell(address), tree.path(address)
     if record is None:
-        raise UserError(f"{path}: no such result")
+        wanted = replace(address, run=replace(address.run, root=ROOT))
+        raise UserError(f"{address}: no such result; to make it: {made_by(wanted, address.run.scale)}")
     cell = load_cell(address)
     current, settings = cell.digests, {"training": cell.run.slice, "evaluation": cell.slice}
     parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], cell.run.suite.extractor))]

@@ -141,6 +141,11 @@ def parse_snapshot(path: str | Path) -> tuple[Run, str]:
     return _run(match), match["step"]
 
 
+def made_by(path: object, scale: str) -> str:
+    """The command that makes a result, for messages about one that is missing."""
+    return f"snakemake --cores all {path} --config scale={scale}"
+
+
 def is_run(path: str) -> bool:
     """Whether ``path`` has the form of a run's address."""
     return RUN_PATTERN.fullmatch(path.rstrip("/")) is not None

@@ -37,6 +37,7 @@ def names(files: Experiments) -> None:
     for name, block in files.size.suites.items():
         _init(f"{files.scale_file}: suites.{name}.init", block.init or SCRATCH, files)
         _imported(f"{files.scale_file}: suites.{name}", files.suites[name], block)
+        _fewer_methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
     _tuning(files.tuning, files.methods)
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
@@ -137,6 +138,20 @@ def _views(file: str, suite: SuiteFile) -> None:
                 raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
         if view.methods[0] != suite.methods[0]:  # whose learning rate all of them use
             raise UserError(f"{key}: must begin with the suite's first, {suite.methods[0]}")
+
+
+def _fewer_methods(key: str, suite: SuiteFile, methods: Collection[str] | None) -> None:
+    """A scale leaves methods of a suite out, never the first, whose learning rate all use."""
+    if methods is None:
+        return
+    for method in methods:
+        if method not in suite.methods:
+            raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
+    if suite.methods[0] not in methods:
+        raise UserError(f"{key}: must hold the suite's first, {suite.methods[0]}, whose learning rate all use")
+    for name, view in suite.views.items():
+        if left := [method for method in view.methods if method not in methods]:
+            raise UserError(f"{key}: lacks {left[0]}, which the view {name} shows")
 
 
 def _imported(key: str, suite: SuiteFile, block: Any) -> None:

@@ -59,6 +59,11 @@ class Judging:
         return path.with_name(f"{path.stem}-rows.json")
 
     @property
+    def picture_path(self) -> Path:
+        """The first of the real images in a fixed random order, of the held-out split, as a picture like a cell's."""
+        return self.reference_path().with_suffix(".png")
+
+    @property
     def reconstruction_path(self) -> Path | None:
         """Scores of real images after the autoencoder of a suite in latent space; None for one on pixels."""
         path = self.reference_path()

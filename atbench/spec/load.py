@@ -6,6 +6,7 @@ lists replace, null removes. A constant may be written `{value: ..., source: ...
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache, partial, reduce
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,13 @@ def load(scale: str) -> Benchmark:
     fit.suites(benchmark)
     spending.check(benchmark)
     return benchmark
+
+
+def suites_at(benchmark: Benchmark, chosen: Iterable[str]) -> list[str]:
+    """The suites that were chosen. Those of config.yaml stand for no choice: of them, the ones that a scale has."""
+    wanted, unchosen = list(chosen), list(workflow().suites)
+    there = [name for name in unchosen if name in benchmark.suites]
+    return there if there and wanted == unchosen else wanted
 
 
 def load_run(address: Run) -> RunSpec:

@@ -46,6 +46,8 @@ class _Resolver:
         compared = declared.methods
         if init == IMPORTED:  # a suite of files has the methods that there are files for
             compared = tuple(method for method in compared if method in (block.imported or {}))
+        elif block.methods is not None:
+            compared = tuple(method for method in compared if method in block.methods)
         objective = self.inherited(init)
         catalogue = {
             key: method.model_copy(update={"objective": objective})

@@ -18,12 +18,13 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import write_record
 from atbench.spec.benchmark import Suite
 from atbench.spec.metrics import distance_name
+from atbench.tasks.evaluate import GRID_SIDE, save_grid
 from atbench.tasks.judge import extractor_of
 
 
 def reference(suite: Suite, images: int | None = None) -> None:
-    """Write what a suite is judged by: the features of its real images, and ``...-rows.json`` with the floor,
-    held-out and ceiling rows and the extractor's record.
+    """Write what a suite is judged by: the features of its real images, ``...-rows.json`` with the floor, held-out and
+    ceiling rows and the extractor's record, and a small picture of held-out images.
 
     images: so many of each split, and of samples for the rows, at paths that name the number. No cell is judged by
     them: they show on a slow machine what an extractor makes of a data set. Raises UserError for more than there are,
@@ -46,6 +47,8 @@ def reference(suite: Suite, images: int | None = None) -> None:
     rows = reference_rows(built, extractor, samples, repeats, seed, evaluation.metrics)
     floor = {key: {"mean": mean, "std": rows["floor_std"][key]} for key, mean in rows["floor"].items()}
     built.save(judging.reference_path(images))
+    if images is None:
+        save_grid(judging.picture_path, drawn(heldout, min(GRID_SIDE**2, len(heldout))).images)
     write_record(
         judging.rows_path(images),
         {

@@ -1,9 +1,11 @@
 """Release: write what a finished scale or suite shows into results/released, which git keeps.
 
 Records of runs become lines of packs, a suite's cells one file and all else another (`atbench.reading.packs`). Of the
-pictures beside cells a sheet per method and sampler is kept. All else is copied.
+pictures beside cells a sheet per method and sampler is kept, of weights those of a scale that releases them. All else
+is copied.
 """
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,9 @@ from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.records import TimeForm
 from atbench.spec.run import CellSpec, RunSpec
+from atbench.tasks.run_record import verified
 
+MOST_WEIGHTS = 6_000_000  # bytes that a scale's released weights have at most
 TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included
 Sheets = dict[str, dict[int, Path]]  # sheet -> step count -> the picture that the strip comes from
 
@@ -38,6 +42,7 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
     chosen = [benchmark.suite(name) for name in suites]
     names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
+    names |= {*weights_files(benchmark, suites)}
     drawn = {name: strips for suite in chosen for name, strips in sheets(suite).items()}
     check_all_there([source / name for name in sorted(names)] + [path for s in drawn.values() for path in s.values()])
     written = [*write_packs(source, target, names, chosen), *drawn, TIME]
@@ -61,10 +66,11 @@ def check_all_there(paths: list[Path]) -> None:
 
 
 def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
-    """The files of the manifest that stay, by hash: sheets and pages of ``suites`` go, to be written anew."""
+    """The files of the manifest that stay, by hash: sheets, weights and pages of ``suites`` go, to be written anew."""
     files = manifest(target)
     pages = {page for suite in suites for page in pages_of(suite)}
-    gone = {name for name in files if name in pages or any(name.startswith(f"{s.name}/sheets/") for s in suites)}
+    kinds = [f"{suite.name}/{kind}" for suite in suites for kind in ("sheets/*", "*/seed*/weights/*")]
+    gone = {name for name in files if name in pages or any(fnmatch(name, kind) for kind in kinds)}
     for name in gone:
         (target / name).unlink(missing_ok=True)
     return {name: value for name, value in files.items() if name not in gone}
@@ -124,8 +130,26 @@ def suite_files(suite: Suite) -> list[str]:
     paths.append(suite.judging.rows_path())
     if suite.is_latent:
         paths.append(suite.judging.reconstruction_path)
+    paths += [suite.judging.picture_path] if suite.judging.picture_path.exists() else []
     names = below_scale(suite.benchmark, paths) + outputs(suite.benchmark, [suite.name])
     return names + [name for probe in probes_of_runs().values() for name in probe_files(probe, suite)]
+
+
+def weights_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
+    """Averaged weights of ``suites`` and of what they rest on, each with the record that tells of it.
+
+    None at a scale that does not release them. Raises UserError for a file that its record does not tell of, and for
+    more bytes than a clone should carry.
+    """
+    runs = benchmark.needed(suites) if benchmark.file.releases_weights else []
+    weights = {run.address.weights(step): run.address for run in runs for step in run.snapshots}
+    check_all_there([*weights, *(run.address.record for run in runs)])
+    for path, run in weights.items():
+        verified(run, path)
+    size = sum(path.stat().st_size for path in weights)
+    if size > MOST_WEIGHTS:
+        raise UserError(f"{ROOT}/{benchmark.scale}: weights of {size:,} bytes, allowed: {MOST_WEIGHTS:,}")
+    return below_scale(benchmark, [*weights, *(run.address.record for run in runs)])
 
 
 def pages_of(suite: Suite) -> list[str]:

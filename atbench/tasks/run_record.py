@@ -15,6 +15,7 @@ from atbench.spec.judging import Linked
 from atbench.spec.parents import recorded_hash, rests_on_the_same
 from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
+from atbench.tasks.take import take
 
 
 def counts_at(counts: dict[str, int], batches: int) -> dict[str, int]:
@@ -23,7 +24,17 @@ def counts_at(counts: dict[str, int], batches: int) -> dict[str, int]:
 
 
 def trained(run: RunSpec | Linked) -> dict[str, Any]:
-    """The ``config.json`` of a finished run, checked against the present configuration."""
+    """The ``config.json`` of a finished run, checked against the present configuration.
+
+    Where the run was not trained here, its released weights are taken. Raises UserError as `take` does.
+    """
+    if not (run.address.record.exists() and run.address.weights().exists()):
+        take(run)
+    return as_configured(run)
+
+
+def as_configured(run: RunSpec | Linked) -> dict[str, Any]:
+    """The same of a run that is here."""
     file = run.address.record
     record = RunForm.read(file)
     if record["digest"] != run.digest:
@@ -40,7 +51,7 @@ def is_current(run: RunSpec, pipeline: str | None = None) -> bool:
     address = run.address
     needed = [address.state, address.log, *(address.weights(step) for step in run.snapshots)]
     try:
-        record = trained(run)
+        record = as_configured(run)
         files, inputs = (record.get(block) for block in ("files", "inputs"))
         if not isinstance(files, dict) or {address.path / name for name in files} != {*needed}:
             return False

@@ -16,6 +16,7 @@ from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
 from atbench.spec.datasets import shape_of
 from atbench.tasks.judge import Judge
+from atbench.tasks.reference import reference
 
 MOST = 100_000  # images of a set: beyond what anybody scores, and what a compressed file can only pretend to hold
 
@@ -36,6 +37,8 @@ def score(suite: Suite, samples: Path, name: str) -> None:
         )
     rows = drawn(images, wanted)
     device = choose(suite.threads)
+    if not suite.judging.reference_path().exists():  # of a fresh clone: the real images are there
+        reference(suite)
     judge = Judge(suite.judging, device)
     record = {
         "name": name,

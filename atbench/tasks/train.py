@@ -26,6 +26,7 @@ from atbench.spec.recipe import Recipe
 from atbench.spec.run import RunSpec
 from atbench.tasks.latents import EncodedBatches, EncodedPairs, encoded, load_autoencoder
 from atbench.tasks.pretrained import load_pipeline, taught_by
+from atbench.tasks.progress import Progress
 from atbench.tasks.resume import Files, Scratch
 from atbench.tasks.run_record import is_current, made_on, verified
 from atbench.training.loop import Trainer, TrainingFailure
@@ -73,13 +74,13 @@ def train_alone(
     scratch.restore(trainer)
     if processes.first():
         folder.joinpath("failure.json").unlink(missing_ok=True)
-    batches = batches_of(images, recipe)
-    with stopping:
+    batches, progress = batches_of(images, recipe), Progress(run, trainer.counts["batches"])
+    with stopping, progress:
         print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
         try:
             for step, end in run.snapshots.items():
                 if not scratch.holds(step):  # an interrupted job had come this far
-                    train_until(trainer, batches, end, scratch, stopping)
+                    train_until(trainer, batches, end, scratch, stopping, progress)
                     scratch.keep(trainer, step)
         except TrainingFailure as failure:
             method, values = run.address.method, {k: repr(v) for k, v in failure.values.items()}
@@ -166,7 +167,9 @@ def start_from_parent(trainer: Trainer, run: RunSpec) -> dict[str, str]:
     return hashes
 
 
-def train_until(trainer: Trainer, batches: Batches, end: int, scratch: Scratch, stopping: Stopping) -> None:
+def train_until(
+    trainer: Trainer, batches: Batches, end: int, scratch: Scratch, stopping: Stopping, progress: Progress
+) -> None:
     """Train up to ``end`` batches in all, noting a line in the log every LOG_EVERY batches.
 
     Between batches the state is set aside when it is time for that. Raises Stopped, once it is, when asked to leave.
@@ -175,6 +178,7 @@ def train_until(trainer: Trainer, batches: Batches, end: int, scratch: Scratch, 
         shown = trainer.train_batch(*batches.batch(index))
         if index % LOG_EVERY == 0 or index == end - 1:
             scratch.log.append(trainer.counts | {key: float(f"{value:.6g}") for key, value in shown.items()})
+        progress.tell(trainer.counts["batches"], shown)
         asked = stopping.asked()
         if asked is not None:
             scratch.keep_state(trainer)

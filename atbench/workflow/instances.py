@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 HERE = socket.gethostname()
+NAMES = "living"  # the file with a line for each
 HELD: list[IO[str]] = []  # open for as long as this process lives
 
 
@@ -23,7 +24,7 @@ def enter(folder: Path, stays: bool) -> list[str]:
     """
     try:
         folder.mkdir(exist_ok=True)
-        file = open(folder / "living", "a+", encoding="utf-8")  # noqa: SIM115 (held until the process ends)
+        file = open(folder / NAMES, "a+", encoding="utf-8")  # noqa: SIM115 (held until the process ends)
         alone = _locked(file, fcntl.LOCK_EX)
         if alone:
             shutil.rmtree(folder / "locks", ignore_errors=True)
@@ -39,6 +40,15 @@ def enter(folder: Path, stays: bool) -> list[str]:
     except OSError:  # a folder that cannot be written: Snakemake says so itself
         return []
     return others
+
+
+def living(folder: Path) -> list[str]:
+    """The Snakemake processes that live in ``folder`` (.snakemake), as they have written; changes nothing."""
+    try:
+        lines = Path(folder, NAMES).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return []
+    return [line for line in lines if _may_live(line)]
 
 
 def _may_live(line: str) -> bool:

@@ -59,6 +59,16 @@ def one_of(names: Iterable[str]) -> str:
     return "|".join(names) or "(?!)"
 
 
+def without(runs: Iterable[str], suite: str) -> str:
+    """The pattern ``suite`` of a suite, but not where the whole address, suite/method/seed, is one of ``runs``."""
+    return f"(?!(?:{one_of(runs)})/)(?:{suite})"
+
+
+def among(runs: Iterable[str], suite: str) -> str:
+    """The same where it is one of them alone."""
+    return f"(?=(?:{one_of(runs)})/)(?:{suite})"
+
+
 def content_of(paths: Iterable[str]) -> str:
     """One key for what is there: rules that show it where it exists are made again, but never schedule it."""
     return digest({path: file_hash(path) for path in paths if Path(path).exists()})

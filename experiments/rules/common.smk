@@ -19,14 +19,15 @@ from atbench.runtime.device import (
 )
 from atbench.runtime.files import digest, visible
 from atbench.spec import address, queue
-from atbench.spec.load import load
+from atbench.spec.load import load, suites_at
 from atbench.spec.places import absent, refuse_without
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.workflow.instances import enter
 from atbench.workflow.jobs import Jobs
 from atbench.workflow.screen import name_the_living, name_what_is_mistyped, say_why
-from atbench.workflow.settings import content_of, one_of, or_stop, settings_of, why_no_rule
+from atbench.workflow.settings import among, content_of, one_of, or_stop, settings_of, why_no_rule, without
+from atbench.workflow.taken import Taken
 from atbench.workflow.times import Times
 
 # The lock of a killed process is cleared here, so that the same command continues.
@@ -41,6 +42,7 @@ PLANS = workflow.is_main_process and not CACHED  # jobs run in processes of thei
 JOBS = Jobs(BENCHMARK, SETTINGS.seeds, Times(SETTINGS.scale, acts=not workflow.dryrun) if PLANS else None)
 if PLANS:
     name_what_is_mistyped(logger, partial(why_no_rule, BENCHMARK))
+TAKEN = Taken(JOBS, retrains=bool(SETTINGS.retrain))
 ROOT = f"{address.RELEASED if CACHED else address.ROOT}/{SETTINGS.scale}"
 TREE = Tree(Path(ROOT))
 RUN = f"{ROOT}/{{suite}}/{{method}}/seed{{seed}}"
@@ -111,7 +113,7 @@ def labelled(path, category="all suites"):
 if CACHED:  # what was released, all of it
     SUITES = SHOWN = [suite for suite in JOBS.with_grid if existing(JOBS.cells([suite]))]
 else:
-    SUITES = list(SETTINGS.suites)
+    SUITES = suites_at(BENCHMARK, SETTINGS.suites)
     SHOWN = SUITES + [s for s in JOBS.with_grid if s not in SUITES and all(map(os.path.exists, JOBS.cells([s])))]
 BESIDE = [suite for suite in SHOWN if suite not in SUITES]
 MEASURED = {  # side measure of runs -> the suites that it shows

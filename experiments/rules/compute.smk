@@ -21,7 +21,7 @@ rule train:
     benchmark:
         f"{RUN}/train.tsv"
     wildcard_constraints:
-        suite=one_of(TRAINED),
+        suite=without(TAKEN.runs, one_of(TRAINED)),
     conda:
         ENVIRONMENT
     threads: THREADS
@@ -34,6 +34,29 @@ rule train:
         key=JOBS.training_key,
     shell:
         f"{IN_TIME}python -m atbench train {{params.run:q}} > {{log:q}} 2>&1"
+
+
+# Runs whose weights are released are not trained again; whoever wants to gives --config retrain=1.
+if TAKEN.runs:
+
+    rule take:
+        input:
+            lambda wildcards: [ancient(path) for path in TAKEN.weights(wildcards)],
+        output:
+            directory(f"{RUN}/weights"),
+            f"{RUN}/config.json",
+        log:
+            f"{RUN}/take.log",
+        wildcard_constraints:
+            suite=among(TAKEN.runs, one_of(TRAINED)),
+        localrule: True
+        conda:
+            ENVIRONMENT
+        params:
+            run=JOBS.path,
+            key=TAKEN.key,
+        shell:
+            "python -m atbench take {params.run:q} > {log:q} 2>&1"
 
 
 if IMPORTED:

@@ -35,7 +35,7 @@ ORDER = {
         ("metrics", "run"),
         ("benchmark", "form", "probes"),
         ("records",),
-        ("checks", "chains", "fit", "parents", "workload"),
+        ("checks", "chains", "fit", "parents", "progress", "workload"),
         ("queue", "timetable", "spending", "places"),
         ("load",),
         ("schema",),

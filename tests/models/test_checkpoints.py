@@ -226,7 +226,9 @@ def test_only_declared_files_come_in(experiments, capsys):
 def test_exports_name_a_snapshot_that_is_kept(experiments, capsys):
     assert parse_snapshot(f"{ADM}/0000010") == (ADM, "0000010")
     assert "not the address of a snapshot" in refused(capsys, "export-weights", ADM, "x.pt")
-    assert "config.json: cannot be read" in refused(capsys, "export-weights", f"{ADM}/final", "x.pt")
+    assert f"{ADM}: its weights are neither here nor released" in refused(
+        capsys, "export-weights", f"{ADM}/final", "x.pt"
+    )
     atbench("import-weights", *FILES.values(), ADM)
     assert "written as .pt" in refused(capsys, "export-weights", f"{ADM}/final", "x.safetensors")
     assert "last step only" in refused(capsys, "export-weights", f"{ADM}/0000010", "x.pt", "--raw")

@@ -41,7 +41,10 @@ BAD_COMMANDS = {
     "unknown scale": (["status", "--scale", "laptopp"], "laptopp"),
     "unknown suite of a report": (["status", "--scale", "ci", "--suites", "scrach"], "scrach"),
     "report outside": (["report", "--scale", "ci", "--only", "/tmp/table.csv"], "/tmp/table.csv"),
-    "reference of nothing": (["reference", "--scale", "ci", "scratch"], "extractor/digits-cnn/seed0/config.json"),
+    "reference of nothing": (
+        ["reference", "--scale", "ci", "scratch"],
+        "extractor/digits-cnn/seed0: its weights are neither here nor released",
+    ),
     "score a missing folder": (["score", "--scale", "ci", "nowhere", "--name", "x"], "nowhere"),
     "tune nothing": (["tune", "--scale", "ci", "scratch"], "tune-scratch"),
     "tune an unknown suite": (["tune", "--scale", "ci", "scrach"], "scrach"),

@@ -1,8 +1,15 @@
 """Images made elsewhere: which of them are scored, where there are more than a cell has."""
 
-import torch
+from pathlib import Path
 
-from atbench.tasks.score import drawn
+import torch
+from runs import train
+
+from atbench.data.samples_file import write_samples
+from atbench.runtime.records import read_record
+from atbench.spec.load import load
+from atbench.tasks import score as scoring
+from atbench.tasks.score import drawn, score
 
 IMAGES = torch.randint(0, 256, (1000, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -23,3 +30,19 @@ def test_the_order_in_which_they_lie_changes_neither_the_choice_nor_the_blocks_o
     """The choice was once one of positions: the same images by class had another distance."""
     by_brightness = IMAGES[IMAGES.float().mean((1, 2, 3)).argsort()]
     assert torch.equal(by_brightness[drawn(by_brightness, 512)], IMAGES[drawn(IMAGES, 512)])
+
+
+def test_where_the_real_images_have_no_features_yet_they_are_made_first(tmp_path, monkeypatch):
+    """In a fresh clone of a scale with released weights nothing but these is missing."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
+    suite = load("ci").suite("scratch")
+    train(suite.benchmark.extractor_run.address)
+    write_samples(Path("samples.npz"), IMAGES[: suite.evaluation.samples])
+    made, original = [], scoring.reference
+    monkeypatch.setattr(scoring, "reference", lambda suite: made.append(suite.name) or original(suite))
+    for name in ("first", "second"):
+        score(suite, Path("samples.npz"), name)
+    first, second = (read_record(f"results/ci/foreign/{name}.json") for name in ("first", "second"))
+    assert made == ["scratch"] and first["metrics"] == second["metrics"]
+    assert suite.judging.picture_path.exists()  # of held-out images, for the sheet of samples

@@ -139,6 +139,9 @@ class SuiteSize(Entry):
     """How large a suite is at this scale, and what it has of its own there."""
 
     seeds: Many[Seed]
+    methods: Annotated[Many[MethodName], Field(min_length=1)] | None = Field(
+        None, description="of the suite's, those that this scale has; its first among them"
+    )
     batches: Batches | None = Field(None, description="that a method of budget 1 trains on")
     snapshots: Count | None = Field(None, description="weights kept in the course of training, the last included")
     init: Init | None = Field(None, description="in place of the suite's own")
@@ -185,6 +188,9 @@ class ScaleFile(Entry):
     autoencoder: MethodName | None = Field(None, description="method of the suite autoencoder, for the latent suites")
     threads: Workers = Field(description="per process; the bits of a result depend on it")
     queue: Queue
+    releases_weights: bool = Field(
+        False, description="`atbench release` keeps the averaged weights of its runs too, to sample from"
+    )
     suites: Annotated[dict[SuiteName, SuiteSize], Field(min_length=1)]
     tuned: dict[SuiteName, dict[MethodName, Tuned]] = Field(
         description="what `tuned` stands for in methods.yaml, by suite and method"

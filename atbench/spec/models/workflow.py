@@ -15,6 +15,9 @@ class WorkflowFile(Entry):
     suites: Many[SuiteName]
     seeds: Many[Seed] | None = None
     cached: bool | Annotated[Literal[0, 1], Whole] = False
+    retrain: bool | Annotated[Literal[0, 1], Whole] = Field(
+        False, description="train also what there are released weights of"
+    )
     processes: Workers = 1
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     state_minutes: Positive = Field(

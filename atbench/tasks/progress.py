@@ -1,0 +1,48 @@
+"""How far a running training is, for who watches: ``<run>/progress.json``, written anew every few seconds."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+
+from atbench.runtime import processes
+from atbench.runtime.errors import UserError
+from atbench.runtime.json_files import write_json
+from atbench.spec.progress import progress_file
+from atbench.spec.run import RunSpec
+
+PAUSE = 2.0  # seconds between two looks
+
+
+class Progress:
+    """Tells of the training of ``run``, by this process, from ``begin`` batches on."""
+
+    def __init__(self, run: RunSpec, begin: int):
+        self.run, self.file, self.begin = run, progress_file(run.address), begin
+        self._since = time.monotonic()
+        self._due = self._since + PAUSE
+
+    def tell(self, batches: int, shown: dict[str, float]) -> None:
+        """Write how many batches are done, what the last one showed and images per second, once it is time."""
+        now = time.monotonic()
+        if now < self._due or not processes.first():
+            return
+        self._due = now + PAUSE
+        images = (batches - self.begin) * self.run.suite.training.batch_size
+        told = {
+            "batches": batches,
+            "of": self.run.batches,
+            "images_per_second": images / (now - self._since),
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+        }
+        with suppress(UserError):  # a full disk: no training ends for want of a look at it
+            write_json(self.file, told | {name: shown[name] for name in ("loss", "delta_rms") if name in shown})
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """The training is over, or set aside: nothing runs here any more."""
+        if processes.first():
+            self.file.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""A scale may have fewer methods than a suite; without a choice its own suites stand for all."""
+
+import pytest
+from spoil import refusal, spoil
+
+from atbench.spec.load import load, suites_at, workflow
+
+BLOCK = ("suites", "scratch", "methods")
+
+
+def test_a_scale_has_the_methods_that_it_names_in_the_order_of_the_suite(experiments):
+    spoil(experiments / "scales/ci.yaml", *BLOCK, ["at", "adm"])
+    suite = load("ci").suite("scratch")
+    assert suite.methods == ("adm", "at") and suite.baseline == "adm"
+    assert {run.address.method for run in suite.runs()} == {"adm", "at"}
+
+
+@pytest.mark.parametrize(
+    ("path", "methods", "words"),
+    [
+        (BLOCK, ["adm", "cm"], "suites.scratch.methods: unknown method of the suite 'cm'"),
+        (BLOCK, ["adm", "no-such"], "suites.scratch.methods"),
+        (BLOCK, ["at"], "suites.scratch.methods: must hold the suite's first, adm"),
+        (BLOCK, [], "suites.scratch.methods"),
+        (("suites", "ablations", "methods"), ["adm", "at-mid"], "suites.ablations.methods: lacks"),
+    ],
+    ids=["of another suite", "of none", "without the first", "none at all", "that a view shows"],
+)
+def test_what_cannot_be_left_out_or_taken_in_is_refused_by_file_and_key(experiments, path, methods, words):
+    spoil(experiments / "scales/ci.yaml", *path, methods)
+    message = refusal(lambda: load("ci"))
+    assert "scales/ci.yaml" in message and words in message
+
+
+def test_the_tour_has_three_methods_of_one_seed_and_says_that_it_releases_their_weights():
+    tour = load("tour")
+    assert [str(run.address.method) for run in tour.suite("scratch").runs()] == ["adm", "ip", "at"]
+    assert tour.file.releases_weights and not load("laptop").file.releases_weights
+
+
+def test_the_suites_of_the_configuration_are_those_that_a_scale_has():
+    assert suites_at(load("tour"), workflow().suites) == ["scratch"]
+    assert suites_at(load("laptop"), workflow().suites) == list(workflow().suites)
+
+
+def test_a_suite_that_was_chosen_stays_to_be_refused_where_a_scale_lacks_it():
+    assert suites_at(load("tour"), ["scratch", "finetune"]) == ["scratch", "finetune"]
