@@ -35,6 +35,14 @@ def parser() -> argparse.ArgumentParser:
 
 def computing(verb: Verb) -> None:
     """The verbs that make results, or take some in and out."""
+    beginning = verb(verbs.init)
+    beginning.add_argument("name", help="of the study, and of its file experiments/scales/<name>.yaml")
+    beginning.add_argument("--images", required=True, help="folder of PNG or JPEG files, or of sub-folders of them")
+    beginning.add_argument("--size", type=int, help="pixels per side (default: what the images have, at most 64)")
+    parts = beginning.add_mutually_exclusive_group()
+    parts.add_argument("--held-out", type=float, help="share of the images that is never trained on (default: 0.25)")
+    parts.add_argument("--held-out-folders", nargs="+", default=[], help="sub-folders to hold out whole instead")
+    beginning.add_argument("--no-probe", dest="probe", action="store_false", help="do not time this machine")
     address_of_run = "address of a run, results/<scale>/<suite>/<method>/seed<S>"
     verb(verbs.train).add_argument("run", help=address_of_run)
     verb(verbs.take).add_argument("run", help=address_of_run)

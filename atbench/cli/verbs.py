@@ -12,6 +12,20 @@ from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
 
 
+def init(options: argparse.Namespace) -> None:
+    """Begin a study of images of yours: look at a folder, write a scale that fits them, say what it costs."""
+    launch.with_allocator()  # first: it starts this command anew
+    from atbench.study.begin import begin
+
+    held_out = options.held_out_folders or options.held_out
+    print(begin(options.name, Path(options.images), options.size, held_out), flush=True)
+    if options.probe:
+        from atbench.estimate.forecast import estimate
+
+        benchmark = load(options.name)
+        print(f"\n{estimate(benchmark, [name for name in workflow().suites if name in benchmark.suites])}")
+
+
 def train(options: argparse.Namespace) -> None:
     """Train one run."""
     launch.in_processes()

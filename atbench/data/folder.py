@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from atbench.runtime.errors import UserError
+from atbench.runtime.errors import UserError, unknown
 from atbench.runtime.files import check_file
 from atbench.runtime.images import DECODE_ERRORS, MOST_PIXELS, damaged, open_image
 from atbench.spec.models.scale import Data
@@ -32,23 +32,24 @@ MODE_HINTS = {
 def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
     """Images uint8 (N, channels, resolution, resolution) by file name, labels int64 (N,) or None, classes.
 
-    Labels are the ranks of the class sub-folders' sorted names. Every image is resized on its short side and
-    cropped at the centre; smaller images are enlarged. Grey may be repeated to 3 channels; colour is never
-    dropped.
+    Labels are the ranks of the class sub-folders' sorted names; none where some folders are held out whole. Every
+    image is resized on its short side and cropped at the centre; smaller images are enlarged. Grey may be repeated to
+    3 channels; colour is never dropped.
     Raises UserError for a bad folder, an image that cannot be used, and a split that is too small.
     """
     root, mode = Path(data.path), MODE_OF_CHANNELS[data.channels]
-    share = HELD_OUT_SHARE if data.held_out is None else data.held_out
     paths, class_names = find_images(root)
     _check_channels(root, common_mode(paths), mode)
-    chosen = _split(root, paths, share, held_out)
+    parts = split(data, root, paths, class_names)
+    if data.held_out_folders:
+        class_names = ()
     if class_names:
-        _check_classes(root, _split(root, paths, share, held_out=False), class_names)
+        _check_classes(root, parts[False], class_names)
     if not held_out:  # a damaged image there would else come up after the training
-        for path in _split(root, paths, share, held_out=True):
+        for path in parts[True]:
             read_image(path)
-    images = _read_images(chosen, mode, data.resolution)
-    return images, _labels(chosen, class_names) if class_names else None, class_names
+    images = _read_images(parts[held_out], mode, data.resolution)
+    return images, _labels(parts[held_out], class_names) if class_names else None, class_names
 
 
 def read_labelled(
@@ -200,17 +201,26 @@ def is_held_out(name: str, share: float) -> bool:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") < share * 2**64
 
 
-def _split(root: Path, paths: list[Path], share: float, held_out: bool) -> list[Path]:
-    """The files of one part. Both are checked, whichever is asked: fail before training, not after it."""
-    parts = {True: [], False: []}
+def split(data: Data, root: Path, paths: list[Path], folders: tuple[str, ...]) -> dict[bool, list[Path]]:
+    """Whether held out -> the files of that part. Both are checked, whichever is used: fail before training, not after.
+
+    Raises UserError for a part that is too small and a folder that is not there.
+    """
+    wanted, share = data.held_out_folders, HELD_OUT_SHARE if data.held_out is None else data.held_out
+    for name in wanted or ():
+        if name not in folders:
+            raise UserError(f"{root}: data.held_out_folders: {unknown('sub-folder', name, folders)}")
+    parts: dict[bool, list[Path]] = {True: [], False: []}
     for path in paths:
-        parts[is_held_out(path.relative_to(root).as_posix(), share)].append(path)
+        name = path.relative_to(root)
+        parts[name.parts[0] in wanted if wanted else is_held_out(name.as_posix(), share)].append(path)
     if len(parts[False]) < MIN_TRAIN or len(parts[True]) < MIN_HELD_OUT:
+        how = f"held_out_folders {', '.join(wanted)}" if wanted else f"held_out {share}"
         raise UserError(
             f"{root}: too few images: {len(parts[False])} train and {len(parts[True])} held-out "
-            f"(data.held_out {share}); at least {MIN_TRAIN} and {MIN_HELD_OUT}"
+            f"(data.{how}); at least {MIN_TRAIN} and {MIN_HELD_OUT}"
         )
-    return parts[held_out]
+    return parts
 
 
 def _check_classes(root: Path, train: list[Path], class_names: tuple[str, ...]) -> None:

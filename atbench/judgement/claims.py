@@ -23,15 +23,18 @@ refutes it, corrected for their number.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from atbench.judgement import statistics
 from atbench.judgement.comparisons import Comparison, comparisons
+from atbench.judgement.enough import too_few
 from atbench.judgement.gains import Gains
 from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
+from atbench.spec.metrics import distance_name, images_wanted
 from atbench.spec.models.evidence import CURVE, GRID, Claim
 
 MIN_SEEDS = 5
@@ -56,6 +59,7 @@ def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFra
     rows = []
     for comparison in compared:
         claim = benchmark.claims[comparison.claim]
+        comparison = _with_enough_images(benchmark, claim, comparison, frame)
         if claim.metric in frame and claim.metric not in values:
             values[claim.metric] = _values(frame, claim.metric)
         rows.append(_row(claim, comparison, values.get(claim.metric, {}), seeds.get(comparison.suite, [])))
@@ -63,6 +67,17 @@ def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFra
     for row in rows:
         _decide(benchmark.claims[row["claim"]], row)
     return pd.DataFrame(rows, columns=LONG)
+
+
+def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparison, frame: pd.DataFrame) -> Comparison:
+    """The comparison, without what it would compare where a distance rests on too few images to be judged."""
+    if not comparison.groups or claim.metric not in frame:
+        return comparison
+    extractor = benchmark.suite(comparison.suite).extractor
+    if not too_few(frame[frame.suite == comparison.suite], extractor, claim.metric):
+        return comparison
+    wanted = f"{images_wanted(extractor):,} real images"
+    return replace(comparison, groups={}, gap=f"{distance_name(extractor)} gets no verdict below {wanted}")
 
 
 def gains_of(claim: Claim) -> Gains:

@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from atbench.judgement.enough import too_few
 from atbench.reading.methods import budgets
 from atbench.reading.rows import Rows
 from atbench.spec.benchmark import Suite
-from atbench.spec.metrics import metric_label
+from atbench.spec.metrics import FEATURES, PER_FEATURE, distance_name, images_wanted, metric_label
 
 REFERENCE_LABELS = {
     "reconstruction": "reconstruction (autoencoder)",
@@ -23,7 +24,18 @@ def conditions(suite: Suite, frame: pd.DataFrame, rows: Rows) -> str:
         f"Scale {suite.scale}; {suite.evaluation.samples:,} samples per cell against "
         f"{_reference_count(frame, rows)} reference images; features: {suite.extractor} "
         f"({metric_label('fd', suite.extractor)}); {_seeds(frame)}. Budget{start}: {spent}. "
-        f"{_commits(frame)} {gaps(frame)}"
+        f"{_commits(frame)} {gaps(frame)}{_few(suite, frame)}"
+    )
+
+
+def _few(suite: Suite, frame: pd.DataFrame) -> str:
+    """What so few real images cannot say."""
+    if not too_few(frame, suite.extractor):
+        return ""
+    return (
+        f" Fewer than {images_wanted(suite.extractor):,} real images, {PER_FEATURE} for each of the "
+        f"{FEATURES[suite.extractor]:,} features: {distance_name(suite.extractor)} is shown without bold or verdict; "
+        f"KID leads (table {suite.name}-kid)."
     )
 
 

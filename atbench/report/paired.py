@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from atbench.judgement.enough import too_few
 from atbench.judgement.paired import differences
 from atbench.reading.rows import reference_rows
 from atbench.reading.tidy import final_cells
@@ -18,34 +19,35 @@ from atbench.spec.metrics import metric_label
 
 def table(suite: Suite, frame: pd.DataFrame, root: Path) -> Table:
     """The suite's table of paired differences of the main distance. ``frame`` comes from `tidy.collect`."""
-    numbers = differences(suite, frame)
-    conditions = captions.conditions(suite, final_cells(frame, suite), reference_rows(suite, root))
+    numbers, cells = differences(suite, frame), final_cells(frame, suite)
+    conditions = captions.conditions(suite, cells, reference_rows(suite, root))
+    judged = not too_few(cells, suite.extractor)
     caption = (
         f"{suite.title}: difference of {metric_label('fd', suite.extractor)} between two methods of the same seed "
         f"(negative: first is better), mean over seeds with two-sided 95 % t-interval and, in parentheses, "
         f"the number of seeds; bold where the interval excludes zero (each for itself, not corrected for "
         f"the number of comparisons); one seed has no interval; — no pair. {conditions}"
     )
-    return Table(numbers, lambda markup: _wide(suite, numbers, markup), caption)
+    return Table(numbers, lambda markup: _wide(suite, numbers, judged, markup), caption)
 
 
-def _wide(suite: Suite, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
+def _wide(suite: Suite, numbers: pd.DataFrame, judged: bool, markup: Markup) -> pd.DataFrame:
     digits = decimals(numbers["mean"])
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in numbers.itertuples():
         name = f"{suite.method(row.method).label} {MINUS} {suite.method(row.baseline).label} ({row.budget})"
         key = markup.escape(suite.sampler(row.sampler).label), markup.escape(name)
-        lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, markup)
+        lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, judged, markup)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
     columns = [f"NFE {nfe}" for nfe in nfe_of(suite)]
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 
 
-def _entry(row: Any, digits: int, markup: Markup) -> str:
+def _entry(row: Any, digits: int, judged: bool, markup: Markup) -> str:
     if row.n == 0:
         return markup.dash
     text = signed(row.mean, digits, markup)
     if row.n > 1:
         text += f" [{signed(row.low, digits, markup)}, {signed(row.high, digits, markup)}]"
-    excludes_zero = row.n > 1 and (row.low > 0 or row.high < 0)
+    excludes_zero = judged and row.n > 1 and (row.low > 0 or row.high < 0)
     return f"{markup.bold.format(text) if excludes_zero else text} ({row.n})"

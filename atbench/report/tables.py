@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from atbench.judgement.enough import too_few
 from atbench.reading.methods import ordered
 from atbench.reading.rows import Rows, foreign_rows, reference_rows
 from atbench.reading.tidy import final_cells
@@ -27,6 +28,8 @@ def table(
     """
     cells, rows = final_cells(frame, suite), reference_rows(suite, root)
     numbers = summarise(cells, metric)
+    if too_few(cells, suite.extractor, metric):
+        numbers["best"] = False
     anchors = anchor_rows(rows, foreign_rows(root, rows), metric)
     digits = decimals(numbers["mean"])
     caption = (

@@ -4,7 +4,7 @@ The readers stand in `atbench.data`, a module for each format. Here is what the 
 that a network that does not fit its images is refused before a job starts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
@@ -22,7 +22,7 @@ class Format:
     optional: tuple[str, ...] = ()
     channels: int | None = None  # None: as the key `channels` says
     side: int | None = None  # pixels; None: as the key `resolution` says
-    classes: int | None = 0  # label values; None: as many as there are class folders
+    classes: int | None = 0  # label values; None: as many as there are class folders, unless some are held out
     train: int | None = None  # images, under the format's own name
     held_out: int | None = None
     public: str = ""  # what its own name stands for, where anybody can fetch it
@@ -36,7 +36,7 @@ FORMATS = {
         ("path", "annotations", "prompts", "prompt_seed", "resolution"), (), 3, public="MS-COCO 2014 and its captions"
     ),
     DIGITS: Format((), (), 1, 8, 10, 1348, 449),
-    "image-folder": Format(("path", "resolution", "channels"), ("held_out",), classes=None),
+    "image-folder": Format(("path", "resolution", "channels"), ("held_out", "held_out_folders"), classes=None),
     "imagenet64": Format((), ("path", "classes"), 3, 64, 1000, 1_281_167, 50_000, "ImageNet 64x64, its npz batches"),
     TEXT_IMAGES: Format(("path", "resolution"), (), 3, public="image-text pairs, webdataset shards of LAION say"),
 }
@@ -62,6 +62,10 @@ def format_of(data: Data) -> Format:
         raise UserError("checksum: missing: images other than the official ones need `checksum: skip`")
     if data.checksum and data.download:
         raise UserError(f"download: fetches the official files, which are called {CIFAR10}")
+    if data.held_out_folders:
+        if data.held_out is not None:
+            raise UserError("held_out: with held_out_folders, these alone say which images are held out")
+        return replace(found, classes=0)  # a class of images that nothing learns would be none
     return found
 
 

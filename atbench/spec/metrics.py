@@ -17,6 +17,8 @@ DECLARED = "METRICS"  # the tuple of a file's metrics
 # A Frechet distance may be called FID only in the features of the 2015 Inception network: numbers of two
 # extractors are not comparable, and one name for both would invite the comparison.
 DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
+FEATURES = {"digits-cnn": 128, "effnet-lite0": 1280, "inception-2015": 2048}  # numbers that an image becomes
+PER_FEATURE = 5  # real images that a covariance of these features wants: of fewer, a Frechet distance is no judge
 
 
 def _declared() -> dict[str, tuple[Metric, ...]]:
@@ -49,6 +51,11 @@ def tabulated(suite: SuiteSpec) -> list[str]:
 def metric_label(name: str, extractor: str) -> str:
     """What a metric of cells is called in tables: the main distance by its extractor."""
     return distance_name(extractor) if name == "fd" else METRICS[name].label
+
+
+def images_wanted(extractor: str) -> int:
+    """Real images below which a Frechet distance in these features gets no verdict; KID, which has no bias, leads."""
+    return PER_FEATURE * FEATURES[extractor]
 
 
 def distance_name(extractor_name: str) -> str:

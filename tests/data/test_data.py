@@ -190,6 +190,19 @@ def test_adding_a_file_moves_no_other(tmp_path):
     assert torch.equal(after[: len(before)], before) and len(after) - len(before) <= 3
 
 
+def test_folders_that_are_held_out_whole_are_no_classes(tmp_path):
+    for name, count in (("china", 70), ("flower", 10), ("portrait", 20)):
+        fill(tmp_path / name, count)
+    data = folder_data(tmp_path, held_out_folders=["portrait"]) | {"held_out": None}
+    train, held_out = (load_images(data, split) for split in ("train", "held-out"))
+    assert (len(train), len(held_out)) == (80, 20)
+    assert train.labels is None and train.class_names == held_out.class_names == ()
+    with pytest.raises(UserError, match="unknown sub-folder 'potrait'; known: china, flower, portrait"):
+        load_images(data | {"held_out_folders": ["potrait"]}, "train")
+    with pytest.raises(UserError, match="too few images: 20 train and 80 held-out"):
+        load_images(data | {"held_out_folders": ["china", "flower"]}, "train")
+
+
 def test_class_folders_give_labels(tmp_path):
     fill(tmp_path / "zebra", 70, "L")
     fill(tmp_path / "ant", 70, "L", suffix="jpg")

@@ -90,7 +90,7 @@ def grid(suites=("scratch",), seeds=5):
     cells = tidy.declared_cells(BENCHMARK, list(suites), list(range(seeds)))
     frame = pd.DataFrame([cell.address.axes for cell in cells])
     frame["fd_base"] = 10 + 20 / frame.nfe
-    return frame.assign(status="done", off_grid=False, commit="c", reference=1.0)
+    return frame.assign(status="done", off_grid=False, commit="c", reference=1000.0)
 
 
 def frame_of(gains, seeds=5, **of_sampler):
@@ -141,6 +141,15 @@ def test_numbers_of_a_row_are_the_t_test_on_mean_log_ratios():
     assert row["p"] == pytest.approx(theirs.pvalue if theirs.statistic > 0 else 1.0)
     if row["verdict"] == "inconclusive":
         assert row["seeds_needed"] > 5
+
+
+def test_a_distance_to_few_images_gets_no_verdict_and_an_unbiased_one_does():
+    frame = frame_of(0.2 + 0.01 * ABOUT)
+    few = frame.assign(reference=639.0, kid=frame.fd)
+    assert verdict(frame.assign(reference=640.0))["verdict"] == "supported"
+    row = verdict(few)
+    assert row["verdict"] == "no results" and row["note"] == "FD-digits gets no verdict below 640 real images"
+    assert verdict(few, metric="kid")["verdict"] == "supported"
 
 
 def test_few_seeds_are_inconclusive_however_clear():

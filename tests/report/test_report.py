@@ -21,6 +21,7 @@ from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tree import Tree
 from atbench.report import captions, render, status, tables
+from atbench.report import paired as paired_table
 from atbench.report.build import build
 from atbench.report.compare import compare, verdicts
 from atbench.report.outputs import outputs
@@ -31,7 +32,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import read_record, write_record
 from atbench.spec.address import Cell
 from atbench.spec.load import load
-from atbench.spec.metrics import METRICS
+from atbench.spec.metrics import FEATURES, METRICS
 from atbench.spec.run import CellSpec
 
 SUITE, SEEDS = "scratch", [0, 1, 2]
@@ -150,6 +151,18 @@ def test_main_table_gives_mean_and_std_over_seeds_and_bold_best(benchmark, root)
     assert table.numbers.best.sum() == 4 * 2  # one winner per sampler and NFE
     assert entry(table, "Reference", "floor (training images)", 10) == "5.00 ± 0.10"
     assert entry(table, "Reference", "ceiling (noise)", 5) == "300.00"
+
+
+def test_a_distance_to_few_images_is_shown_without_bold_and_its_caption_says_so(benchmark, root, monkeypatch):
+    wanted = "Fewer than 5,000,000 real images, 5 for each of the 1,000,000 features: FD-digits is shown without"
+    assert wanted not in main_table(benchmark, root).caption
+    monkeypatch.setitem(FEATURES, "digits-cnn", 1_000_000)
+    table = main_table(benchmark, root)
+    assert table.numbers.best.sum() == 0 and table.numbers["mean"].notna().any()
+    assert wanted in table.caption and "KID leads (table scratch-kid)" in table.caption
+    assert main_table(benchmark, root, "kid").numbers.best.any()
+    frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
+    assert "**" not in paired_table.table(benchmark.suite(SUITE), frame, root).text(render.MARKDOWN).to_string()
 
 
 def test_best_depends_on_the_metric(benchmark, root):

@@ -29,7 +29,7 @@ HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 def frame():
     """Every declared cell of two seeds, AT a tenth ahead; inception scores and the like in half of them."""
     frame = pd.DataFrame([cell.address.axes for cell in tidy.declared_cells(BENCHMARK, SUITES)])
-    frame = frame.assign(status="done", off_grid=False)
+    frame = frame.assign(status="done", off_grid=False, reference=1000)
     frame["fd"] = (1 + 1 / frame.nfe) * (1 - 0.1 * (frame.method == "at"))
     return frame.assign(**dict.fromkeys(("is", "precision"), 0.5), recall=(0.5 + 0 * frame.fd).where(frame.seed == 0))
 
@@ -87,7 +87,7 @@ def ablated(seeds):
     """The ablations with known gains: those of the view `norm` spread by a tenth from seed to seed."""
     frame = pd.DataFrame([c.address.axes for c in tidy.declared_cells(BENCHMARK, ["ablations"], list(range(seeds)))])
     gain = frame.method.map(GAINS).fillna(0) * (1 + 0.1 * frame.seed)
-    return frame.assign(status="done", off_grid=False, fd=(1 + 1 / frame.nfe) * np.exp(-gain)).assign(
+    return frame.assign(status="done", off_grid=False, reference=1000, fd=(1 + 1 / frame.nfe) * np.exp(-gain)).assign(
         **dict.fromkeys(("is", "precision", "recall"), 0.5)
     )
 

@@ -30,6 +30,7 @@ from atbench.spec.signatures import is_number
 
 PUBLIC = ("cifar10", "imagenet64")  # data sets whose name alone says which images they are, checked on reading
 PLACE = ("path", "download")  # where the files of such a set lie changes no result
+FolderName = Annotated[str, Field(pattern=r"^[^/]+$")]
 Init = Annotated[str, Field(pattern=r"^(scratch|imported|[a-z0-9-]+/[a-z0-9-]+)$")]
 
 
@@ -47,6 +48,9 @@ class Data(Entry):
     resolution: Side | None = Field(None, description="pixels per side after resizing")
     channels: Annotated[Literal[1, 3], Whole] | None = None
     held_out: Share | None = Field(None, description="share of the images held out")
+    held_out_folders: Many[FolderName] | None = Field(
+        None, description="sub-folders that are held out whole, as pictures that crops were cut from; not classes then"
+    )
     annotations: str | None = Field(None, description="file of captions")
     prompts: Images | None = Field(None, description="captions to draw images for")
     prompt_seed: Seed | None = None
