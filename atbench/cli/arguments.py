@@ -58,8 +58,10 @@ def computing(verb: Verb) -> None:
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
     verb(verbs.tune, "scale").add_argument("suite")
     scoring = verb(verbs.score, "scale")
-    scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")
-    scoring.add_argument("--name", required=True, help="name of the row, e.g. my-method")
+    sets = "folders of images, or npz files with arr_0 (N, H, W, C) uint8"
+    scoring.add_argument("samples", nargs="+", help=sets)
+    scoring.add_argument("--name", nargs="+", help="names of their rows, e.g. my-method (default: those of the files)")
+    scoring.add_argument("--csv", help="a file for all numbers, a line per set")
     scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
     exporting = verb(verbs.export)
     exporting.add_argument("cell")

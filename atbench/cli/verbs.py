@@ -87,10 +87,16 @@ def tune(options: argparse.Namespace) -> None:
 
 
 def score(options: argparse.Namespace) -> None:
-    """Measure images made elsewhere."""
+    """Measure images made elsewhere, one set or several."""
     from atbench.tasks.score import score
 
-    score(load(options.scale).suite(options.suite), Path(options.samples), options.name)
+    samples, names = list(map(Path, options.samples)), options.name or []
+    if names and len(names) != len(samples):
+        raise UserError(f"--name: {len(names)} names for {len(samples)} sets of samples")
+    names = names or [path.resolve().stem.lower() for path in samples]
+    if len(set(names)) < len(names):
+        raise UserError(f"--name: {', '.join(names)}: two sets of one name; give each its own")
+    score(load(options.scale).suite(options.suite), dict(zip(names, samples)), options.csv and Path(options.csv))
 
 
 def export(options: argparse.Namespace) -> None:

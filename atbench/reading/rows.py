@@ -31,9 +31,16 @@ def reference_rows(suite: Suite, root: Path) -> Rows:
 def foreign_rows(root: Path, rows: Rows) -> dict[str, Rows]:
     """Name -> metrics of the image sets that `atbench score` measured against the reference behind ``rows``.
 
-    A set measured against another reference is left out: its numbers stand on another scale.
+    The name says of how many images, where these are not as many as cells have. A set measured against another
+    reference is left out: its numbers stand on another scale.
     """
     found = [Tree(root).shown(path, ForeignForm) for path in visible(root, "foreign/*.json")]
     present = rows.get("inputs", {}).get("reference")
     records = [record for record in found if record and record["inputs"].get("reference") == present]
-    return {record["name"]: record["metrics"] for record in records}
+    usual = rows.get("counts", {}).get("samples")
+    return {_name(record, usual): record["metrics"] for record in records}
+
+
+def _name(record: Rows, usual: int | None) -> str:
+    count = record["counts"]["samples"]
+    return record["name"] if count == usual else f"{record['name']} ({count:,} images)"

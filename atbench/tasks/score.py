@@ -2,63 +2,85 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from atbench.data.samples_file import read_samples
+from atbench.metrics.anchors import floor_of
+from atbench.rng import seed_of
 from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import write_atomically
 from atbench.runtime.records import write_record
 from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
 from atbench.spec.datasets import shape_of
+from atbench.spec.metrics import distance_name
+from atbench.spec.score_options import fewest
 from atbench.tasks.judge import Judge
 from atbench.tasks.reference import reference
 
 MOST = 100_000  # images of a set: beyond what anybody scores, and what a compressed file can only pretend to hold
+DRAWS = 8  # behind what so many real images would have
 
 
-def score(suite: Suite, samples: Path, name: str) -> None:
-    """Write ``results/<scale>/foreign/<name>.json`` and print its numbers, measured as the cells of ``suite`` are.
+def score(suite: Suite, sets: Mapping[str, Path], csv: Path | None = None) -> None:
+    """Write ``results/<scale>/foreign/<name>.json`` of each set and print its numbers, measured as cells are.
 
-    Raises UserError for a bad name, unreadable samples, images of another size, or fewer than the scale's own count:
-    every distance here is biased by the count, so a row of another one would not be comparable.
+    sets: name -> samples, any number of images that the metrics take; of more than a cell has, as many are drawn.
+    csv: a file for a line per set, beside. Raises UserError for a bad name, and for unreadable samples, images of
+    another size or too few of them, before anything is written.
     """
-    if not re.fullmatch(NAME, name):
-        raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
-    wanted = suite.evaluation.samples
-    images = read_samples(samples, shape_of(suite.judged_by), max(MOST, 10 * wanted))
-    if len(images) < wanted:
-        raise UserError(
-            f"{samples}: {len(images)} images, but the cells of this scale have {wanted} (evaluation.samples)"
-        )
-    rows = drawn(images, wanted)
-    device = choose(suite.threads)
+    for name in sets:
+        if not re.fullmatch(NAME, name):
+            raise UserError(f"--name: {name!r} must be lower-case letters, digits and single hyphens")
+    shape, most = shape_of(suite.judged_by), max(MOST, 10 * suite.evaluation.samples)
+    found = {name: read_samples(samples, shape, most) for name, samples in sets.items()}
     if not suite.judging.reference_path().exists():  # of a fresh clone: the real images are there
         reference(suite)
-    judge = Judge(suite.judging, device)
-    record = {
-        "name": name,
-        "samples": str(samples),
-        "metrics": judge.score(images[rows]),
-        "counts": {"samples": wanted, "given": len(images), "reference": judge.reference.counts["train"]},
-        "inputs": judge.inputs,
-        "provenance": provenance.commit() | {"versions": provenance.versions(), "device": describe(device)},
-    }
-    path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
-    write_record(path, record)
-    print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))
+    judge = Judge(suite.judging, device := choose(suite.threads))
+    least = fewest(judge.options, judge.reference.counts["train"])
+    for name, images in found.items():
+        if len(images) < least:
+            raise UserError(f"{sets[name]}: {len(images)} images; the metrics of {suite.scale} take {least} or more")
+    source = provenance.commit() | {"versions": provenance.versions(), "device": describe(device)}
+    lines = []
+    for name, images in found.items():
+        rows = drawn(images, suite.evaluation.samples)
+        counts = {"samples": len(rows), "given": len(images), "reference": judge.reference.counts["train"]}
+        record = {"name": name, "samples": str(sets[name]), "metrics": judge.score(images[rows]), "counts": counts}
+        path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
+        write_record(path, record | {"inputs": judge.inputs, "provenance": source})
+        print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))
+        lines.append({"name": name, "samples": len(rows), "reference": counts["reference"]} | record["metrics"])
+        if len(rows) < suite.evaluation.samples:
+            print(f"{path}: {effect_of_count(suite, judge, len(rows))}")
+    if csv:
+        write_atomically(csv, lambda file: pd.DataFrame(lines).to_csv(file, index=False))
+
+
+def effect_of_count(suite: Suite, judge: Judge, samples: int) -> str:
+    """What fewer images than a cell has do to the distance, in a sentence: real images have one too."""
+    seed, wanted = seed_of("floor", judge.reference.data), suite.evaluation.samples
+    few, many = (floor_of(judge.reference, count, DRAWS, seed) for count in (samples, wanted))
+    return (
+        f"{samples:,} images, where cells have {wanted:,}: the fewer, the larger a distance. "
+        f"Of real images, {samples:,} have {distance_name(suite.extractor)} {few:.4g} and {wanted:,} have {many:.4g}"
+    )
 
 
 def drawn(images: Tensor, wanted: int) -> Tensor:
-    """``wanted`` rows of ``images``, int64: a choice that is as good as random, the same whatever order they lie in.
+    """``wanted`` rows of ``images``, int64, or all where there are fewer.
 
-    The first images in class folders are of the first classes. A hash of the pixels sorts by nothing that is in them.
+    A choice that is as good as random, the same whatever order they lie in: the first images in class folders are of
+    the first classes. A hash of the pixels sorts by nothing that is in them.
     """
-    if len(images) == wanted:
-        return torch.arange(wanted)
+    if len(images) <= wanted:
+        return torch.arange(len(images))
     hashes = [hashlib.sha256(image.contiguous().numpy()).digest() for image in images]
     return torch.tensor(sorted(range(len(images)), key=hashes.__getitem__)[:wanted])

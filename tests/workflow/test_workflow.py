@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 
+import pandas as pd
 import pytest
 from checkout import CELL, REPORT_JOBS, Checkout, compute_jobs, edit, jobs
 
@@ -178,9 +179,14 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
     assert {k: v for k, v in foreign["metrics"].items() if k not in errors} == {
         k: v for k, v in own.items() if k not in errors
     }
+    scratchpad.run("atbench", "export", CELL, "few.npz", "--count", "100")
+    said = scratchpad.run("atbench", "score", "samples.npz", "few.npz", "--csv", "all.csv", "--scale", "ci")
+    assert re.search(r"100 images, where cells have 192: .* Of real images, 100 have FD-digits [\d.]+ and 192", said)
+    numbers = pd.read_csv(scratchpad.folder / "all.csv", index_col="name")
+    assert numbers.loc["samples", "fd"] == foreign["metrics"]["fd"] < numbers.loc["few", "fd"]
     scratchpad.run("atbench", "report", "--scale", "ci", "--only", "results/ci/tables/scratch.md")
     table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
-    assert re.search(r"Foreign +\| my-method", table)
+    assert re.search(r"Foreign +\| my-method", table) and "few (100 images)" in table
     scratchpad.run("atbench", "score", "samples.npz", "--name", "My Method", "--scale", "ci", expect=2)
 
 
