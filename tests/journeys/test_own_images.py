@@ -1,0 +1,62 @@
+"""Images of one's own: from a folder of crops to a table, a figure, and no more verdict than so few images allow."""
+
+import time
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from checkout import Checkout, compute_jobs, edit, jobs
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+SIDE, CROPS = 32, 120
+SMALL = {"kid_subsets": 4, "kid_subset_size": 32, "is_splits": 2, "pr_neighbours": 3, "blocks": 4}
+
+
+def pictures():
+    """Name -> photograph (H, W, 3) that an installed package ships: scikit-learn's two and matplotlib's portrait."""
+    found = dict(zip(("temple", "flower"), load_sample_images().images))
+    portrait = Path(matplotlib.get_data_path(), "sample_data/grace_hopper.jpg")
+    return found | {"portrait": np.asarray(Image.open(portrait).convert("RGB"))}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A fresh checkout with crops of three pictures: those of the portrait are held out, so that none is half seen."""
+    checkout = Checkout(tmp_path_factory.mktemp("study") / "atbench")
+    chance = np.random.default_rng(0)
+    for name, picture in pictures().items():
+        folder = checkout.folder / "crops" / name
+        folder.mkdir(parents=True)
+        for number in range(CROPS):
+            top, left = (chance.integers(side - SIDE + 1) for side in picture.shape[:2])
+            Image.fromarray(picture[top : top + SIDE, left : left + SIDE]).save(folder / f"{number:03d}.png")
+    return checkout
+
+
+def smaller(scale):
+    """A study for a test: one seed, a few batches, and images enough for the metrics alone."""
+    scale["nfe"] = [5]
+    scale["evaluation"] = {"samples": 64, "metrics": SMALL, "floor_repeats": 4}
+    scale["suites"]["scratch"] = {"batches": 10, "snapshots": 1, "seeds": [0]}
+
+
+def test_a_folder_of_crops_becomes_a_table_a_figure_and_an_honest_verdict(study):
+    begun = time.monotonic()
+    said = study.run("atbench", "init", "crops", "--images", "crops", "--held-out-folders", "portrait", "--no-probe")
+    assert "360 colour images, short side 32 pixels" in said and "240 to train on, 120 held out" in said
+    edit(study.folder / "experiments/scales/crops.yaml", smaller)
+    planned = compute_jobs(study.snakemake("-n", "scratch", scale="crops"))
+    assert planned["train"] == planned["evaluate"] and planned["reference"] == 1
+    study.snakemake("scratch", scale="crops")
+    assert jobs(study.snakemake("-n", "scratch", scale="crops")) == {}
+    results = study.folder / "results/crops"
+    table = (results / "tables/scratch.md").read_text()
+    assert "FD-effnet-lite0 is shown without bold or verdict; KID leads" in table and "**" not in table
+    assert "**" in (results / "tables/scratch-kid.md").read_text()
+    assert "FD-effnet-lite0 gets no verdict below 6,400 real images" in (results / "tables/claims.md").read_text()
+    assert (results / "figures/scratch-quality-nfe.png").stat().st_size > 10_000
+    said = study.run("atbench", "score", "crops/portrait", "--scale", "crops")
+    assert "results/crops/foreign/portrait.json" in said
+    print(f"own images, from the folder to the figure: {time.monotonic() - begun:.0f} s")
