@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
     computing(verb)
     reading(verb)
+    adding(verb)
     return top
 
 
@@ -82,3 +83,14 @@ def reading(verb: Verb) -> None:
     verb(verbs.compare, "scale", "suites")
     verb(verbs.release, "scale", "suites")
     verb(verbs.schema)
+
+
+def adding(verb: Verb) -> None:
+    """The verbs for a perturbation, sampler, objective or metric of one's own."""
+    checking = verb(verbs.check)
+    checking.add_argument("file", help="a Python file, as under `plugins:` of experiments/config.yaml")
+    checking.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE", help="values of its options to try")
+    making = verb(verbs.new)
+    making.add_argument("sort", choices=["perturbation", "sampler", "objective", "metric"])
+    making.add_argument("name", help="lower-case letters, digits and hyphens")
+    making.add_argument("--folder", default="plugins", help="default: plugins")

@@ -10,6 +10,7 @@ from atbench.spec import address
 from atbench.spec.load import load, load_cell, load_run, workflow
 from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
+from atbench.spec.yaml import parsed
 
 
 def train(options: argparse.Namespace) -> None:
@@ -169,6 +170,29 @@ def schema(options: argparse.Namespace) -> None:
 
     for path in write(yaml.EXPERIMENTS, yaml.ROOT / "docs"):
         print(path.relative_to(yaml.ROOT))
+
+
+def check(options: argparse.Namespace) -> int:
+    """Run the contract tests on a file with a perturbation, sampler, objective or metric of yours."""
+    given = dict(each.partition("=")[::2] for each in options.option)
+    from atbench.contracts.check import check
+
+    found = check(options.file, {name: parsed(value) for name, value in given.items()})
+    for finding in found:
+        print(finding)
+    broken = sum(finding.verdict == "FAIL" for finding in found)
+    print(f"{options.file}: {broken} of {len(found)} checks fail" if broken else f"{options.file}: keeps its contract")
+    return 1 if broken else 0
+
+
+def new(options: argparse.Namespace) -> None:
+    """Write a working perturbation, sampler, objective or metric to start from, with its test."""
+    from atbench.contracts.new import new, next_steps
+
+    files = new(options.sort, options.name, Path(options.folder))
+    for path in files:
+        print(path)
+    print(next_steps(options.sort, options.name, files))
 
 
 def tree(options: argparse.Namespace) -> Path:

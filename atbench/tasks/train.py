@@ -207,6 +207,7 @@ def record_of(
         | {
             "processes": processes.count(),
             "sources": {"training": provenance.source_hash("training")},
+            **({"plugins": run.plugins} if run.plugins else {}),
         },
     }
 
