@@ -44,13 +44,13 @@ class Contract:
 
     def of(self, shift: float = 0.0, order: Tensor | None = None) -> dict[str, float]:
         """Its numbers of samples that lie ``shift`` away from the training images, in an order."""
-        images, features = _images("samples", SAMPLES, shift)
+        images, features = made_up("samples", SAMPLES, shift)
         if order is not None:
             images, features = images[order], features[order]
-        reference = _reference()
-        real = reference.train.images, reference.heldout.images
+        real_images = reference()
+        real = real_images.train.images, real_images.heldout.images
         kept = kept_without_block(SAMPLES, OPTIONS.blocks, False)
-        scored = Scored(features, reference, OPTIONS, kept, nearest_distances(images, *real))
+        scored = Scored(features, real_images, OPTIONS, kept, nearest_distances(images, *real))
         return measured(self.found, scored, collected([self.found], images))
 
     def values(self) -> str:
@@ -98,7 +98,7 @@ class Contract:
         return "samples far from the training images are worse"
 
 
-def _images(name: str, count: int, shift: float = 0.0) -> tuple[Tensor, Features]:
+def made_up(name: str, count: int, shift: float = 0.0) -> tuple[Tensor, Features]:
     """Images (count, 1, 8, 8) uint8 and features of them, made up."""
     features = gaussian((count, WIDTH), "contract", name) + shift
     logits = features[:, :CLASSES]
@@ -106,9 +106,9 @@ def _images(name: str, count: int, shift: float = 0.0) -> tuple[Tensor, Features
     return images.to(torch.uint8), Features(features, logits)
 
 
-def _reference() -> Reference:
+def reference() -> Reference:
     splits = []
     for name, count in (("train", TRAIN), ("heldout", HELDOUT)):
-        images, features = _images(name, count)
+        images, features = made_up(name, count)
         splits.append(Split(images, features, feature_statistics(features.features)))
     return Reference("made-up", "made-up", "0" * 64, *splits)
