@@ -7,8 +7,8 @@ from atbench.data import load
 from atbench.models.weights import build
 from atbench.sampling import make_sampler
 from atbench.spec.fields import refusal
-from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, AnyMethod
-from atbench.spec.models.samplers import AnySampler
+from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, method_type
+from atbench.spec.models.samplers import sampler_type
 from atbench.spec.models.scale import Data
 from atbench.spec.models.training import Grid, Training
 from atbench.spec.recipe import Recipe
@@ -16,7 +16,7 @@ from atbench.spec.signatures import model_of
 from atbench.training.loop import Trainer
 
 CPU = torch.device("cpu")
-METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (AnyMethod, AnySampler, Grid))
+METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (method_type(), sampler_type(), Grid))
 NETWORKS = {
     "unet": {
         "image_size": 8,

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from atbench.cli import verbs
+from atbench.cli import own, verbs
 from atbench.spec import address
 from atbench.spec.load import workflow
 from atbench.spec.probes import probes
@@ -30,19 +30,12 @@ def parser() -> argparse.ArgumentParser:
 
     computing(verb)
     reading(verb)
+    owning(verb)
     return top
 
 
 def computing(verb: Verb) -> None:
-    """The verbs that make results, or take some in and out."""
-    beginning = verb(verbs.init)
-    beginning.add_argument("name", help="of the study, and of its file experiments/scales/<name>.yaml")
-    beginning.add_argument("--images", required=True, help="folder of PNG or JPEG files, or of sub-folders of them")
-    beginning.add_argument("--size", type=int, help="pixels per side (default: what the images have, at most 64)")
-    parts = beginning.add_mutually_exclusive_group()
-    parts.add_argument("--held-out", type=float, help="share of the images that is never trained on (default: 0.25)")
-    parts.add_argument("--held-out-folders", nargs="+", default=[], help="sub-folders to hold out whole instead")
-    beginning.add_argument("--no-probe", dest="probe", action="store_false", help="do not time this machine")
+    """The verbs that make results."""
     address_of_run = "address of a run, results/<scale>/<suite>/<method>/seed<S>"
     verb(verbs.train).add_argument("run", help=address_of_run)
     verb(verbs.take).add_argument("run", help=address_of_run)
@@ -57,24 +50,6 @@ def computing(verb: Verb) -> None:
     measuring.add_argument("name", help=f"one of {', '.join(probes())}")
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
     verb(verbs.tune, "scale").add_argument("suite")
-    scoring = verb(verbs.score, "scale")
-    sets = "folders of images, or npz files with arr_0 (N, H, W, C) uint8"
-    scoring.add_argument("samples", nargs="+", help=sets)
-    scoring.add_argument("--name", nargs="+", help="names of their rows, e.g. my-method (default: those of the files)")
-    scoring.add_argument("--csv", help="a file for all numbers, a line per set")
-    scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
-    exporting = verb(verbs.export)
-    exporting.add_argument("cell")
-    exporting.add_argument("file", help="npz to write")
-    exporting.add_argument("--count", type=int, default=1024, help="number of images")
-    importing = verb(verbs.import_weights, "scale")
-    importing.add_argument("files", nargs="+", help="averaged and raw weights of a run, in any order")
-    importing.add_argument("target", help="address of a run of a suite with `init: imported`, or a folder")
-    importing.add_argument("--suite", default="scratch", help="for a folder: whose network it is (default: scratch)")
-    exporting = verb(verbs.export_weights)
-    exporting.add_argument("snapshot", help="results/<scale>/<suite>/<method>/seed<S>/<step>")
-    exporting.add_argument("file", help=".pt to write")
-    exporting.add_argument("--raw", action="store_true", help="the last step's raw weights, not their average")
 
 
 def reading(verb: Verb) -> None:
@@ -96,3 +71,40 @@ def reading(verb: Verb) -> None:
     verb(verbs.compare, "scale", "suites")
     verb(verbs.release, "scale", "suites")
     verb(verbs.schema)
+
+
+def owning(verb: Verb) -> None:
+    """The verbs for what is one's own: images, samples, checkpoints, perturbations and the like."""
+    beginning = verb(own.init)
+    beginning.add_argument("name", help="of the study, and of its file experiments/scales/<name>.yaml")
+    beginning.add_argument("--images", required=True, help="folder of PNG or JPEG files, or of sub-folders of them")
+    beginning.add_argument("--size", type=int, help="pixels per side (default: what the images have, at most 64)")
+    parts = beginning.add_mutually_exclusive_group()
+    parts.add_argument("--held-out", type=float, help="share of the images that is never trained on (default: 0.25)")
+    parts.add_argument("--held-out-folders", nargs="+", default=[], help="sub-folders to hold out whole instead")
+    beginning.add_argument("--no-probe", dest="probe", action="store_false", help="do not time this machine")
+    scoring = verb(own.score, "scale")
+    sets = "folders of images, or npz files with arr_0 (N, H, W, C) uint8"
+    scoring.add_argument("samples", nargs="+", help=sets)
+    scoring.add_argument("--name", nargs="+", help="names of their rows, e.g. my-method (default: those of the files)")
+    scoring.add_argument("--csv", help="a file for all numbers, a line per set")
+    scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
+    exporting = verb(own.export)
+    exporting.add_argument("cell")
+    exporting.add_argument("file", help="npz to write")
+    exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    importing = verb(own.import_weights, "scale")
+    importing.add_argument("files", nargs="+", help="averaged and raw weights of a run, in any order")
+    importing.add_argument("target", help="address of a run of a suite with `init: imported`, or a folder")
+    importing.add_argument("--suite", default="scratch", help="for a folder: whose network it is (default: scratch)")
+    exporting = verb(own.export_weights)
+    exporting.add_argument("snapshot", help="results/<scale>/<suite>/<method>/seed<S>/<step>")
+    exporting.add_argument("file", help=".pt to write")
+    exporting.add_argument("--raw", action="store_true", help="the last step's raw weights, not their average")
+    checking = verb(own.check)
+    checking.add_argument("file", help="a Python file, as under `plugins:` of experiments/config.yaml")
+    checking.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE", help="values of its options to try")
+    making = verb(own.new)
+    making.add_argument("sort", choices=["perturbation", "sampler", "objective", "metric"])
+    making.add_argument("name", help="lower-case letters, digits and hyphens")
+    making.add_argument("--folder", default="plugins", help="default: plugins")

@@ -1,7 +1,10 @@
 """All metrics of one cell: those of the files in `atbench/metrics/cell`, each of which measures its own."""
 
-import importlib
+import math
 import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -11,9 +14,12 @@ from atbench.metrics.reference import Reference
 from atbench.metrics.scored import Scored
 from atbench.metrics.uncertainty import kept_without_block
 from atbench.runtime.errors import UserError
-from atbench.spec.metrics import MEASURED_BY
+from atbench.spec.metrics import Measuring, measuring
 from atbench.spec.models.scale import MetricOptions
 from atbench.spec.score_options import largest
+
+Taken = TypeVar("Taken")
+Rows = dict[str, Taken]  # module of a plugin -> what belongs to it
 
 
 def score(images_uint8: Tensor, features: Features, reference: Reference, options: MetricOptions) -> dict[str, float]:
@@ -26,7 +32,8 @@ def score(images_uint8: Tensor, features: Features, reference: Reference, option
     _check_images(images_uint8, features, reference)
     real = reference.train.images, reference.heldout.images
     nearest = nearest_distances(images_uint8, *real) if reference.train.has_images else None
-    return score_features(features, reference, options, nearest)
+    rows = collected(measuring(), images_uint8) if len(images_uint8) else {}
+    return score_features(features, reference, options, nearest, rows=rows)
 
 
 def score_features(
@@ -37,10 +44,11 @@ def score_features(
     classes: Tensor | None = None,
     clip: Tensor | None = None,
     shuffled: bool = False,
+    rows: Rows[Tensor] | None = None,
 ) -> dict[str, float]:
     """`score` without the pixels; ``nearest``, ``classes`` and ``clip`` as in `Scored`.
 
-    ``shuffled``: the rows may lie in order, so that the jackknife shuffles them.
+    ``shuffled``: the rows may lie in order, so that the jackknife shuffles them. ``rows`` as `collected` gives them.
     """
     _check_features(features, reference)
     check_options(options, len(features), len(reference.train), "samples")
@@ -49,8 +57,33 @@ def score_features(
         warnings.warn(f"{counts}: the covariance is singular and fd strongly biased upwards", stacklevel=2)
     kept = kept_without_block(len(features), options.blocks, shuffled)
     scored = Scored(features, reference, options, kept, nearest, classes, clip)
-    measured = [importlib.import_module(module).measure(scored) for module in MEASURED_BY]
-    return {key: float(value) for values in measured for key, value in values.items()}
+    values: dict[str, float] = {}
+    for each in measuring():
+        values |= measured(each, scored, rows or {})
+    return values
+
+
+def collecting(files: Iterable[Measuring]) -> Rows[Callable[[Tensor], Tensor]]:
+    """The functions `collect` of metrics that look at the images themselves, by their module."""
+    modules = {each.module: each.load() for each in files if each.plugin}
+    return {name: module.collect for name, module in modules.items() if hasattr(module, "collect")}
+
+
+def collected(files: Iterable[Measuring], images: Tensor) -> Rows[Tensor]:
+    """What these metrics take of uint8 images (n, C, H, W): rows (n, ...) of each."""
+    return {name: collect(images) for name, collect in collecting(files).items()}
+
+
+def measured(measuring: Measuring, scored: Scored, rows: Rows[Tensor]) -> dict[str, float]:
+    """What a file measures. Raises UserError for a plugin that gives what it did not declare, or no finite number."""
+    scored = replace(scored, collected=rows.get(measuring.module))
+    values = {key: float(value) for key, value in measuring.load().measure(scored).items()}
+    if measuring.plugin:
+        names = {each.name for each in measuring.metrics}
+        for key, value in values.items():
+            if key not in names or not math.isfinite(value):
+                raise UserError(f"{measuring.plugin}: measure gives {key} = {value:g}; finite numbers for {names}")
+    return values
 
 
 def check_options(options: MetricOptions, samples: int, reference: int, what: str) -> None:

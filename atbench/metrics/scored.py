@@ -22,3 +22,6 @@ class Scored:
     nearest: Tensor | None = None  # of `memorisation.nearest_distances`, where the reference keeps its images
     classes: Tensor | None = None  # (n,) that the images are to show, where the extractor knows them
     clip: Tensor | None = None  # (n,) CLIP scores of the images with their prompts
+    # (n, ...) rows of what a plugin's function `collect` makes of uint8 images (n, C, H, W), block by block; None where
+    # the images are not there, as for rows of a reference without its pixels.
+    collected: Tensor | None = None

@@ -10,7 +10,8 @@ from atbench.metrics.degenerate import remarks
 from atbench.metrics.features import Extractor, check_images, joined
 from atbench.metrics.memorisation import ROWS, nearest_distances
 from atbench.metrics.reference import Reference
-from atbench.metrics.score import score_features
+from atbench.metrics.score import collecting, score_features
+from atbench.spec.metrics import measuring
 from atbench.spec.models.scale import MetricOptions
 
 
@@ -52,18 +53,21 @@ class Scoring:
         self.features = Blockwise(extractor.block, extractor)
         real = {"train": reference.train.images, "heldout": reference.heldout.images}
         self.nearest = Blockwise(ROWS, partial(nearest_distances, **real)) if reference.train.has_images else None
+        self.collected = {name: Blockwise(ROWS, collect) for name, collect in collecting(measuring()).items()}
         self.remarks: list[str] = []  # what is degenerate about all images, known at the end
 
     def add(self, images: Tensor) -> None:
         """Take the next images, at least one."""
         check_images(images, *self.reference.train.images.shape[1:3])
         self.features.add(images)
-        if self.nearest is not None:
-            self.nearest.add(images)
+        for rows in (self.nearest, *self.collected.values()):
+            if rows is not None:
+                rows.add(images)
 
     def finish(self, classes: Tensor | None = None, clip: Tensor | None = None) -> dict[str, float]:
         """Every metric of the images added. ``classes`` and ``clip`` (n,): what they were to show, and how well."""
         features = joined(self.features.finish())
         self.remarks = remarks(features)
         nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
-        return score_features(features, self.reference, self.options, nearest, classes, clip, self.shuffled)
+        rows = {name: torch.cat(blocks.finish()) for name, blocks in self.collected.items()}
+        return score_features(features, self.reference, self.options, nearest, classes, clip, self.shuffled, rows)

@@ -21,7 +21,11 @@ AXES = ["scale", "suite", "method", "seed", "step", "sampler", "nfe"]
 STATE = ["off_grid", "status", "older_code", "problem"]
 COUNTS = ["samples", "reference", "measured_nfe", "batches", "updates", "gradient_evals", "forward_passes"]
 SECONDS = ["seconds_sampling", "seconds_metrics", "seconds_startup"]
-COLUMNS = [*AXES, *STATE, *METRICS, *COUNTS, *SECONDS, "commit"]
+
+
+def columns() -> list[str]:
+    """Columns of the frame, with the metrics that there are."""
+    return [*AXES, *STATE, *METRICS, *COUNTS, *SECONDS, "commit"]
 
 
 def declared_runs(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[RunSpec]:
@@ -35,7 +39,7 @@ def declared_cells(benchmark: Benchmark, suites: list[str], seeds: list[int] | N
 
 
 def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
-    """One row per declared cell, then per cell found beside them and side measures (``off_grid``). Columns: COLUMNS.
+    """One row per declared cell, then per cell found beside them and side measures (``off_grid``). Columns: `columns`.
 
     status is `done`, `missing`, `stale` (made with another configuration, or from other files than those there) or
     `refused` (cut off, changed by hand, or of numbers that cannot be). Only done cells carry metrics, so no aggregate
@@ -85,7 +89,7 @@ def _rows(tree: Tree, cells: Iterable[CellSpec]) -> list[Record]:
 
 
 def _typed(made: list[Record]) -> pd.DataFrame:
-    frame = pd.DataFrame(made, columns=COLUMNS)
+    frame = pd.DataFrame(made, columns=columns())
     numbers = [*METRICS, *COUNTS, *SECONDS]  # all None would otherwise make an object column
     return frame.astype(dict.fromkeys(numbers, float) | {"off_grid": bool, "older_code": bool})
 

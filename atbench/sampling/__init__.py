@@ -17,14 +17,17 @@ class Sampler(Protocol):
     """A full sampling loop of a fixed number of steps."""
 
     def __call__(
-        self, denoise: Callable[[Tensor, Tensor], Tensor], x_T: Tensor, step_noise: Callable[[int], Tensor]
+        self, denoise: Callable[[Tensor, Tensor], Tensor], x_T: Tensor, step_noise: Callable[..., Tensor]
     ) -> Tensor:
         """x_T (N, C, H, W) standard Gaussian -> x0 (N, C, H, W).
 
         Args:
             denoise: (x (N, C, H, W), t (N,) float32 network labels, maybe fractional) -> (N, 2C, H, W), eps
                 then v.
-            step_noise: k -> fresh Gaussian noise like x_T for the k-th step, k = 0 being the noisiest.
+            step_noise: k -> fresh Gaussian noise like x_T for the k-th step, k = 0 being the noisiest; further names
+                give further noise, say step_noise("corrector", k). Equal names, equal noise.
+
+        What a sampler remembers of its steps lives in this call: the next batch knows nothing of it.
         """
         ...
 

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from atbench.diffusion.consistency import ConsistencyFunction, make_consistency
 from atbench.diffusion.schedule import Schedule
+from atbench.spec.classes import Given
 from atbench.spec.models.training import VeGrid, VpGrid
 from atbench.spec.nfe import within
-from atbench.spec.signatures import Given
 
 
 @dataclass(frozen=True)

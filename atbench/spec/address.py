@@ -66,6 +66,11 @@ class Run:
         return self.path / FINAL / "train.jsonl"
 
     @property
+    def progress(self) -> Path:
+        """How far its training is; there only while it runs."""
+        return self.path / "progress.json"
+
+    @property
     def record(self) -> Path:
         """What made it: configuration, counts, provenance."""
         return self.path / "config.json"

@@ -61,10 +61,10 @@ def passes_per_batch(method: Method, distillation: Distillation | None) -> int:
 
     The student's 3 for each update, 2 for a round that only moves delta; and in distillation the teacher's step and the
     target: once a batch where delta moves the student's input alone, once a round where the target follows it (protocol
-    section 8).
+    section 8). What a perturbation or an objective asks of the network besides, its class declares by ``passes``.
     """
     rounds, updates = method.inner_steps, updates_per_batch(method)
-    student = PASSES_PER_UPDATE * updates + (PASSES_PER_UPDATE - 1) * (rounds - updates)
+    student = PASSES_PER_UPDATE * updates + (PASSES_PER_UPDATE - 1) * (rounds - updates) + method.further_passes
     if distillation is None:
         return student
     guided = 1 if distillation.guidance is None else 2

@@ -13,7 +13,7 @@ from atbench.spec.fields import Entry, Origin, refusal
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS
 from atbench.spec.models.evidence import CURVE, GRID, Claim
 from atbench.spec.models.methods import OBJECTIVES, Method
-from atbench.spec.models.scale import Tuned
+from atbench.spec.models.scale import tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
@@ -75,7 +75,7 @@ def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
         for method in search.methods:
             constant, values = search.candidates(method)
             options = type(methods[method].perturbation).model_fields
-            tunable = ["learning_rate", *(option for option in options if option in Tuned.model_fields)]
+            tunable = ["learning_rate", *(option for option in options if option in tuned_type().model_fields)]
             key = f"search.{name}.methods.{method}"
             if constant not in tunable:
                 raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
@@ -85,7 +85,7 @@ def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
 
 def _tried(constant: dict[str, Any], key: str) -> None:
     try:
-        Tuned.model_validate(constant)
+        tuned_type().model_validate(constant)
     except ValidationError as error:
         raise refusal(error, constant, "experiments/tuning.yaml", key) from error
 

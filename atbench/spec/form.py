@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from atbench.runtime.records import Record, read_record
 from atbench.spec.address import STEP
-from atbench.spec.fields import Name, Nfe, refusal
+from atbench.spec.fields import Hash, Name, Nfe, refusal
 from atbench.spec.metrics import METRICS
 
 ROUNDING = 1e-6  # by which a number may miss its range: distances near zero are differences of large numbers
@@ -102,6 +102,7 @@ class Provenance(Form):
     processes: Count | None = None
     date: Date | None = None
     sources: dict[str, Digest] = Field(default_factory=dict)
+    plugins: dict[str, Hash] = Field(default_factory=dict, description="code from outside the package, by what it is")
     seconds: NotNegative | Seconds = 0
 
 

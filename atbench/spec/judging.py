@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atbench.spec.address import ROOT, Run
+from atbench.spec.metrics import metric_hashes
 from atbench.spec.suite import SuiteSpec
 
 
@@ -36,7 +37,14 @@ class Judging:
         suite = self.suite
         extractor: dict[str, Any] = {"pretrained": suite.extractor} if self.extractor is None else self.extractor.slice
         checks = {"cross_checks": list(suite.cross_checks)} if suite.cross_checks else {}
-        return {"data": suite.judged_by.images, **suite.evaluation.written(), "extractor": extractor | checks}
+        plugins = {"plugins": self.plugins} if self.plugins else {}
+        judged_by = {"data": suite.judged_by.images, **suite.evaluation.written(), "extractor": extractor | checks}
+        return judged_by | plugins
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """Metrics from outside the package: what they are -> SHA-256 of their file."""
+        return metric_hashes()
 
     def slice_of(self, seed: int) -> dict[str, Any]:
         """What all cells of a run share beyond its weights: images to compare with, counts, seeds and extractor."""

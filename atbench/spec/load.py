@@ -14,18 +14,19 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from atbench.runtime.errors import UserError
-from atbench.spec import chains, checks, fit, spending, yaml
+from atbench.spec import chains, checks, fit, plugins, spending, yaml
 from atbench.spec.address import NAME, Cell, Run
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Name, Origin, refusal
 from atbench.spec.models.evidence import ClaimsFile, ReviewsFile
-from atbench.spec.models.methods import AnyMethod, Method
-from atbench.spec.models.samplers import AnySampler
-from atbench.spec.models.scale import ScaleFile
+from atbench.spec.models.methods import Method, method_type
+from atbench.spec.models.samplers import sampler_type
+from atbench.spec.models.scale import scale_type
 from atbench.spec.models.suites import SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.models.workflow import WorkflowFile
+from atbench.spec.plugins import Plugin
 from atbench.spec.probes import settings_of_probes
 from atbench.spec.resolve import suites_of
 from atbench.spec.run import CellSpec, RunSpec
@@ -34,8 +35,6 @@ from atbench.spec.yaml import Mapping, merge, plain, read_yaml, short, yaml_file
 
 DEEPEST = 20  # methods that extend one another
 LATER = ConfigDict(defer_build=True)  # the command line starts in a third of a second without them
-METHODS: TypeAdapter[Any] = TypeAdapter(dict[Name, AnyMethod], config=LATER)
-SAMPLERS: TypeAdapter[Any] = TypeAdapter(dict[Name, AnySampler], config=LATER)
 
 
 @cache
@@ -43,11 +42,11 @@ def load(scale: str) -> Benchmark:
     """Read and check every experiment file for ``scale``. Raises UserError naming the file and the key."""
     folder = yaml.EXPERIMENTS
     methods = _methods(folder / "methods.yaml")
-    samplers = validated(SAMPLERS, read_yaml(folder / "samplers.yaml"), folder / "samplers.yaml")
+    samplers = validated(samplers_type(), read_yaml(folder / "samplers.yaml"), folder / "samplers.yaml")
     declared = {_named(file): _checked(file, SuiteFile) for file in yaml_files(folder / "suites")}
     values = plain(scale_values(scale))
     checks.blocks(partial(origin, scale), values, declared)
-    size = validated(ScaleFile, values, partial(origin, scale))
+    size = validated(scale_type(), values, partial(origin, scale))
     files = Experiments(
         scale=scale,
         size=size,
@@ -101,6 +100,8 @@ def workflow(settings: Mapping | None = None) -> WorkflowFile:
     file = yaml.EXPERIMENTS / "config.yaml"
     if settings is None:
         return _checked(file, WorkflowFile)  # type: ignore[no-any-return]
+    if settings.get("plugins", []) != read_yaml(file).get("plugins", []):
+        raise UserError("--config plugins: belongs into experiments/config.yaml, which every job reads")
     return validated(WorkflowFile, settings, "configuration (experiments/config.yaml and --config)")  # type: ignore[no-any-return]
 
 
@@ -110,6 +111,26 @@ def validated(model: Any, value: Mapping, file: Path | str | Origin) -> Any:
         return model.validate_python(value) if isinstance(model, TypeAdapter) else model.model_validate(value)
     except ValidationError as error:
         raise refusal(error, value, file) from error
+
+
+def methods_type() -> TypeAdapter[Any]:
+    """The type of methods.yaml. Raises UserError for a plugin that is missing or wrong."""
+    return _methods_type(plugins.present())
+
+
+def samplers_type() -> TypeAdapter[Any]:
+    """The type of samplers.yaml. Errors as for `methods_type`."""
+    return _samplers_type(plugins.present())
+
+
+@cache
+def _methods_type(present: tuple[Plugin, ...]) -> TypeAdapter[Any]:
+    return TypeAdapter(dict[Name, method_type()], config=LATER)  # type: ignore[misc, arg-type]
+
+
+@cache
+def _samplers_type(present: tuple[Plugin, ...]) -> TypeAdapter[Any]:
+    return TypeAdapter(dict[Name, sampler_type()], config=LATER)  # type: ignore[misc, arg-type]
 
 
 def _methods(file: Path) -> dict[str, Method]:
@@ -131,7 +152,7 @@ def _methods(file: Path) -> dict[str, Method]:
         layers = [entries[each] for each in reversed(chain)]
         return reduce(merge, layers) if all(isinstance(layer, dict) for layer in layers) else layers[0]
 
-    return dict(validated(METHODS, {name: whole(name) for name in entries}, file))
+    return dict(validated(methods_type(), {name: whole(name) for name in entries}, file))
 
 
 def _named(file: Path) -> str:

@@ -63,11 +63,11 @@ def check(rule: str | None, nfe: int, sampler: Any, grid: VpGrid | VeGrid | None
     """
     if rule == "many":
         within(nfe, 2, MOST_NFE)
-        positive_scale(nfe, sampler.eps_scale, sampler.eps_slope)
+        positive_scale(nfe, getattr(sampler, "eps_scale", 1.0), getattr(sampler, "eps_slope", 0.0))
     elif rule == "strides":
         stride_of(nfe, MOST_NFE)
     elif rule == "orders":
-        within(nfe, sampler.order, MOST_NFE)
+        within(nfe, getattr(sampler, "order", 1), MOST_NFE)
     elif rule == "levels" and grid is not None:
         within(nfe, 1, grid.steps)
     elif rule == "odd":

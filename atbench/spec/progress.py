@@ -4,7 +4,6 @@ import os
 import socket
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import read_json
@@ -26,18 +25,11 @@ class Progress:
     delta_rms: float | None = None  # length of the perturbation, RMS per dimension
 
 
-def progress_file(run: Run) -> Path:
-    """Where a training tells how far it is; there only while it runs."""
-    return run.path / "progress.json"
-
-
 def progress_of(run: Run) -> Progress | None:
     """How far a training is; None where none runs, or none that lives."""
-    file = progress_file(run)
     try:
-        told = read_json(file)
-        found = Progress(**told)
-        silent = time.time() - file.stat().st_mtime
+        found = Progress(**read_json(run.progress))
+        silent = time.time() - run.progress.stat().st_mtime
     except (UserError, TypeError, OSError):
         return None
     return found if _lives(found, silent) else None

@@ -43,11 +43,10 @@ class _Resolver:
     def suite(self, name: str) -> SuiteSpec:
         declared, block = self.declared[name], self.size.suites[name]
         init, where = block.init or declared.init, f"suites.{name}"
-        compared = declared.methods
+        own = declared.methods if block.methods is None else [m for m in declared.methods if m in block.methods]
+        compared = (*own, *self.joining(name))
         if init == IMPORTED:  # a suite of files has the methods that there are files for
             compared = tuple(method for method in compared if method in (block.imported or {}))
-        elif block.methods is not None:
-            compared = tuple(method for method in compared if method in block.methods)
         objective = self.inherited(init)
         catalogue = {
             key: method.model_copy(update={"objective": objective})
@@ -92,6 +91,11 @@ class _Resolver:
             cross_checks=self.size.cross_checks,
             tuned=self.size.tuned.get(name, {}),
         )
+
+    def joining(self, suite: str) -> list[str]:
+        """The methods that say of themselves that a suite compares them."""
+        joining = [name for name, method in self.methods.items() if suite in (method.suites or ())]
+        return [name for name in joining if name not in self.declared[suite].methods]
 
     def part(self, model: type[Any], base: Entry, where: str, own: Entry | None = None) -> Any:
         """The scale's block with what a suite has of its own."""

@@ -17,12 +17,13 @@ from atbench.spec.address import FINAL, Cell, Run, step_name
 from atbench.spec.budget import Budget
 from atbench.spec.fields import MOST_BATCHES
 from atbench.spec.judging import Judging, Linked
-from atbench.spec.models.methods import CONSISTENCY, Method
-from atbench.spec.models.samplers import Sampler
+from atbench.spec.models.methods import CONSISTENCY, OBJECTIVES, PERTURBATIONS, Method
+from atbench.spec.models.samplers import KINDS, Sampler
 from atbench.spec.models.scale import Checkpoint
 from atbench.spec.models.training import Distillation
 from atbench.spec.recipe import Recipe, recipe_of
 from atbench.spec.scales import at
+from atbench.spec.signatures import hashes
 from atbench.spec.suite import SuiteSpec
 
 
@@ -122,9 +123,18 @@ class RunSpec:
             **recipe.training.written(),
             "snapshots": self.snapshots,
             "seed_names": list(recipe.seed_names),
+            **({"plugins": self.plugins} if self.plugins else {}),
             **{link: Linked(parent.address, parent.digest).slice for link, parent in self.parents.items()},
             **self._latent_space,
         }
+
+    @cached_property
+    def plugins(self) -> dict[str, str]:
+        """Code from outside the package that its training runs: what it is -> SHA-256 of the file."""
+        if self.checkpoint:
+            return {}
+        perturbation = PERTURBATIONS[self.recipe.perturbation.written()["kind"]]
+        return hashes(perturbation=perturbation, objective=OBJECTIVES.get(self.objective))
 
     @cached_property
     def digest(self) -> str:
@@ -217,7 +227,17 @@ class CellSpec:
         sampler = {key: value for key, value in self.sampler.written().items() if key != "label"}
         if self.sampler.is_distilled:
             sampler["grid"] = self.run.slice["distillation"]["grid"]
-        return {"sampler": sampler, "nfe": self.nfe, **self.run.judging.slice_of(self.address.run.seed)}
+        plugins = {"plugins": self._plugins} if self._plugins else {}
+        return {"sampler": sampler, "nfe": self.nfe, **self.run.judging.slice_of(self.address.run.seed), **plugins}
+
+    @property
+    def plugins(self) -> dict[str, str]:
+        """Code from outside the package that it rests on, that of its training too: what it is -> SHA-256."""
+        return self.run.plugins | self._plugins
+
+    @property
+    def _plugins(self) -> dict[str, str]:
+        return hashes(sampler=KINDS[self.sampler.kind]) | self.run.judging.plugins
 
     @cached_property
     def digest(self) -> str:

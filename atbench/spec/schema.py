@@ -6,17 +6,17 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from atbench.spec.load import METHODS, SAMPLERS
+from atbench.spec.classes import Declared
+from atbench.spec.load import methods_type, samplers_type
 from atbench.spec.models.evidence import ClaimsFile, ReviewsFile
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS
 from atbench.spec.models.samplers import KINDS
-from atbench.spec.models.scale import ScaleFile
+from atbench.spec.models.scale import scale_type
 from atbench.spec.models.suites import SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.models.workflow import WorkflowFile
 from atbench.spec.probes import settings_of_probes
 from atbench.spec.resolve import NETWORK_CLASSES, NETWORKS
-from atbench.spec.signatures import Declared
 
 Schema = dict[str, Any]
 SOURCED = ("source", "why")  # what may stand beside the value of a scale's constant
@@ -26,10 +26,10 @@ PARTIAL = ("methods", "scale")  # files that may extend others, so that no key i
 def file_types() -> dict[str, Any]:
     """Name of a schema -> type of the files that it describes."""
     return {
-        "methods": METHODS,
-        "samplers": SAMPLERS,
+        "methods": methods_type(),
+        "samplers": samplers_type(),
         "suite": TypeAdapter(SuiteFile),
-        "scale": TypeAdapter(ScaleFile),
+        "scale": TypeAdapter(scale_type()),
         "claims": TypeAdapter(ClaimsFile),
         "reviews": TypeAdapter(ReviewsFile),
         "tuning": TypeAdapter(TuningFile),

@@ -1,20 +1,13 @@
-"""Options of perturbations, samplers, objectives and networks, read from their classes without importing them.
+"""The classes that experiment files may name, by their kind: perturbations, samplers, objectives and networks.
 
-A class that may be named in the experiment files says so by an attribute ``kind``. Its options are read from the
-source: the annotated fields of a dataclass, the keyword-only parameters of ``build`` or ``__init__``, or the other
-parameters of ``__init__``. Annotations are types of `atbench.spec.fields`; a comment at the end of a line says what its
-option means.
-So a new class declares its name, constants, ranges and defaults in one place, and reading the experiment files costs no
-import of torch.
+A class says so by an attribute ``kind``; its options are read from its source (`atbench.spec.classes`). So a new class
+declares its name, constants, ranges and defaults in one place, and reading the experiment files costs no import of
+torch. Classes of plugins (`atbench.spec.plugins`) are treated alike.
 """
 
-import ast
-import builtins
-import importlib
+import re
 import typing
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from functools import cache, reduce
 from operator import or_
 from pathlib import Path
@@ -23,63 +16,94 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
-from atbench.runtime.errors import unknown
-from atbench.spec import fields
+from atbench.runtime.errors import UserError, unknown
+from atbench.spec import fields, plugins
+from atbench.spec.address import NAME
+from atbench.spec.classes import PACKAGE, REQUIRED, Class, Declared, Source, Where
 from atbench.spec.fields import Entry
+from atbench.spec.plugins import Plugin
 
-PACKAGE = Path(__file__).parent.parent
-REQUIRED = object()  # default of an option without one
-SELF = ("self", "cls")
-GIVEN = "Given"  # annotation of a parameter that the run fills in, not the file
-T = typing.TypeVar("T")
-Given = Annotated[T, GIVEN]
+# Room -> the method by which a class of a plugin, where no folder tells, is known to belong there.
+MARKS = {"training/perturbations": "start", "sampling": "build", "training/objectives": "losses"}
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a class: its type, its default or REQUIRED, and what its line says it means."""
+class Kinds(Mapping[str, Declared]):
+    """Kind -> class of a room, those of plugins included, whatever plugins there are when it is asked."""
 
-    name: str
-    type: Any
-    default: Any
-    note: str = ""
+    def __init__(self, room: str, where: Where):
+        self.room, self.where = room, where
+
+    def __getitem__(self, kind: str) -> Declared:
+        return declared(self.room, self.where)[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(declared(self.room, self.where))
+
+    def __len__(self) -> int:
+        return len(declared(self.room, self.where))
 
 
-@dataclass(frozen=True)
-class Declared:
-    """A class that experiment files may name."""
+def declared(room: str, where: Where) -> dict[str, Declared]:
+    """Kind -> class, of all classes with a ``kind`` below ``atbench/<room>``, and of that room's in plugins.
 
-    kind: str  # the name there
-    module: str  # where it stands, dotted
-    name: str  # of the class
-    summary: str  # first paragraph of its docstring
-    options: tuple[Option, ...]
-    constants: dict[str, Any] = field(default_factory=dict)  # plain class attributes
-
-    def load(self) -> Any:
-        """The class itself; imports its module."""
-        return getattr(importlib.import_module(self.module), self.name)
+    where: the options are annotated fields, keyword-only parameters of ``build`` or of ``__init__``, or the other
+    parameters of ``__init__``. Raises RuntimeError for two classes of one kind, UserError where the second is a
+    plugin's, or has a kind or option that may not be.
+    """
+    return _with_plugins(room, where, plugins.present() if room in MARKS else ())
 
 
 @cache
-def declared(room: str, where: Literal["fields", "build", "keywords", "arguments"]) -> dict[str, Declared]:
-    """Kind -> class, of all classes with a ``kind`` below ``atbench/<room>``.
+def _with_plugins(room: str, where: Where, present: tuple[Plugin, ...]) -> dict[str, Declared]:
+    found = dict(_own(room, where))
+    for plugin in present:
+        for of_room, each in offered(plugin):
+            if of_room == room and each.kind in found:
+                known = found[each.kind]
+                raise UserError(f"{plugin}: class {each.node.name}: {known.module} has the kind {each.kind!r} already")
+            if of_room == room:
+                found[each.kind] = _of_plugin(plugin, each, where)
+    return found
 
-    where: the options are annotated fields, keyword-only parameters of ``build`` or of ``__init__``, or the other
-    parameters of ``__init__``. Raises RuntimeError for two classes of one kind.
-    """
+
+def offered(plugin: Plugin) -> Iterator[tuple[str, Class]]:
+    """Room and class of all with a kind in a plugin. Raises UserError for one that fits no room."""
+    for each in Source(plugin.tree, plugin.lines).classes():
+        where = f"{plugin}: class {each.node.name}"
+        if not isinstance(each.kind, str) or not re.fullmatch(NAME, each.kind):
+            raise UserError(f"{where}: kind {each.kind!r}: must be lower-case letters, digits and single hyphens")
+        rooms = [room for room, mark in MARKS.items() if mark in each.methods]
+        if len(rooms) != 1:
+            marks = "`start` (a perturbation), `build` (a sampler), `losses` (an objective)"
+            raise UserError(f"{where}: has a kind, so it needs exactly one of the methods {marks}")
+        yield rooms[0], each
+
+
+def _of_plugin(plugin: Plugin, found: Class, where: Where) -> Declared:
+    try:
+        return found.declared(str(plugin), where, plugin)
+    except Exception as error:  # of an annotation or a default
+        reason = "options have types of Python or atbench.spec.fields, defaults are plain values"
+        raise UserError(f"{plugin}: class {found.node.name}: {error}: {reason}") from error
+
+
+@cache
+def _own(room: str, where: Where) -> dict[str, Declared]:
+    """Those of the package."""
     found: dict[str, Declared] = {}
     for file in sorted((PACKAGE / room).glob("*.py")):
-        source = file.read_text(encoding="utf-8")
-        lines = source.splitlines()
-        for node in ast.parse(source).body:
-            if not isinstance(node, ast.ClassDef) or (kind := _constants(node).get("kind")) is None:
-                continue
-            if kind in found:
-                raise RuntimeError(f"{file}: the kind {kind!r} stands for {found[kind].name} already")
+        for each in Source.of(file.read_text(encoding="utf-8")).classes():
+            if each.kind in found:
+                raise RuntimeError(f"{file}: the kind {each.kind!r} stands for {found[each.kind].name} already")
             module = ".".join(("atbench", *Path(room).parts, file.stem)).removesuffix(".__init__")
-            found[kind] = _declared(node, kind, module, where, lines)
+            found[each.kind] = each.declared(module, where)
     return found
+
+
+def hashes(**kinds: Declared | None) -> dict[str, str]:
+    """What a digest and a record say of classes that come from plugins: what it is -> SHA-256 of the file."""
+    found = {f"{room} {each.kind}": each.plugin for room, each in kinds.items() if each is not None}
+    return {name: plugin.sha256 for name, plugin in found.items() if plugin}
 
 
 def find(room: str, where: Any, what: str, kind: object) -> Any:
@@ -93,8 +117,12 @@ def find(room: str, where: Any, what: str, kind: object) -> Any:
 def model_of(found: Declared, tag: str = "kind", base: type[Entry] = Entry, tunable: bool = False) -> type[Entry]:
     """The type of an entry that names a class under the key ``tag`` and writes its options beside it.
 
-    tunable: numbers may be written ``tuned``, for a constant of the scale.
+    tunable: numbers may be written ``tuned``, for a constant of the scale. Raises UserError for an option whose name
+    is that of a key which every entry has.
     """
+    for option in found.options:
+        if option.name in (tag, *base.model_fields):
+            raise UserError(f"{found.module}: class {found.name}: option {option.name!r}: every entry has such a key")
     members: dict[str, Any] = {tag: (Literal[found.kind], ...)}
     for option in found.options:
         of = option.type | fields.Tunable if tunable and is_number(option.type) else option.type
@@ -118,68 +146,6 @@ def plain_model(found: Declared) -> type[Entry]:
 def any_of(models: list[type[Entry]], tag: str = "kind") -> Any:
     """The union of entries that their ``tag`` tells apart."""
     return Annotated[reduce(or_, models), Field(discriminator=tag)] if len(models) > 1 else models[0]
-
-
-def _declared(node: ast.ClassDef, kind: str, module: str, where: str, lines: list[str]) -> Declared:
-    constants = _constants(node)
-    if where == "fields":
-        options = [_option(name, field.annotation, field.value, lines) for name, field in _fields(node)]
-    else:
-        method = "build" if where == "build" else "__init__"
-        function = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == method), None)
-        options = _parameters(function, where == "arguments", lines) if function else []
-    summary = " ".join((ast.get_docstring(node) or "").split("\n\n")[0].split())
-    return Declared(kind, module, node.name, summary, tuple(o for o in options if o is not None), constants)
-
-
-def _fields(node: ast.ClassDef) -> Iterator[tuple[str, ast.AnnAssign]]:
-    """The annotated fields of a dataclass."""
-    for each in node.body:
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name) and not _is_constant(each):
-            yield each.target.id, each
-
-
-def _is_constant(node: ast.AnnAssign) -> bool:
-    return "ClassVar" in ast.unparse(node.annotation)
-
-
-def _parameters(function: ast.FunctionDef, positional: bool, lines: list[str]) -> list[Option | None]:
-    arguments = function.args
-    if positional:
-        names = [argument for argument in arguments.args if argument.arg not in SELF]
-        values: list[Any] = [None] * (len(names) - len(arguments.defaults)) + list(arguments.defaults)
-    else:
-        names, values = arguments.kwonlyargs, list(arguments.kw_defaults)
-    return [_option(name.arg, name.annotation, value, lines) for name, value in zip(names, values)]
-
-
-def _option(name: str, annotation: ast.expr | None, value: ast.expr | None, lines: list[str]) -> Option | None:
-    """None for what the run fills in."""
-    if annotation is None or ast.unparse(annotation).startswith(GIVEN):
-        return None
-    scope = {**vars(builtins), **vars(typing), **vars(fields)}
-    default = REQUIRED if value is None else ast.literal_eval(value)
-    return Option(name, eval(ast.unparse(annotation), scope), default, _note(lines[annotation.lineno - 1]))
-
-
-def _note(line: str) -> str:
-    return line.partition("  # ")[2].strip()
-
-
-def _constants(node: ast.ClassDef) -> dict[str, Any]:
-    """Plain class attributes with a literal value; of an annotated one only a ClassVar."""
-    found = {}
-    for each in node.body:
-        if isinstance(each, ast.Assign):
-            target, value = each.targets[0], each.value
-        elif isinstance(each, ast.AnnAssign) and _is_constant(each) and each.value is not None:
-            target, value = each.target, each.value
-        else:
-            continue
-        if isinstance(target, ast.Name):
-            with suppress(ValueError):
-                found[target.id] = ast.literal_eval(value)
-    return found
 
 
 def is_number(of: Any) -> bool:

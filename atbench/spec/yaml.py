@@ -37,6 +37,14 @@ def read_yaml(path: Path) -> Mapping:
     return value
 
 
+def parsed(text: str) -> Any:
+    """A value written in YAML, as on a command line. Raises UserError for what is none."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise UserError(f"{text}: {' '.join(str(error).split())}") from error
+
+
 def yaml_files(folder: Path) -> list[Path]:
     """The YAML files of a folder by name, without those that a system hides (`._x.yaml`)."""
     return visible(folder, "*.yaml")

@@ -158,6 +158,7 @@ def new_record(cell: CellSpec, judge: Judge, device: torch.device) -> dict[str, 
                 "training": made["provenance"]["sources"]["training"],
                 "evaluation": provenance.source_hash("evaluation"),
             },
+            **({"plugins": cell.plugins} if cell.plugins else {}),
         },
     }
 

@@ -69,10 +69,10 @@ class Generator:
         images = to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu()
         return images, requests, counting.nfe
 
-    def step_noise(self, block: int) -> Callable[[int], Tensor]:
-        """Noise of the k-th sampling step of a block."""
+    def step_noise(self, block: int) -> Callable[..., Tensor]:
+        """Noise of the k-th sampling step of a block, or by further names."""
         shape = (self.block, *self.shape)
-        return lambda k: gaussian(shape, *self.names, "step", block, k).to(self.device)
+        return lambda *names: gaussian(shape, *self.names, "step", block, *names).to(self.device)
 
     def requests(self, block: int) -> Tensor | None:
         """What the images are to show (block,): classes, i.i.d. uniform as in the protocol; or prompts in order."""

@@ -4,21 +4,20 @@ import os
 import socket
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from atbench.runtime import processes
 from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import write_json
-from atbench.spec.progress import progress_file
-from atbench.spec.run import RunSpec
 
 PAUSE = 2.0  # seconds between two looks
 
 
 class Progress:
-    """Tells of the training of ``run``, by this process, from ``begin`` batches on."""
+    """Tells of a training by this process, in ``file``: from ``begin`` batches of ``batch_size`` images to ``end``."""
 
-    def __init__(self, run: RunSpec, begin: int):
-        self.run, self.file, self.begin = run, progress_file(run.address), begin
+    def __init__(self, file: Path, begin: int, end: int, batch_size: int):
+        self.file, self.begin, self.end, self.batch_size = file, begin, end, batch_size
         self._since = time.monotonic()
         self._due = self._since + PAUSE
 
@@ -28,10 +27,10 @@ class Progress:
         if now < self._due or not processes.first():
             return
         self._due = now + PAUSE
-        images = (batches - self.begin) * self.run.suite.training.batch_size
+        images = (batches - self.begin) * self.batch_size
         told = {
             "batches": batches,
-            "of": self.run.batches,
+            "of": self.end,
             "images_per_second": images / (now - self._since),
             "process": os.getpid(),
             "host": socket.gethostname(),

@@ -74,9 +74,10 @@ def train_alone(
     scratch.restore(trainer)
     if processes.first():
         folder.joinpath("failure.json").unlink(missing_ok=True)
-    batches, progress = batches_of(images, recipe), Progress(run, trainer.counts["batches"])
+    batches, begin = batches_of(images, recipe), trainer.counts["batches"]
+    progress = Progress(run.address.progress, begin, run.batches, recipe.training.batch_size)
     with stopping, progress:
-        print(f"{run}: training on {describe(device)} from batch {trainer.counts['batches']}", flush=True)
+        print(f"{run}: training on {describe(device)} from batch {begin}", flush=True)
         try:
             for step, end in run.snapshots.items():
                 if not scratch.holds(step):  # an interrupted job had come this far
@@ -211,6 +212,7 @@ def record_of(
         | {
             "processes": processes.count(),
             "sources": {"training": provenance.source_hash("training")},
+            **({"plugins": run.plugins} if run.plugins else {}),
         },
     }
 

@@ -1,8 +1,9 @@
 """The one training loop: the only place that knows objectives and perturbations both, and the only optimizer step."""
 
 import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ class Part:
     draw: Draw
     delta: Tensor  # (n, C, H, W)
     terms: dict[str, Tensor] | None = None  # (n,) each, of the latest inner update
+    output: Tensor | None = None  # of the network there, where delta moves afterwards
 
 
 class Trainer:
@@ -52,6 +54,7 @@ class Trainer:
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
         )
         self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0, "forward_passes": 0}
+        self.asked = 0  # forward passes that the perturbation has asked for since the batch began
         self.objective.prepare(self.model, self.ema.module)
 
     def train_batch(self, x0: Tensor, labels: Tensor | None) -> dict[str, float]:
@@ -70,7 +73,7 @@ class Trainer:
                 part.delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
                 torch.manual_seed(seed_of(*part.names, "dropout", k))  # dropout knows only the global generator
                 with self._gradients_stay(not updating or place < len(parts) - 1):
-                    part.terms = self._losses(part)
+                    part.terms = self._losses(part, remember=not last)
                     loss = (part.draw.weights * part.terms["loss"]).mean() / len(parts)
                     loss.backward(inputs=None if updating else [part.delta])
             if updating:
@@ -78,9 +81,10 @@ class Trainer:
             self.counts["gradient_evals"] += 1
             self.counts["forward_passes"] += 3 if updating else 2  # for delta alone, half of a backward pass
             for part in () if last else parts:
-                part.delta = perturbation.move(part.draw, part.delta.detach(), part.delta.grad, part.names)
+                seen = replace(part.draw, previous=part.output)
+                part.delta = perturbation.move(seen, part.delta.detach(), part.delta.grad, part.names)
         self.counts["batches"] += 1
-        self.counts["forward_passes"] += self.objective.side_passes // len(parts)
+        self.counts["forward_passes"] += (self.objective.side_passes + self.asked) // len(parts)
         return log
 
     def _parts(self, x0: Tensor, labels: Tensor | None) -> list["Part"]:
@@ -92,7 +96,7 @@ class Trainer:
                 f"training.micro_batches: {total} must divide the batch of {len(x0)} "
                 f"and be a multiple of the number of processes, {processes.count()}"
             )
-        self.objective.side_passes = 0
+        self.objective.side_passes = self.asked = 0
         parts = []
         for place in processes.share(range(total)):
             own = names if total == 1 else (*names, "part", place)
@@ -100,12 +104,35 @@ class Trainer:
             conditions = None if labels is None else labels.chunk(total)[place].to(self.device)
             with self._precision():
                 draw = self.objective.draw(images, conditions, own)
+            draw = replace(draw, predict=self._asking(draw))
             parts.append(Part(own, draw, self.perturbation.start(draw, own)))
         return parts
 
-    def _losses(self, part: "Part") -> dict[str, Tensor]:
+    def _losses(self, part: "Part", remember: bool) -> dict[str, Tensor]:
+        """The terms of a part. ``remember``: the perturbation, which moves next, sees the network's output."""
+        heard: list[Tensor] = []
+        hook = self.model.register_forward_hook(lambda _, __, output: heard.append(output)) if remember else None
         with self._precision():
-            return self.objective.losses(self.network, part.draw, part.delta, self.perturbation.follow)
+            terms = self.objective.losses(self.network, part.draw, part.delta, self.perturbation.follow)
+        if hook:
+            hook.remove()
+            outputs = [output.detach().float() for output in heard[-1:] if isinstance(output, Tensor)]
+            part.output = outputs[0] if outputs else None
+        return terms
+
+    def _asking(self, draw: Draw) -> Callable[[Tensor, Tensor], Tensor]:
+        """What a perturbation asks the network by: its prediction now, counted, as sampling would have it."""
+
+        def predict(x: Tensor, t: Tensor) -> Tensor:
+            self.asked += 1
+            self.model.eval()  # no dropout, which would draw from the global generator
+            try:
+                with torch.no_grad(), self._precision():
+                    return self.objective.predict(self.model, draw, x, t).float()
+            finally:
+                self.model.train()
+
+        return predict
 
     def _precision(self) -> AbstractContextManager:
         """Matrix products and convolutions in bfloat16 where a scale asks for it; weights and losses are float32."""
@@ -128,7 +155,9 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update_parameters(self.model)
         self.objective.after_update(self.model)
-        self.objective.observe(*(torch.cat([part[name] for part in seen]) for name in ("t", "loss")))
+        t, losses = (torch.cat([part[name] for part in seen]) for name in ("t", "loss"))
+        self.objective.observe(t, losses)
+        self.perturbation.observe(t, losses)
         self.counts["updates"] += 1
         return log
 
@@ -153,7 +182,16 @@ class Trainer:
             "objective": self.objective.state(),
             "objective_name": self.recipe.objective,
             "counts": dict(self.counts),
+            **self._kept(),
         }
+
+    def _kept(self) -> dict:
+        """What the perturbation keeps between batches. Raises UserError where several processes each keep their own."""
+        kept = self.perturbation.state()
+        if kept and processes.count() > 1:
+            kind = self.perturbation.kind
+            raise UserError(f"perturbation {kind}: keeps a state between batches, so it trains in one process")
+        return {"perturbation": {"kind": self.perturbation.kind, "state": kept}} if kept else {}
 
     def start_from(self, state: dict, same_objective: bool) -> None:
         """Start from another run's weights and moving average; optimizer, counters and histories stay fresh.
@@ -174,6 +212,8 @@ class Trainer:
         self.ema.n_averaged.fill_(state["ema_updates"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.objective.load(state["objective"])
+        if (kept := state.get("perturbation")) and kept["kind"] == self.perturbation.kind:
+            self.perturbation.load(kept["state"])
         self.counts = dict(state["counts"])
 
 

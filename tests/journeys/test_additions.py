@@ -22,23 +22,18 @@ FILES = {
         from atbench.rng import uniform
         from atbench.spec.fields import Positive
         from atbench.training.draw import Draw
+        from atbench.training.perturbations.one_round import OneRound
 
 
         @dataclass(frozen=True)
-        class UniformPerturbation:
+        class UniformPerturbation(OneRound):
             """delta = width sigma_t U[-1, 1], and the target stays eps."""
 
             kind: ClassVar[str] = "uniform"
-            inner_steps: ClassVar[int] = 1
-            follow: ClassVar[bool] = False
-            free: ClassVar[bool] = True
             width: Positive  # half of the interval, in units of the noise level
 
             def start(self, draw: Draw, names: tuple) -> Tensor:
                 return self.width * draw.sigma * (2 * uniform(draw.state.shape, *names, "uniform").to(draw.state) - 1)
-
-            def move(self, draw: Draw, delta: Tensor, gradient: Tensor, names: tuple) -> Tensor:
-                return delta
     ''',
     "atbench/sampling/one_shot.py": '''
         """Every step from the noise that sampling began with: a sampler that nobody needs."""

@@ -134,7 +134,7 @@ def entry(table: render.Table, sampler: str, method: str, nfe: int) -> str:
 def test_collect_has_one_row_per_declared_cell(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
     assert len(frame) == len(tidy.declared_cells(benchmark, [SUITE], SEEDS))
-    assert list(frame.columns) == tidy.COLUMNS
+    assert list(frame.columns) == tidy.columns()
     assert set(frame.status) == {"done"} and not frame.off_grid.any() and not frame.older_code.any()
     row = frame[(frame.method == "at") & (frame.seed == 1) & (frame.nfe == 5) & (frame.sampler == "ddim")].iloc[0]
     assert row.fd == pytest.approx(10 + 4 - 1.1 + 0.2) and row.measured_nfe == 5 and row.commit == COMMIT[:10]

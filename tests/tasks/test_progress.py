@@ -6,7 +6,7 @@ import pytest
 from runs import ADM, AT, interrupted, stop_at, train
 
 from atbench.runtime.errors import UserError
-from atbench.spec.progress import progress_file, progress_of
+from atbench.spec.progress import progress_of
 from atbench.tasks import progress
 
 
@@ -25,12 +25,12 @@ def test_what_is_told_is_what_the_training_shows_at_that_batch(monkeypatch):
     last = [json.loads(line) for line in AT.log.read_text().splitlines()][-1]
     assert told.batches == 15 and told.of == last["batches"] == 20
     assert told.loss > 0 and told.delta_rms > 0 and told.images_per_second > 0
-    assert not progress_file(AT).exists()
+    assert not AT.progress.exists()
 
 
 def test_a_training_that_breaks_off_tells_nothing_any_more():
     interrupted(ADM, 5)
-    assert progress_of(ADM) is None and not progress_file(ADM).exists()
+    assert progress_of(ADM) is None and not ADM.progress.exists()
 
 
 def test_a_look_that_cannot_be_written_ends_no_training(monkeypatch):

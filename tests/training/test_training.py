@@ -16,10 +16,11 @@ from atbench.models.weights import build
 from atbench.rng import uniform
 from atbench.runtime.errors import UserError
 from atbench.spec.budget import passes_per_batch
+from atbench.spec.classes import REQUIRED
 from atbench.spec.load import load as load_benchmark
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS
 from atbench.spec.models.scale import Data
-from atbench.spec.signatures import REQUIRED, is_number
+from atbench.spec.signatures import is_number
 from atbench.tasks.train import batches_of
 from atbench.training.draw import Draw
 from atbench.training.loop import Trainer, TrainingFailure

@@ -26,7 +26,7 @@ from atbench.runtime.records import read_record
 from atbench.spec import yaml
 from atbench.spec.address import Run
 from atbench.spec.load import load, load_run
-from atbench.spec.models.scale import Evaluation, ScaleFile
+from atbench.spec.models.scale import Evaluation, scale_type
 from atbench.spec.records import CellForm
 from atbench.tasks import evaluate
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
@@ -93,7 +93,7 @@ def random_inception(file, monkeypatch):
 def allow_few_samples(monkeypatch):
     """The type of a scale's file asks for as many samples as mean something."""
     monkeypatch.setattr(Evaluation.model_fields["samples"], "metadata", [])
-    for model in (Evaluation, ScaleFile):
+    for model in (Evaluation, scale_type()):
         model.model_rebuild(force=True)
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import write_json
 from atbench.spec.load import load
-from atbench.spec.progress import Progress, progress_file, progress_of
+from atbench.spec.progress import Progress, progress_of
 from atbench.workflow.onlooker import look_on
 from atbench.workflow.watch import Watch
 
@@ -32,7 +32,7 @@ def workplace(tmp_path, monkeypatch):
 
 def tell(run, batches, **changes) -> None:
     told = {"batches": batches, "of": run.batches, "images_per_second": 640.0, "loss": 0.25, "delta_rms": 0.001}
-    path = progress_file(run.address)
+    path = run.address.progress
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, told | {"process": os.getpid(), "host": socket.gethostname()} | changes)
 
@@ -82,7 +82,7 @@ def test_the_time_left_follows_from_the_pace_since_the_first_look():
     tell(ADM, ADM.batches // 2)
     half = watching.look().seconds_left
     write_trained(ADM)
-    progress_file(ADM.address).unlink()
+    ADM.address.progress.unlink()
     whole = watching.look().seconds_left
     assert half > whole > 100  # most of the work is left, and 100 seconds went by
 
@@ -105,7 +105,7 @@ def test_runs_that_are_taken_are_no_work():
 )
 def test_a_training_that_does_not_live_is_not_shown(changes):
     tell(AT, 3, **changes)
-    os.utime(progress_file(AT.address), (1000, 1000))
+    os.utime(AT.address.progress, (1000, 1000))
     assert progress_of(AT.address) is None
     tell(AT, 3)
     assert progress_of(AT.address) == Progress(3, AT.batches, 640.0, os.getpid(), socket.gethostname(), 0.25, 0.001)

@@ -1,6 +1,7 @@
 """The mismatch between training and sampling of a run's last step (side measure `mismatch`)."""
 
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,9 @@ from atbench.runtime.provenance import SOURCES
 from atbench.spec.address import FINAL
 from atbench.spec.fields import MOST_NFE, Many, Repeats, SamplerName, Size, SuiteName
 from atbench.spec.metrics import Metric
+from atbench.spec.models.samplers import KINDS
 from atbench.spec.run import CellSpec, RunSpec
+from atbench.spec.signatures import hashes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +72,10 @@ class Mismatch(RunProbe[Settings]):
         settings = self.settings_of(run)
         samplers = {name: run.suite.sampler(name).written() for name in settings.samplers}
         judging = run.judging.slice_of(run.address.seed)
-        return digest({**settings.written(), "samplers": samplers, **judging})
+        judging.pop("plugins", None)  # metrics of cells, which play no part here
+        plugins = reduce(or_, [hashes(sampler=KINDS[run.suite.sampler(name).kind]) for name in settings.samplers])
+        own = {"plugins": plugins} if plugins else {}
+        return digest({**settings.written(), "samplers": samplers, **judging, **own})
 
     def claim_cells(self, run: RunSpec) -> list[CellSpec]:
         """The points of a run whose sampling is followed."""

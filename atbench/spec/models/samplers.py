@@ -1,14 +1,17 @@
 """samplers.yaml: the science of sampling. NFE is the number of network evaluations per image."""
 
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import Field
 
+from atbench.spec import plugins
 from atbench.spec.fields import Entry, Guidance
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
-from atbench.spec.signatures import any_of, declared, model_of
+from atbench.spec.plugins import Plugin
+from atbench.spec.signatures import Kinds, any_of, model_of
 
-KINDS = declared("sampling", "build")
+KINDS = Kinds("sampling", "build")
 
 
 class Sampler(Entry):
@@ -35,4 +38,11 @@ class Sampler(Entry):
         return 2 if self.guidance is not None and not self.is_distilled else 1
 
 
-AnySampler: Any = any_of([model_of(found, base=Sampler) for found in KINDS.values()])
+def sampler_type() -> Any:
+    """The type of an entry of samplers.yaml, with the kinds that there are."""
+    return _sampler_type(plugins.present())
+
+
+@cache
+def _sampler_type(present: tuple[Plugin, ...]) -> Any:
+    return any_of([model_of(found, base=Sampler) for found in KINDS.values()])

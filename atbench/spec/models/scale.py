@@ -1,9 +1,11 @@
 """scales/<name>.yaml: how large the benchmark is. `diff paper.yaml laptop.yaml` is what a laptop run changes."""
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model, model_validator
 
+from atbench.spec import plugins
 from atbench.spec.fields import (
     Batches,
     Count,
@@ -26,6 +28,7 @@ from atbench.spec.fields import (
 )
 from atbench.spec.models.methods import PERTURBATIONS
 from atbench.spec.models.training import Training, TrainingPart
+from atbench.spec.plugins import Plugin
 from atbench.spec.signatures import is_number
 
 PUBLIC = ("cifar10", "imagenet64")  # data sets whose name alone says which images they are, checked on reading
@@ -167,12 +170,18 @@ class _Tuned(Entry):
     learning_rate: LearningRate | None = None
 
 
-def _tunable() -> dict[str, Any]:
+def tuned_type() -> Any:
+    """The type of a method's constants in `tuned:`: those of the perturbations that there are."""
+    return _tuned_type(plugins.present())
+
+
+@cache
+def _tuned_type(present: tuple[Plugin, ...]) -> Any:
     options = [option for found in PERTURBATIONS.values() for option in found.options if is_number(option.type)]
-    return {option.name: (option.type | None, Field(None, description=option.note or None)) for option in options}
-
-
-Tuned: Any = create_model("Tuned", __base__=_Tuned, __doc__=_Tuned.__doc__, **_tunable())
+    tunable: dict[str, Any] = {
+        option.name: (option.type | None, Field(None, description=option.note or None)) for option in options
+    }
+    return create_model("Tuned", __base__=_Tuned, __doc__=_Tuned.__doc__, **tunable)
 
 
 class ScaleFile(Entry):
@@ -196,6 +205,18 @@ class ScaleFile(Entry):
         False, description="`atbench release` keeps the averaged weights of its runs too, to sample from"
     )
     suites: Annotated[dict[SuiteName, SuiteSize], Field(min_length=1)]
-    tuned: dict[SuiteName, dict[MethodName, Tuned]] = Field(
+    tuned: dict[SuiteName, dict[MethodName, Any]] = Field(
         description="what `tuned` stands for in methods.yaml, by suite and method"
     )
+
+
+def scale_type() -> type[ScaleFile]:
+    """The type of a scale, with the constants of the perturbations that there are."""
+    return _scale_type(plugins.present())
+
+
+@cache
+def _scale_type(present: tuple[Plugin, ...]) -> type[ScaleFile]:
+    described = Field(description=ScaleFile.model_fields["tuned"].description)
+    tuned: Any = (dict[SuiteName, dict[MethodName, tuned_type()]], described)  # type: ignore[misc]
+    return create_model("ScaleFile", __base__=ScaleFile, __doc__=ScaleFile.__doc__, tuned=tuned)

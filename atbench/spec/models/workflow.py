@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from atbench.runtime.device import STATE_MINUTES
-from atbench.spec.fields import Entry, Many, Name, Positive, Seed, SuiteName, Whole, Workers
+from atbench.spec.fields import Entry, Few, Many, Name, Positive, Seed, SuiteName, Whole, Workers
 
 
 class WorkflowFile(Entry):
@@ -20,6 +20,9 @@ class WorkflowFile(Entry):
     )
     processes: Workers = 1
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    plugins: Few[str] = Field(
+        (), description="Python files of yours, from the checkout, or installed metrics by name: their code is run"
+    )
     state_minutes: Positive = Field(
         STATE_MINUTES, description="after which training sets its state aside, to be continued after a kill"
     )

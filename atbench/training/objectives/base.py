@@ -13,6 +13,8 @@ class Objective:
 
     kind: str  # its name in methods.yaml
     network: str  # kind of the network that it trains (atbench.models.weights)
+    # A further objective may declare `sampled_as`, the objective whose samplers sample its networks (`noise-prediction`
+    # for eps then v), and `passes`, how often it asks other networks on a batch.
     side_passes = 0  # forward passes of other networks since the loop last set it to 0: teacher, target
 
     def __init__(self, recipe: Recipe):
@@ -28,6 +30,10 @@ class Objective:
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample terms (N,), ``loss`` among them; differentiable in delta."""
         raise NotImplementedError
+
+    def predict(self, model: nn.Module, draw: Draw, x: Tensor, t: Tensor) -> Tensor:
+        """What the network makes of other states x at other times t of a batch: by itself its output, eps then v."""
+        return model(x, t, *(() if draw.labels is None else (draw.labels,))).float()
 
     def observe(self, t: Tensor, losses: Tensor) -> None:
         """See timesteps and losses (N,) of an update, on the CPU."""

@@ -27,6 +27,10 @@ class Classify(Objective):
         zeros = torch.zeros(len(x0), dtype=torch.long, device=x0.device)
         return Draw(x0, torch.stack(crops), ones, ones.flatten(), labels, zeros, torch.zeros_like(x0))
 
+    def predict(self, model: nn.Module, draw: Draw, x: Tensor, t: Tensor) -> Tensor:
+        """Logits (N, classes)."""
+        return model(x)
+
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample cross-entropy (N,); there is no target that could follow delta."""
         return {"loss": F.cross_entropy(model(draw.state + delta), draw.labels, reduction="none")}

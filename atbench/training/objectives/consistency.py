@@ -90,6 +90,10 @@ class Consistency(Objective):
             x0, state, sigma, weights, given.labels, level, eps, given.guidance, solved, target, mask
         )
 
+    def predict(self, model: nn.Module, draw: ConsistencyDraw, x: Tensor, t: Tensor) -> Tensor:
+        """x0 (N, C, H, W) at levels t of the grid."""
+        return self.function.f(network_of(model, draw.given), x, t)
+
     def losses(self, model: nn.Module, draw: ConsistencyDraw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample distance (N,), differentiable in delta."""
         state, target = draw.state + delta, draw.target

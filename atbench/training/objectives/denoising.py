@@ -32,6 +32,12 @@ class Denoising(Objective):
         labels = condition(self.conditional, labels, names)
         return Draw(x0, x0 + sigma * eps, sigma, weights, labels, sigma.flatten(), eps)
 
+    def predict(self, model: nn.Module, draw: Draw, x: Tensor, t: Tensor) -> Tensor:
+        """The denoised images at noise levels t (N,)."""
+        raw = super().predict
+        denoised = preconditioned(lambda y, label: raw(model, draw, y, label), x, t.reshape(-1, 1, 1, 1))
+        return first_channels(denoised, x)
+
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample squared error (N,), weighted by the loop; differentiable in delta."""
         labels = [] if draw.labels is None else [draw.labels]

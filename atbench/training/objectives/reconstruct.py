@@ -26,6 +26,10 @@ class Reconstruct(Objective):
         t = torch.zeros(len(x0), dtype=torch.long, device=x0.device)
         return Draw(x0, x0, ones, ones.flatten(), None, t, eps)
 
+    def predict(self, model: nn.Module, draw: Draw, x: Tensor, t: Tensor) -> Tensor:
+        """The images, encoded and decoded."""
+        return model(x, draw.eps)[0]
+
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample terms (N,): ``loss`` = ``mse`` + KL_WEIGHT ``kl``; the image to restore is the clean one."""
         restored, kl = model(draw.state + delta, draw.eps)

@@ -14,10 +14,11 @@ from atbench.rng import gaussian
 from atbench.spec.fields import Interval, NoiseLevel, Size
 from atbench.training.draw import Draw
 from atbench.training.norms import make_norm
+from atbench.training.perturbations.base import Perturbation
 
 
 @dataclass(frozen=True)
-class AdversarialPerturbation:
+class AdversarialPerturbation(Perturbation):
     """ADM-AT: normalised gradient ascent on the loss from zero, inside a ball (Wang et al. 2025).
 
     With K = ``inner_steps`` delta moves K - 1 times. ``free``: the parameters are updated K times per batch, the first

@@ -2,17 +2,12 @@
 
 from typing import ClassVar
 
-from torch import Tensor
-
-from atbench.training.draw import Draw
+from atbench.training.perturbations.base import Perturbation
 
 
-class OneRound:
-    """What `NoPerturbation` and `GaussianPerturbation` share; the target stays, and every round updates."""
+class OneRound(Perturbation):
+    """What such perturbations share; the target stays, and every round updates."""
 
     inner_steps: ClassVar[int] = 1
     follow: ClassVar[bool] = False
     free: ClassVar[bool] = True
-
-    def move(self, draw: Draw, delta: Tensor, gradient: Tensor, names: tuple) -> Tensor:
-        return delta

@@ -1,0 +1,88 @@
+"""The verbs for what is one's own: images, samples, checkpoints, perturbations and the like. torch as in `verbs`."""
+
+import argparse
+from pathlib import Path
+
+from atbench.runtime import launch
+from atbench.runtime.errors import UserError
+from atbench.spec import address
+from atbench.spec.load import load, load_cell, load_run, workflow
+from atbench.spec.yaml import parsed
+
+
+def init(options: argparse.Namespace) -> None:
+    """Begin a study of images of yours: look at a folder, write a scale that fits them, say what it costs."""
+    launch.with_allocator()  # first: it starts this command anew
+    from atbench.study.begin import begin
+
+    held_out = options.held_out_folders or options.held_out
+    print(begin(options.name, Path(options.images), options.size, held_out), flush=True)
+    if options.probe:
+        from atbench.estimate.forecast import estimate
+
+        benchmark = load(options.name)
+        print(f"\n{estimate(benchmark, [name for name in workflow().suites if name in benchmark.suites])}")
+
+
+def score(options: argparse.Namespace) -> None:
+    """Measure images made elsewhere, one set or several."""
+    from atbench.tasks.score import score
+
+    samples, names = list(map(Path, options.samples)), options.name or []
+    if names and len(names) != len(samples):
+        raise UserError(f"--name: {len(names)} names for {len(samples)} sets of samples")
+    names = names or [path.resolve().stem.lower() for path in samples]
+    if len(set(names)) < len(names):
+        raise UserError(f"--name: {', '.join(names)}: two sets of one name; give each its own")
+    score(load(options.scale).suite(options.suite), dict(zip(names, samples)), options.csv and Path(options.csv))
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a cell's samples as npz."""
+    from atbench.tasks.evaluate import export
+
+    export(load_cell(address.parse_cell(options.cell)), Path(options.file), options.count)
+
+
+def import_weights(options: argparse.Namespace) -> None:
+    """Turn guided-diffusion's .pt weights into a run, or into a weights file."""
+    from atbench.tasks.weights import import_file, import_run
+
+    files = [Path(file) for file in options.files]
+    if address.is_run(options.target):
+        import_run(files, load_run(address.parse_run(options.target)))
+    elif len(files) > 1:
+        raise UserError(f"{options.target}: not the address of a run, so it takes one file")
+    else:
+        print(import_file(files[0], Path(options.target), load(options.scale).suite(options.suite)))
+
+
+def export_weights(options: argparse.Namespace) -> None:
+    """Write a run's weights as guided-diffusion's .pt."""
+    from atbench.tasks.weights import export
+
+    run, step = address.parse_snapshot(options.snapshot)
+    export(load_run(run), step, Path(options.file), options.raw)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Run the contract tests on a file with a perturbation, sampler, objective or metric of yours."""
+    given = dict(each.partition("=")[::2] for each in options.option)
+    from atbench.contracts.check import check
+
+    found = check(options.file, {name: parsed(value) for name, value in given.items()})
+    for finding in found:
+        print(finding)
+    broken = sum(finding.verdict == "FAIL" for finding in found)
+    print(f"{options.file}: {broken} of {len(found)} checks fail" if broken else f"{options.file}: keeps its contract")
+    return 1 if broken else 0
+
+
+def new(options: argparse.Namespace) -> None:
+    """Write a working perturbation, sampler, objective or metric to start from, with its test."""
+    from atbench.contracts.new import new, next_steps
+
+    files = new(options.sort, options.name, Path(options.folder))
+    for path in files:
+        print(path)
+    print(next_steps(options.sort, options.name, files))
