@@ -11,7 +11,7 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 SIDE, CROPS = 32, 120
-SMALL = {"kid_subsets": 4, "kid_subset_size": 32, "is_splits": 2, "pr_neighbours": 3, "blocks": 4}
+SMALL = {"kid_subsets": 4, "kid_subset_size": 32, "is_splits": 2, "pr_neighbours": 3, "blocks": 2}
 
 
 def pictures():
@@ -36,10 +36,10 @@ def study(tmp_path_factory):
 
 
 def smaller(scale):
-    """A study for a test: one seed, a few batches, and images enough for the metrics alone."""
+    """A study for a test: two methods, one seed, a few batches, and images enough for the metrics alone."""
     scale["nfe"] = [5]
     scale["evaluation"] = {"samples": 64, "metrics": SMALL, "floor_repeats": 4}
-    scale["suites"]["scratch"] = {"batches": 10, "snapshots": 1, "seeds": [0]}
+    scale["suites"]["scratch"] = {"batches": 10, "snapshots": 1, "seeds": [0], "methods": ["adm", "at"]}
 
 
 def test_a_folder_of_crops_becomes_a_table_a_figure_and_an_honest_verdict(study):
