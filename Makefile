@@ -6,12 +6,13 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # What is given on the command line reaches the shell as text, whatever it holds: unexpanded, in quotes.
-unexport SCALE CORES CELL SUITES
+unexport SCALE CORES CELL SUITES MERGE
 quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
 
-.PHONY: reproduce tour help plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint figures cell release tune
+.PHONY: reproduce tour help report plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint
+.PHONY: figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -32,6 +33,10 @@ tour: .venv/ready  ## three minutes on two cores: released weights sampled, scor
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+report: .venv/ready  ## a page of all results at SCALE, or of the released ones: results/SCALE/report.html; MERGE=FOLDER beside it
+	@scale=$(call quoted,SCALE); ls -d results/"$$scale"/*/ >/dev/null 2>&1 || released=--released; \
+	atbench report --scale "$$scale" $$released --html $(if $(value MERGE),--merge $(call quoted,MERGE))
 
 plan: .venv/ready  ## what would run at SCALE, by rule, and what it amounts to, by suite
 	@planned=$$($(SNAKEMAKE) --dry-run --config scale=$(call quoted,SCALE) 2>&1) || { echo "$$planned"; exit 1; }; \

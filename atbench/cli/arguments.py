@@ -57,6 +57,10 @@ def reading(verb: Verb) -> None:
     reporting = verb(verbs.report, "scale", "suites", "tree")
     reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
     reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
+    page = f"a page to be opened in a browser, in place of tables and figures (default: results/<scale>/{address.PAGE})"
+    reporting.add_argument("--html", nargs="?", const="", metavar="FILE", help=page)
+    beside = "folders with results of the same scale, say of another machine, which the page sets beside ours"
+    reporting.add_argument("--merge", nargs="+", default=[], metavar="FOLDER", help=beside)
     showing = verb(verbs.status, "scale", "suites", "tree")
     showing.add_argument("--stale", action="store_true", help="list only stale cells")
     showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")

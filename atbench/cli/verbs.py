@@ -73,7 +73,9 @@ def tune(options: argparse.Namespace) -> None:
 
 
 def report(options: argparse.Namespace) -> None:
-    """Write tables and figures."""
+    """Write tables and figures, or all of them as one page to be opened in a browser."""
+    if options.html is not None or options.merge:
+        return page(options)
     from atbench.report.build import build
 
     root = tree(options)
@@ -83,6 +85,20 @@ def report(options: argparse.Namespace) -> None:
     only = [str(Path(path).relative_to(root)) for path in options.only] or None
     for path in build(load(options.scale), root, suites_of(options), options.seeds, only=only):
         print(path)
+
+
+def page(options: argparse.Namespace) -> None:
+    """The page of `report --html`, of the suites named or of all that have results."""
+    if options.only:
+        raise UserError("--only: names tables and figures, which the page holds all of: leave it out")
+    from atbench.report.page.build import build, with_results
+    from atbench.tasks.real_images import real_images
+
+    benchmark, root = load(options.scale), tree(options)
+    suites = suites_of(options) if options.suites else with_results(benchmark, root)
+    file = Path(options.html or Path(address.ROOT, options.scale, address.PAGE))
+    others = [Path(folder) for folder in options.merge]
+    print(build(benchmark, root, suites, file, options.seeds, real_images(benchmark, suites), others))
 
 
 def status(options: argparse.Namespace) -> None:

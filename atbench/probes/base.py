@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from atbench.reading.sheet import Sheet
     from atbench.report.artefact import Artefact
+    from atbench.report.page.panels import Panel
 
 
 class ProbeSettings(Entry):
@@ -98,6 +99,10 @@ class RunProbe(Probe[AnyRunSettings]):
 
     def artefacts(self, suite: str) -> "list[Artefact]":
         """Table and figures of a suite."""
+        return []
+
+    def panels(self, sheet: "Sheet", suite: str) -> "list[Panel]":
+        """The figures of a suite as the page draws them; its printed figures stand there where there are none."""
         return []
 
 

@@ -53,15 +53,24 @@ def curve_cells(suite: Suite, cells: pd.DataFrame) -> pd.DataFrame:
     return cells[[key in wanted for key in keys]]
 
 
+def course(suite: Suite, cells: pd.DataFrame, name: str, count: str) -> tuple[pd.Series, pd.DataFrame]:
+    """The mean distance of a method by ``count`` (batches or updates), and the cells that it is a mean of.
+
+    A method that continues another starts with the last of that one's.
+    """
+    method = suite.method(name)
+    points = cells[(cells.method == name) & cells.fd.notna()]
+    if method.continues and len(points):
+        before = cells[(cells.method == method.continues) & cells.fd.notna()]
+        points = pd.concat([before[before.step == FINAL], points])
+    return points.groupby(count).fd.mean(), points
+
+
 def _panel(axes: Axes, suite: Suite, cells: pd.DataFrame, count: str) -> None:
     for name, look in looks(suite).items():
-        method = suite.method(name)
-        points = cells[(cells.method == name) & cells.fd.notna()]
-        if method.continues and len(points):
-            before = cells[(cells.method == method.continues) & cells.fd.notna()]
-            points = pd.concat([before[before.step == FINAL], points])
-        mean = points.groupby(count).fd.mean()
-        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.line, label=method.label)
+        mean, points = course(suite, cells, name, count)
+        label = suite.method(name).label
+        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.line, label=label)
         if points.seed.nunique() > 1:
             axes.scatter(points[count], points.fd, s=8, color=look.colour, alpha=0.35, linewidths=0)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))

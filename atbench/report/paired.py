@@ -31,11 +31,16 @@ def table(suite: Suite, frame: pd.DataFrame, root: Path) -> Table:
     return Table(numbers, lambda markup: _wide(suite, numbers, judged, markup), caption)
 
 
+def label(suite: Suite, method: str, baseline: str, budget: str) -> str:
+    """What a row is called: the two methods, and how their budgets compare."""
+    return f"{suite.method(method).label} {MINUS} {suite.method(baseline).label} ({budget})"
+
+
 def _wide(suite: Suite, numbers: pd.DataFrame, judged: bool, markup: Markup) -> pd.DataFrame:
     digits = decimals(numbers["mean"])
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in numbers.itertuples():
-        name = f"{suite.method(row.method).label} {MINUS} {suite.method(row.baseline).label} ({row.budget})"
+        name = label(suite, row.method, row.baseline, row.budget)
         key = markup.escape(suite.sampler(row.sampler).label), markup.escape(name)
         lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, judged, markup)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])

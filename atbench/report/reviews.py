@@ -30,16 +30,20 @@ def page(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact]) -> str:
     ``verdicts`` come from `claims.judge` over the sheet's suites, ``drawn`` are the tables and figures of these.
     """
     rows = []
-    for question in sheet.benchmark.questions:
-        answer, files = _answer(sheet, verdicts, drawn, question)
+    for asked, answer, files in answers(sheet, verdicts, drawn):
         links = ", ".join(_link(path) for path in files) or MARKDOWN.dash
-        rows.append({"Asked": MARKDOWN.escape(question.asked), "Answer": MARKDOWN.escape(answer), "Shown in": links})
+        rows.append({"Asked": MARKDOWN.escape(asked), "Answer": MARKDOWN.escape(answer), "Shown in": links})
     body = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
     return (
         f"What the paper's reviewers asked, and what the results at scale {sheet.benchmark.scale} answer. Each answer "
         "is made from the verdicts in [claims.md](claims.md) or from the numbers shown. "
         f"{captions.gaps(sheet.frame)}\n\n{body}\n"
     )
+
+
+def answers(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact]) -> list[tuple[str, str, list[str]]]:
+    """Question, answer and the files that show it, question by question."""
+    return [(question.asked, *_answer(sheet, verdicts, drawn, question)) for question in sheet.benchmark.questions]
 
 
 def _answer(sheet: Sheet, verdicts: pd.DataFrame, drawn: list[Artefact], question: Question) -> Answer:

@@ -57,7 +57,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
             first = stated.iloc[0]
             source = markup.escape(f"{amount(first.paper, first.unit)} ({first.paper_source})")
             entries["Paper"] = source
-        index = markup.escape(claim.claim), markup.escape(_tested_on(benchmark, group.iloc[0]))
+        index = markup.escape(claim.claim), markup.escape(tested_on(benchmark, group.iloc[0]))
         lines[index] = entries
     index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
     columns = [HEADS[budget] for budget in BUDGETS] + ["Paper"] * bool(numbers.paper.notna().any())
@@ -65,7 +65,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
     return pd.DataFrame(texts, index=index, columns=columns)
 
 
-def _tested_on(benchmark: Benchmark, row: pd.Series) -> str:
+def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     """Suite, samplers and NFE in a few words; the metric where it is not the main distance."""
     title = benchmark.declared[row.suite].title
     names = row.samplers.split()
@@ -85,10 +85,11 @@ def _entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:
         return markup.escape(f"{NOTHING}: {row.note}")
     verdict = markup.bold.format(row.verdict) if row.verdict != OPEN else row.verdict
     seeds = f"{row.seeds} seed{'s' if row.seeds != 1 else ''}"
-    return f"{verdict} ({seeds}): {markup.escape('; '.join(_facts(benchmark, row)))}"
+    return f"{verdict} ({seeds}): {markup.escape('; '.join(facts(benchmark, row)))}"
 
 
-def _facts(benchmark: Benchmark, row: Any) -> list[str]:
+def facts(benchmark: Benchmark, row: Any) -> list[str]:
+    """What stands behind a verdict: the gain with its interval, then notes, p and effect, what would settle it."""
     gain = amount(row.gain, row.unit)
     if row.seeds > 1:
         gain += f" [{amount(row.low, row.unit, '')}, {amount(row.high, row.unit, '')}]"

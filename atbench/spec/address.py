@@ -17,6 +17,7 @@ ROOT = "results"
 RELEASED = "results/released"
 FINAL = "final"
 EVALUATION = "evaluation.json"  # of a run
+PAGE = "report.html"  # of a scale, below results/, of local results or of released ones
 
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 STEP = rf"(?:[0-9]{{7}}|{FINAL})"

@@ -102,7 +102,7 @@ def pages(probe, suites=None):
 def labelled(path, category="all suites"):
     """A table or figure with its place in Snakemake's HTML report. It stays as it is until the new one is drawn."""
     stem, kind = Path(path).stem, Path(path).suffix[1:]
-    caption = stem if stem in ("claims", "reviews") else Path(path).parent.name
+    caption = stem if stem in ("claims", "reviews", "report") else Path(path).parent.name
     return report(
         update(path), caption=f"../captions/{caption}.rst", category=category, labels={"artefact": stem, "format": kind}
     )

@@ -123,6 +123,30 @@ rule tidy:
         " --only {output:q} > {log:q} 2>&1"
 
 
+# All of it as one page to be opened in a browser, a target of its own.
+rule report_page:
+    input:
+        existing(JOBS.evaluations(SUITES)),
+        partial(cells_of, suites=SUITES),
+        PUBLISHED,
+    output:
+        labelled(f"{address.ROOT}/{SETTINGS.scale}/{address.PAGE}"),
+    log:
+        f"{address.ROOT}/{SETTINGS.scale}/report.log",
+    group:
+        "report"
+    conda:
+        ENVIRONMENT
+    params:
+        where=WHERE,
+        suites=SHOWN,
+        seeds=SEED_OPTION,
+        beside=lambda wildcards: content_of(JOBS.cells(BESIDE) + SHOWN_MEASURES),
+    shell:
+        "python -m atbench report {params.where:q} --suites {params.suites:q} {params.seeds:q}"
+        " --html {output:q} > {log:q} 2>&1"
+
+
 rule claims:
     input:
         existing(JOBS.evaluations(SUITES)),

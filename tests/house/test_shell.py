@@ -68,6 +68,9 @@ def test_make_hands_on_what_it_is_given_as_text(stubbed, words):
     assert given == ["--quiet=rules", "--cores", words, "-R", f"results/{words}/x.json", "--config", f"scale={words}"]
     (stubbed / "arguments").unlink()
     assert f"scale={words}" in made(stubbed, "reproduce", f"SCALE={words}")
+    (stubbed / "arguments").unlink()
+    given = ["report", "--scale", words, "--released", "--html", "--merge", words]
+    assert made(stubbed, "report", f"SCALE={words}", f"MERGE={words}") == given
     for target in ("tune", "plan"):
         assert f"scale={words}" in made(stubbed, target, f"SCALE={words}")
     assert made(stubbed, "release", f"SCALE={words}", f"SUITES={words}")[-len(words.split()) :] == words.split()

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 from pathlib import Path
 from posixpath import normpath
 
@@ -37,6 +38,7 @@ def frame():
 @pytest.fixture
 def paper(tmp_path, monkeypatch):
     """Writes made-up published numbers where the package looks for real ones."""
+    shutil.copy(yaml.EXPERIMENTS / "config.yaml", tmp_path)
     monkeypatch.setattr(yaml, "EXPERIMENTS", tmp_path)
     (tmp_path / "paper").mkdir()
     return lambda text: (tmp_path / "paper/table.csv").write_text(text)

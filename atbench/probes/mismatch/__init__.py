@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from atbench.reading.sheet import Sheet
     from atbench.report.artefact import Artefact
+    from atbench.report.page.panels import Panel
     from atbench.report.render import Table
 
 METRICS = (
@@ -100,6 +101,12 @@ class Mismatch(RunProbe[Settings]):
             table,
             *(Artefact(f"figures/{suite}-{kind}", suite, FIGURE, partial(_figure, suite, kind)) for kind in FIGURES),
         ]
+
+    def panels(self, sheet: "Sheet", suite: str) -> "list[Panel]":
+        from atbench.probes.mismatch import panels, rows
+
+        spec = sheet.suite(suite)
+        return panels.panels(spec, rows.collect(spec, sheet.root, sheet.seeds_of(suite)))
 
 
 def _table(suite: str, sheet: "Sheet") -> "Table":

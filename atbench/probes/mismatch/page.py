@@ -70,7 +70,7 @@ def _robust(suite: Suite, frame: pd.DataFrame) -> Figure:
     for line, kind in zip(panels, kinds):
         for axes, t in zip(line, levels):
             chosen = part[part.t == t]
-            _lines(axes, suite, chosen.assign(ratio=chosen[kind] / chosen.clean), "radius", "ratio")
+            _lines(axes, suite, with_ratio(chosen, kind), "radius", "ratio")
             axes.axhline(1, color=REFERENCE.colour, lw=0.6)
             log_axis(axes.xaxis, sorted(part.radius.unique()))
             log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
@@ -83,9 +83,19 @@ def _robust(suite: Suite, frame: pd.DataFrame) -> Figure:
     return figure
 
 
+def over_seeds(rows: pd.DataFrame, method: str, x: str, y: str) -> pd.DataFrame:
+    """Columns mean and std of ``y`` over a method's seeds, by ``x``."""
+    return rows[rows.method == method].groupby(x)[y].agg(["mean", "std"])
+
+
+def with_ratio(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Rows of the robust loss with the loss of one way to choose delta as a share of the clean loss: ``ratio``."""
+    return rows.assign(ratio=rows[kind] / rows.clean)
+
+
 def _lines(axes: Axes, suite: Suite, rows: pd.DataFrame, x: str, y: str) -> None:
     for method, look in looks(suite).items():
-        spread = rows[rows.method == method].groupby(x)[y].agg(["mean", "std"])
+        spread = over_seeds(rows, method, x, y)
         label = suite.method(method).label
         axes.plot(spread.index, spread["mean"], color=look.colour, marker=look.marker, linestyle=look.line, label=label)
         low, high = (spread["mean"] + sign * spread["std"].fillna(0) for sign in (-1, 1))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from atbench.reading.sheet import Sheet
     from atbench.report.artefact import Artefact
+    from atbench.report.page.panels import Panel
     from atbench.report.render import Table
 
 
@@ -75,6 +76,11 @@ class Wide(RunProbe[Settings]):
             Artefact(f"tables/{stem}", suite, TABLE, partial(_table, suite)),
             Artefact(f"figures/{stem}", suite, FIGURE, partial(_figure, suite)),
         ]
+
+    def panels(self, sheet: "Sheet", suite: str) -> "list[Panel]":
+        from atbench.probes.wide import page
+
+        return page.panels(sheet, suite)
 
 
 def _table(suite: str, sheet: "Sheet") -> "Table":

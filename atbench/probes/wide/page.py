@@ -10,6 +10,8 @@ from atbench.reading import tidy
 from atbench.reading.rows import reference_rows
 from atbench.reading.sheet import Sheet
 from atbench.report import figures, tables
+from atbench.report.page import charts
+from atbench.report.page.panels import Panel
 from atbench.report.render import Table
 from atbench.spec import grid
 from atbench.spec.benchmark import Suite
@@ -24,6 +26,11 @@ def figure(sheet: Sheet, name: str) -> Figure:
     """The distance against the step count."""
     wider, cells = widened(sheet, name)
     return figures.quality_nfe(wider, cells, reference_rows(wider, sheet.root))
+
+
+def panels(sheet: Sheet, name: str) -> list[Panel]:
+    """The same figure, to be hovered."""
+    return charts.quality(widened(sheet, name)[0], table(sheet, name).numbers, "fd")
 
 
 def widened(sheet: Sheet, name: str) -> tuple[Suite, pd.DataFrame]:
