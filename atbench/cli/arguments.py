@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
 
     computing(verb)
     reading(verb)
+    added_to.choices["schema"].set_defaults(whole=top)  # whose page it writes
     return top
 
 
@@ -38,22 +39,22 @@ def computing(verb: Verb) -> None:
     address_of_run = "address of a run, results/<scale>/<suite>/<method>/seed<S>"
     verb(verbs.train).add_argument("run", help=address_of_run)
     building = verb(verbs.reference, "scale")
-    building.add_argument("suite")
+    building.add_argument("suite", help="a suite whose cells are judged by them")
     several = "images per split; writes ...-n<images>.npz, which is not used to score cells"
     building.add_argument("--images", type=int, help=several)
-    verb(verbs.reconstruction, "scale").add_argument("suite")
+    verb(verbs.reconstruction, "scale").add_argument("suite", help="a suite in latent space")
     results = f"cells, .../<step>/<sampler>-nfe<N>.json, or all declared of a run, .../{address.EVALUATION}"
     verb(verbs.evaluate).add_argument("results", nargs="+", help=results)
     measuring = verb(verbs.measure, "scale")
     measuring.add_argument("name", help=f"one of {', '.join(probes())}")
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
-    verb(verbs.tune, "scale").add_argument("suite")
+    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml")
     scoring = verb(verbs.score, "scale")
     scoring.add_argument("samples", help="a folder of images or an npz with arr_0 (N, H, W, C) uint8")
     scoring.add_argument("--name", required=True, help="name of the row, e.g. my-method")
     scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
     exporting = verb(verbs.export)
-    exporting.add_argument("cell")
+    exporting.add_argument("cell", help="address of a cell")
     exporting.add_argument("file", help="npz to write")
     exporting.add_argument("--count", type=int, default=1024, help="number of images")
     importing = verb(verbs.import_weights, "scale")
@@ -81,4 +82,5 @@ def reading(verb: Verb) -> None:
     estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
     verb(verbs.compare, "scale", "suites")
     verb(verbs.release, "scale", "suites")
+    verb(verbs.readme)
     verb(verbs.schema)

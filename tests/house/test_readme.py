@@ -1,4 +1,4 @@
-"""The README's promises: every command parses against the present code, every path and every number's file exists."""
+"""The README's promises: one page, commands that parse against the present code, paths and files that exist."""
 
 import re
 import shlex
@@ -9,7 +9,18 @@ from checkout import REPOSITORY
 
 from atbench import cli
 
-README = (REPOSITORY / "README.md").read_text()
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MOST_BYTES = 8192  # a landing page: the rest is in docs/
+
+
+def test_it_is_a_landing_page():
+    assert len(README.encode()) <= MOST_BYTES
+    assert {"    make reproduce", "    make test"} <= {line.split("  #")[0].rstrip() for line in README.splitlines()}
+
+
+def test_numbers_with_a_unit_stand_in_the_blocks_that_are_written_from_records():
+    own = re.sub(r"<!-- (\w+): written by.*?<!-- end of \1 -->", "", README, flags=re.S)
+    assert set(re.findall(r"\d[\d,.]* ?(?:%|(?:CPU )?seconds|minutes|hours|[kMG]B)", own)) <= {"95 %"}
 
 
 def test_atbench_commands_parse(readme_commands):
