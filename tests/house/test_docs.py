@@ -1,5 +1,6 @@
 """The documentation's promises: commands that parse, targets that exist, code that runs, pages that are found."""
 
+import importlib
 import re
 import shlex
 import shutil
@@ -198,13 +199,22 @@ def test_the_site_builds_strictly_with_what_its_pages_link_to(site):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "link", ["[x](nowhere.md)", "[x](../results/released/nothing.csv)", "[x](faq.md#no-such-part)"]
-)
-def test_a_link_that_leads_nowhere_stops_the_site(site, link):
+def test_links_that_lead_nowhere_stop_the_site(site):
     page = site / "docs/faq.md"
     whole = page.read_text()
-    page.write_text(f"{whole}\n{link}\n")
+    page.write_text(f"{whole}\n[x](nowhere.md) [x](../results/released/nothing.csv) [x](#no-such-part)\n")
     built = build(site)
     page.write_text(whole)
-    assert built.returncode != 0 and "faq.md" in built.stderr
+    assert built.returncode != 0
+    for word in ("nowhere.md", "released/nothing.csv", "no-such-part"):
+        assert re.search(f"'faq.md' contains a link '[^']*{word}'", built.stderr), word
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["README.md", "docs/faq.md", "CHANGELOG.md", "LICENSE", "experiments/methods.yaml", "results/released/evidence.md"],
+)
+def test_a_place_of_the_site_is_that_of_one_file(path, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "docs"))
+    hooks = importlib.import_module("_hooks")
+    assert hooks.origin(hooks.place(path)) == path

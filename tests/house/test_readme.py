@@ -58,6 +58,14 @@ def test_conda_file_is_in_step_with_the_lock():
         assert re.search(rf"^{re.escape(entry)}( ;| \\)", lock, re.M), entry
 
 
+def test_the_citation_and_the_changes_name_the_version_of_the_package():
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == version and citation["cff-version"] == "1.2.0" and citation["authors"]
+    assert f"## {version}\n" in (REPOSITORY / "CHANGELOG.md").read_text()
+    assert yaml.safe_load((REPOSITORY / ".snakemake-workflow-catalog.yml").read_text())["usage"]["report"] is True
+
+
 def test_the_lock_names_no_host_and_hashes_everything():
     lock = (REPOSITORY / "requirements.lock").read_text()
     assert "://" not in lock and "index-url" not in lock
