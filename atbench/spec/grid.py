@@ -19,7 +19,7 @@ class Point(NamedTuple):
 
 def fits(suite: SuiteSpec, method: Method, sampler: str) -> bool:
     """Whether a sampler samples what a method trains."""
-    return suite.sampler(sampler).objective == method.objective
+    return suite.sampler(sampler).objective == method.sampled_as
 
 
 def fitting(suite: SuiteSpec, method: Method, samplers: Iterable[str]) -> list[str]:

@@ -64,6 +64,12 @@ class Method(Entry):
         return bool(getattr(self.perturbation, "follow", False))
 
     @property
+    def sampled_as(self) -> str:
+        """The objective whose samplers sample its networks: its own, or one that this says it is an eps-network of."""
+        constants = OBJECTIVES[self.objective].constants if self.objective in OBJECTIVES else {}
+        return str(constants.get("sampled_as", self.objective))
+
+    @property
     def solves_anew(self) -> bool:
         """Whether delta moves the teacher's solution instead of the student's input."""
         return getattr(self, "delta_on", None) == "solution"
