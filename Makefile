@@ -12,7 +12,7 @@ SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
 
 .PHONY: reproduce tour help report plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint
-.PHONY: figures cell release tune
+.PHONY: docs figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -77,6 +77,9 @@ lint: .venv/ready  ## formatting, lint and types of Python and Snakemake files
 	mypy
 	snakefmt --check Snakefile experiments/rules
 	snakemake --lint
+
+docs: .venv/ready  ## the documentation as a site in build/site; a link or page that is not there stops it
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict  # not --quiet: what it does not print does not stop it
 
 figures: .venv/ready  ## redraw the released tables and figures from their JSON; runs no training, needs no weights
 	@for manifest in results/released/*/manifest.json; do \

@@ -26,7 +26,7 @@ class Checkout:
     def __init__(self, folder: Path):
         self.folder = folder
         ignored = shutil.ignore_patterns(
-            ".git", ".venv", "results", ".snakemake", "__pycache__", "*.egg-info", ".*_cache"
+            ".git", ".venv", "build", "results", ".snakemake", "__pycache__", "*.egg-info", ".*_cache"
         )
         shutil.copytree(REPOSITORY, folder, ignore=ignored, dirs_exist_ok=True)
 

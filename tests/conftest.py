@@ -1,11 +1,11 @@
 """What all tests share."""
 
 import os
-import re
 import signal
 import sys
 from pathlib import Path
 
+import pages
 import pytest
 from checkout import Checkout
 from filelock import FileLock
@@ -71,8 +71,14 @@ def forget_other_folders():
 @pytest.fixture(scope="session")
 def readme_commands() -> list[str]:
     """The command lines of the README's indented blocks, without their comments."""
-    lines = (Path(__file__).parent.parent / "README.md").read_text().splitlines()
-    return [line.split("  #")[0].strip() for line in lines if re.match(r" {4}(atbench|snakemake|make) ", line)]
+    lines = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8").splitlines()
+    return pages.commands(line for line in lines if line.startswith("    "))
+
+
+@pytest.fixture(scope="session")
+def documented_commands() -> list[str]:
+    """The commands in the documentation's shell blocks that need nothing but this repository, each once."""
+    return list(dict.fromkeys(command for page in pages.DOCS for command in pages.runnable(page)))
 
 
 @pytest.fixture(scope="session")

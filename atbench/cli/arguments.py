@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
     computing(verb)
     reading(verb)
     owning(verb)
+    added_to.choices["schema"].set_defaults(whole=top)  # whose page it writes
     return top
 
 
@@ -40,16 +41,16 @@ def computing(verb: Verb) -> None:
     verb(verbs.train).add_argument("run", help=address_of_run)
     verb(verbs.take).add_argument("run", help=address_of_run)
     building = verb(verbs.reference, "scale")
-    building.add_argument("suite")
+    building.add_argument("suite", help="a suite whose cells are judged by them")
     several = "images per split; writes ...-n<images>.npz, which is not used to score cells"
     building.add_argument("--images", type=int, help=several)
-    verb(verbs.reconstruction, "scale").add_argument("suite")
+    verb(verbs.reconstruction, "scale").add_argument("suite", help="a suite in latent space")
     results = f"cells, .../<step>/<sampler>-nfe<N>.json, or all declared of a run, .../{address.EVALUATION}"
     verb(verbs.evaluate).add_argument("results", nargs="+", help=results)
     measuring = verb(verbs.measure, "scale")
     measuring.add_argument("name", help=f"one of {', '.join(probes())}")
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
-    verb(verbs.tune, "scale").add_argument("suite")
+    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml")
 
 
 def reading(verb: Verb) -> None:
@@ -74,6 +75,7 @@ def reading(verb: Verb) -> None:
     estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
     verb(verbs.compare, "scale", "suites")
     verb(verbs.release, "scale", "suites")
+    verb(verbs.readme)
     verb(verbs.schema)
 
 
@@ -94,7 +96,7 @@ def owning(verb: Verb) -> None:
     scoring.add_argument("--csv", help="a file for all numbers, a line per set")
     scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
     exporting = verb(own.export)
-    exporting.add_argument("cell")
+    exporting.add_argument("cell", help="address of a cell")
     exporting.add_argument("file", help="npz to write")
     exporting.add_argument("--count", type=int, default=1024, help="number of images")
     importing = verb(own.import_weights, "scale")

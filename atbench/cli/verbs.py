@@ -169,12 +169,23 @@ def release(options: argparse.Namespace) -> None:
     release(load(options.scale), suites_of(options))
 
 
+def readme(options: argparse.Namespace) -> None:
+    """Write the README's verdict table, picture and times from the released records."""
+    from atbench.report.readme import write
+    from atbench.spec import yaml
+
+    for path in write(yaml.ROOT / "README.md"):
+        print(path.relative_to(yaml.ROOT))
+
+
 def schema(options: argparse.Namespace) -> None:
-    """Write the JSON Schemas of the experiment files and the page of all keys, from their types."""
+    """Write the JSON Schemas of the experiment files and the pages of all keys and commands, from their types."""
+    from atbench.cli import page
     from atbench.spec import yaml
     from atbench.spec.schema import write
 
-    for path in write(yaml.EXPERIMENTS, yaml.ROOT / "docs"):
+    commands = page.write(options.whole, yaml.ROOT / "Makefile", yaml.ROOT / "docs")
+    for path in [*write(yaml.EXPERIMENTS, yaml.ROOT / "docs"), commands]:
         print(path.relative_to(yaml.ROOT))
 
 

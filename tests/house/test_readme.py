@@ -1,4 +1,4 @@
-"""The README's promises: every command parses against the present code, every path and every number's file exists."""
+"""The README's promises: one page, commands that parse against the present code, paths and files that exist."""
 
 import re
 import shlex
@@ -9,7 +9,18 @@ from checkout import REPOSITORY
 
 from atbench import cli
 
-README = (REPOSITORY / "README.md").read_text()
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+MOST_BYTES = 8192  # a landing page: the rest is in docs/
+
+
+def test_it_is_a_landing_page():
+    assert len(README.encode()) <= MOST_BYTES
+    assert {"    make reproduce", "    make test"} <= {line.split("  #")[0].rstrip() for line in README.splitlines()}
+
+
+def test_numbers_with_a_unit_stand_in_the_blocks_that_are_written_from_records():
+    own = re.sub(r"<!-- (\w+): written by.*?<!-- end of \1 -->", "", README, flags=re.S)
+    assert set(re.findall(r"\d[\d,.]* ?(?:%|(?:CPU )?seconds|minutes|hours|[kMG]B)", own)) <= {"95 %"}
 
 
 def test_atbench_commands_parse(readme_commands):
@@ -45,6 +56,14 @@ def test_conda_file_is_in_step_with_the_lock():
     assert {entry.split("==")[0] for entry in exact} == direct
     for entry in exact:
         assert re.search(rf"^{re.escape(entry)}( ;| \\)", lock, re.M), entry
+
+
+def test_the_citation_and_the_changes_name_the_version_of_the_package():
+    version = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == version and citation["cff-version"] == "1.2.0" and citation["authors"]
+    assert f"## {version}\n" in (REPOSITORY / "CHANGELOG.md").read_text()
+    assert yaml.safe_load((REPOSITORY / ".snakemake-workflow-catalog.yml").read_text())["usage"]["report"] is True
 
 
 def test_the_lock_names_no_host_and_hashes_everything():

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pages
 import pytest
-from checkout import Checkout, compute_jobs, edit, jobs
+from checkout import REPOSITORY, Checkout, edit, jobs
 from PIL import Image
 from sklearn.datasets import load_sample_images
 
@@ -23,11 +24,12 @@ def pictures():
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A fresh checkout with crops of three pictures: those of the portrait are held out, so that none is half seen."""
+    """A fresh checkout with crops of three pictures in `photos`, a sub-folder for each."""
     checkout = Checkout(tmp_path_factory.mktemp("study") / "atbench")
+    checkout.build_environment()
     chance = np.random.default_rng(0)
     for name, picture in pictures().items():
-        folder = checkout.folder / "crops" / name
+        folder = checkout.folder / "photos" / name
         folder.mkdir(parents=True)
         for number in range(CROPS):
             top, left = (chance.integers(side - SIDE + 1) for side in picture.shape[:2])
@@ -37,26 +39,29 @@ def study(tmp_path_factory):
 
 def smaller(scale):
     """A study for a test: two methods, one seed, a few batches, and images enough for the metrics alone."""
-    scale["nfe"] = [5]
+    scale["nfe"] = [5, 10]
     scale["evaluation"] = {"samples": 64, "metrics": SMALL, "floor_repeats": 4}
     scale["suites"]["scratch"] = {"batches": 10, "snapshots": 1, "seeds": [0], "methods": ["adm", "at"]}
 
 
-def test_a_folder_of_crops_becomes_a_table_a_figure_and_an_honest_verdict(study):
+def test_the_page_of_ones_own_images_leads_to_a_table_a_figure_and_an_honest_verdict(study):
+    """No crop of the portrait is trained on: of a picture that is half seen, held-out crops would say nothing."""
     begun = time.monotonic()
-    said = study.run("atbench", "init", "crops", "--images", "crops", "--held-out-folders", "portrait", "--no-probe")
+    first, *others = pages.runnable(REPOSITORY / "docs/own-images.md")
+    assert first == "atbench init my-study --images photos" and others[-1] == "make reproduce SCALE=my-study"
+    said = study.run("bash", "-c", f"{first} --held-out-folders portrait")
     assert "360 colour images, short side 32 pixels" in said and "240 to train on, 120 held out" in said
-    edit(study.folder / "experiments/scales/crops.yaml", smaller)
-    planned = compute_jobs(study.snakemake("-n", "scratch", scale="crops"))
-    assert planned["train"] == planned["evaluate"] and planned["reference"] == 1
-    study.snakemake("scratch", scale="crops")
-    assert jobs(study.snakemake("-n", "scratch", scale="crops")) == {}
-    results = study.folder / "results/crops"
+    assert "Scale my-study on cpu" in said  # the probe of this machine
+    edit(study.folder / "experiments/scales/my-study.yaml", smaller)
+    for command in others[:-1]:  # the last one is all suites
+        study.run("bash", "-c", command)
+    assert jobs(study.snakemake("-n", "scratch", scale="my-study")) == {}
+    results = study.folder / "results/my-study"
     table = (results / "tables/scratch.md").read_text()
     assert "FD-effnet-lite0 is shown without bold or verdict; KID leads" in table and "**" not in table
     assert "**" in (results / "tables/scratch-kid.md").read_text()
     assert "FD-effnet-lite0 gets no verdict below 6,400 real images" in (results / "tables/claims.md").read_text()
     assert (results / "figures/scratch-quality-nfe.png").stat().st_size > 10_000
-    said = study.run("atbench", "score", "crops/portrait", "--scale", "crops")
-    assert "results/crops/foreign/portrait.json" in said
+    said = study.run("atbench", "score", "photos/portrait", "--scale", "my-study")
+    assert "results/my-study/foreign/portrait.json" in said
     print(f"own images, from the folder to the figure: {time.monotonic() - begun:.0f} s")
