@@ -21,7 +21,7 @@ SAID = {  # of a figure, what its marks mean
     "quality": "A point is the mean over seeds, a bar one standard deviation over seeds to either side (none with one "
     "seed); methods of one step count stand side by side. The dashed line is what images of the training set reach.",
     "view": "A point is the mean over seeds, a bar one standard deviation over seeds to either side (none with one "
-    "seed); the marker tells the step count, the colour the method.",
+    "seed); the marker tells the step count.",
     "band": "A line is the mean over seeds, the band around it one standard deviation over seeds to either side (none "
     "with one seed).",
     "convergence": "A line is the mean over seeds, each faint dot one seed. A method that continues another starts "
@@ -109,7 +109,8 @@ def _view(sheet: Sheet, suite: Suite, view: str) -> Measure:
     table = tables.table(shown, sheet.frame, sheet.root, order=shown.methods)
     grid = from_table(f"{suite.name}-{view}", table, of_cells(sheet, shown))
     panels = charts.view(shown, legend_of(suite), table.numbers)
-    return Measure(view, suite.views[view].title, "View", grid, panels, SAID["view"])
+    title = suite.views[view].title
+    return Measure(view, title[0].upper() + title[1:], "View", grid, panels, SAID["view"])
 
 
 def _paired(sheet: Sheet, suite: Suite) -> Measure:
