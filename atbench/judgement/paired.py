@@ -37,6 +37,16 @@ def differences(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(made, columns=LONG)
 
 
+def difference(suite: Suite, frame: pd.DataFrame, method: str, baseline: str, metric: str) -> pd.DataFrame:
+    """The same of two methods and any metric, without the words of their budgets."""
+    made = []
+    for (sampler, nfe), group in final_cells(frame, suite).groupby(["sampler", "nfe"], sort=False):
+        by_seed = group.pivot(index="seed", columns="method", values=metric)
+        if {method, baseline} <= {*by_seed.columns}:
+            made.append((sampler, nfe, *interval((by_seed[method] - by_seed[baseline]).dropna())))
+    return pd.DataFrame(made, columns=["sampler", "nfe", "mean", "std", "n", "low", "high"])
+
+
 def gains(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
     """What every method of a suite, or of a view, gains over the first: shares of its distance, positive if better.
 

@@ -146,7 +146,11 @@ PYTHON = [
 
 
 @pytest.mark.parametrize(("page", "block"), PYTHON, ids=[f"{name}:{block.title}" for name, block in PYTHON])
-def test_code_of_the_pages_runs(page, block, monkeypatch):
+def test_code_of_the_pages_runs(page, block, monkeypatch, tmp_path):
+    """In a folder that holds the released results, as a fresh clone does."""
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    monkeypatch.chdir(tmp_path)
     if block.language == "yaml":
         assert isinstance(yaml.safe_load(block.text), dict), page
         return

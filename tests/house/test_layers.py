@@ -16,7 +16,16 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # First part of a module's name below atbench -> its layer. A new part must be given one here.
 LAYERS = {"runtime": 0, "spec": 1, "rng": 1, "data": 2, "diffusion": 2, "models": 3}
 LAYERS |= {"sampling": 4, "metrics": 4, "training": 5, "mismatch": 6, "reading": 6, "judgement": 7, "report": 8}
-LAYERS |= {"workflow": 9, "tasks": 9, "contracts": 9, "estimate": 10, "probes": 10, "study": 10, "cli": 11}
+LAYERS |= {
+    "workflow": 9,
+    "tasks": 9,
+    "contracts": 9,
+    "estimate": 10,
+    "probes": 10,
+    "study": 10,
+    "notebook": 10,
+    "cli": 11,
+}
 LAYERS |= {"__main__": 12}
 # Inside the two lowest rooms, which everything rests on: a module imports only from groups before its own.
 ORDER = {
