@@ -2,24 +2,36 @@
 
 import argparse
 from collections.abc import Callable
+from importlib.metadata import version
 
 from atbench.cli import own, verbs
+from atbench.cli.examples import EXAMPLES
 from atbench.spec import address
 from atbench.spec.load import workflow
 from atbench.spec.probes import probes
 
+AS_WRITTEN = argparse.RawDescriptionHelpFormatter  # an example is one line, to be copied
 Verb = Callable[..., argparse.ArgumentParser]  # adds a verb with the options of some scopes: scale, suites, tree
 
 
 def parser() -> argparse.ArgumentParser:
     """All verbs and their options."""
-    top = argparse.ArgumentParser(prog="atbench", description="Adversarial training of diffusion models: benchmark")
-    added_to = top.add_subparsers(required=True, metavar="VERB")
+    top = argparse.ArgumentParser("atbench", "atbench [-h] [--version] VERB ...", formatter_class=AS_WRITTEN)
+    top.add_argument("--version", action="version", version=f"atbench {version('atbench')}")
+    added_to = top.add_subparsers(required=True, metavar="VERB", help=argparse.SUPPRESS)
+    lines = ["Adversarial training of diffusion models: a benchmark. `atbench VERB --help` says more, with an example."]
 
     def verb(function, *scopes) -> argparse.ArgumentParser:
-        summary = function.__doc__.strip()
-        added = added_to.add_parser(function.__name__.replace("_", "-"), help=summary, description=summary)
+        name, summary = function.__name__.replace("_", "-"), function.__doc__.strip()
+        added = added_to.add_parser(
+            name,
+            prog=f"atbench {name}",
+            description=summary,
+            epilog=f"example: {EXAMPLES[name]}",
+            formatter_class=AS_WRITTEN,
+        )
         added.set_defaults(verb=function)
+        lines.append(f"  {name:<16}{summary}")
         if "scale" in scopes:
             added.add_argument("--scale", default=workflow().scale, help="a file of experiments/scales")
         if "suites" in scopes:
@@ -28,9 +40,10 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--released", action="store_true", help="look at results/released")
         return added
 
-    computing(verb)
-    reading(verb)
-    owning(verb)
+    for title, add in (("make results", computing), ("look at results", reading), ("bring your own", owning)):
+        lines += ["", f"{title}:"]
+        add(verb)
+    top.description = "\n".join(lines)
     added_to.choices["schema"].set_defaults(whole=top)  # whose page it writes
     return top
 

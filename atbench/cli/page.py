@@ -44,7 +44,17 @@ def page(parser: argparse.ArgumentParser, makefile: str) -> str:
     lines += [f"| `{target}` | {_cell(words)} |" for target, words in TARGET.findall(makefile)]
     lines += ["", SNAKEMAKE, "## Verbs of atbench"]
     for name, verb in verbs_of(parser).items():
-        lines += ["", f"### atbench {name}", "", str(verb.description), "", "```text", _usage(name, verb), "```"]
+        lines += [
+            "",
+            f"### atbench {name}",
+            "",
+            str(verb.description),
+            "",
+            "```text",
+            _usage(name, verb),
+            *_example(verb),
+            "```",
+        ]
         lines += _arguments(verb)
     return "\n".join(lines) + "\n"
 
@@ -61,6 +71,10 @@ def verbs_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentPars
     """Verb -> its parser, in the order of the help."""
     groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     return {name: verb for group in groups for name, verb in group.choices.items()}
+
+
+def _example(verb: argparse.ArgumentParser) -> list[str]:
+    return ["", verb.epilog.removeprefix("example: ")] if verb.epilog else []
 
 
 def _actions(verb: argparse.ArgumentParser) -> list[argparse.Action]:
