@@ -23,7 +23,7 @@ def compare(
     suites: list[str],
     seeds: list[int] | None = None,
 ) -> tuple[str, int]:
-    """The comparison as text, a line per declared cell and a summary, and the exit code of `exit_code`."""
+    """The comparison as text, a summary and a line per declared cell, and the exit code of `exit_code`."""
     frame = verdicts(benchmark, local_root, released_root, suites, seeds)
     return text(frame), exit_code(frame)
 
@@ -61,11 +61,19 @@ def exit_code(frame: pd.DataFrame) -> int:
 
 
 def text(frame: pd.DataFrame) -> str:
-    """Every cell on a line, then how many cells got which verdict."""
-    lines = [_line(row) for row in frame.itertuples()]
+    """How it ended, in three lines, then every cell on a line."""
     count = frame.verdict.value_counts().sort_index()
     summary = ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-    return "\n".join([*lines, f"{len(frame)} cells: {summary or 'none declared'}"]) + "\n"
+    judged = frame[frame.verdict.isin([SAME, WITHIN, DIFFERS]) & (frame.noise > 0)]
+    size = (judged.difference.abs() / judged.noise).max()
+    largest = f"{size:.2g} times the noise; {LIMIT:g} times is accepted" if len(judged) else "nothing is comparable"
+    end = "something differs, or lacks a result here: exit code 1" if exit_code(frame) else "reproduced: exit code 0"
+    head = [
+        f"{len(frame)} cells: {summary or 'none declared'}",
+        f"Largest difference: {largest}",
+        end[0].upper() + end[1:],
+    ]
+    return "\n".join([*head, "", *(_line(row) for row in frame.itertuples())]) + "\n"
 
 
 def _declared(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None) -> pd.DataFrame:

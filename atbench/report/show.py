@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from atbench.reading import doubt
+from atbench.reading.rows import reference_rows
 from atbench.reading.tidy import older_code
 from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
@@ -36,6 +37,7 @@ def show(path: str | Path) -> str:
     cell = load_cell(address)
     current, settings = cell.digests, {"training": cell.run.slice, "evaluation": cell.slice}
     parts = [f"{path}\n", _block("Metrics", metric_lines(record["metrics"], cell.run.suite.extractor))]
+    parts += [_block("Beside it", beside(tree, cell, record))]
     parts += [_block("Counts", _lines(record["counts"])), _block("State", _state(tree, cell, record))]
     for part, resolved in settings.items():
         head = f"{part.capitalize()} configuration, as the experiment files say now (digest {current[part]})"
@@ -54,6 +56,24 @@ def metric_lines(metrics: dict[str, float], extractor: str) -> list[str]:
         label = f"{key} ({names[key]})" if key in names else key
         lines.append(f"{label:<16} {metrics[key]:.6g}{''.join(spread)}")
     return lines
+
+
+def beside(tree: Tree, cell: CellSpec, record: Record) -> list[str]:
+    """What tells how to read the distance: the floor, and the suite's baseline at the same point and seed."""
+    name, found = distance_name(cell.run.suite.extractor), []
+    floor = reference_rows(cell.run.suite, tree.root).get("floor", {}).get("fd")
+    if floor:
+        found.append(f"floor, as many real images: {name} {floor['mean']:.4g} ± {floor['std']:.2g} (over draws)")
+    baseline = replace(cell.address, run=replace(cell.address.run, method=cell.run.suite.baseline))
+    other = tree.cell(baseline) if baseline != cell.address else None
+    if other:
+        ours, theirs = record["metrics"]["fd"], other["metrics"]["fd"]
+        label = cell.run.suite.method(baseline.run.method).label
+        found.append(
+            f"{label}, same seed and latents: {name} {theirs:.4g}; this one {100 * (ours / theirs - 1):+.1f} %"
+        )
+    verdicts = tree.root / "tables/claims.md"
+    return [*found, f"verdicts take five seeds: {verdicts}" if verdicts.exists() else "verdicts take five seeds"]
 
 
 def _state(tree: Tree, cell: CellSpec, record: Record) -> list[str]:

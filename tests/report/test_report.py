@@ -314,6 +314,15 @@ def test_status_paths_are_bare_and_stale_lists_only_stale(benchmark, root):
     assert set(everything) == {*listed, extractor, f"{root}/{SUITE}/adm/seed0/final/ddim-nfe5.json"}
 
 
+def test_what_was_released_is_not_called_older_code(benchmark, root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    released = Path("results/released/ci")
+    shutil.copytree(root, released)
+    monkeypatch.setattr(provenance, "source_hash", lambda name: "f" * 16)  # every source moved on
+    local, there = (status.status(benchmark, path, [SUITE], stale=True, seeds=SEEDS) for path in (root, released))
+    assert "older code" in local and there == "Nothing is stale.\n"
+
+
 def test_timing_counts_each_job_once(benchmark, root):
     frame = tidy.collect(benchmark, root, [SUITE], SEEDS)
     rows = all_reference_rows(benchmark, root)
@@ -342,7 +351,11 @@ def test_compare_judges_within_the_noise_of_released_seeds(benchmark, root, tmp_
     assert list(at[at.sampler == "es"].verdict) == ["same", "same", "missing there"]
     text, code = compare(benchmark, root, released, [SUITE], SEEDS)
     assert code == 1 and "1 DIFFERS" in text and "1 missing here" in text
-    assert text.count("\n") == len(frame) + 1
+    first, second, third, *rest = text.splitlines()
+    assert (
+        "1 DIFFERS" in first and second.startswith("Largest difference: 3.1 times the noise") and "exit code 1" in third
+    )
+    assert len(rest) == len(frame) + 1
 
 
 def test_compare_ignores_what_only_the_release_lacks(benchmark, root, tmp_path):
@@ -369,6 +382,9 @@ def test_show_says_everything_about_a_cell(benchmark, root):
         "inner_steps: 3",
         COMMIT,
         "configuration current",
+        "ADM, same seed and latents: FD-digits 14; this one -7.1 %",
+        "floor, as many real images: FD-digits",
+        "verdicts take five seeds",
     ):
         assert words in text
     edit(root, "at/seed0/final/ddim-nfe5.json", make_stale)
