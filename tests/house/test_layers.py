@@ -364,3 +364,9 @@ def defined(module):
         elif isinstance(node, ast.alias):
             found.add((node.asname or node.name).split(".")[0])
     return found
+
+
+def test_no_two_test_files_bear_one_name():
+    """pytest imports them by their names alone: of two, it takes one."""
+    names = [file.name for file in (REPOSITORY / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

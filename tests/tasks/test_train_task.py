@@ -352,12 +352,12 @@ REFERENCE = load("ci").suite("scratch").judging.reference_path()
 REFUSED = {
     "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
     "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
-    "weights missing": (CELL, lambda: ADM.weights().unlink(), str(ADM.weights())),
+    "weights missing": (CELL, lambda: ADM.weights().unlink(), f"{ADM}: its weights are neither here nor released"),
     "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
-    "run missing": (CELL, lambda: ADM.record.unlink(), "config.json"),
+    "run missing": (CELL, lambda: ADM.record.unlink(), f"to make them: snakemake --cores all {ADM.weights_folder}"),
     "run stale": (CELL, lambda: spoil_digest(ADM), "rerun its training"),
     "extractor stale": (CELL, lambda: spoil_digest(EXTRACTOR), "extractor/digits-cnn/seed0.*rerun its training"),
-    "extractor missing": (CELL, lambda: EXTRACTOR.weights().unlink(), str(EXTRACTOR.weights())),
+    "extractor missing": (CELL, lambda: EXTRACTOR.weights().unlink(), f"{EXTRACTOR}: its weights are neither here"),
     "reference missing": (CELL, lambda: REFERENCE.unlink(), "reference/digits-digits-cnn"),
     "extractor replaced": (CELL, lambda: shuffle_weights(EXTRACTOR), "made with another extractor"),
 }

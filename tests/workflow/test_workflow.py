@@ -183,7 +183,8 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
     said = scratchpad.run("atbench", "score", "samples.npz", "few.npz", "--csv", "all.csv", "--scale", "ci")
     assert re.search(r"100 images, where cells have 192: .* Of real images, 100 have FD-digits [\d.]+ and 192", said)
     numbers = pd.read_csv(scratchpad.folder / "all.csv", index_col="name")
-    assert numbers.loc["samples", "fd"] == foreign["metrics"]["fd"] < numbers.loc["few", "fd"]
+    assert numbers.loc["samples", "fd"] == foreign["metrics"]["fd"]
+    assert list(numbers.samples) == [192, 100]
     scratchpad.run("atbench", "report", "--scale", "ci", "--only", "results/ci/tables/scratch.md")
     table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
     assert re.search(r"Foreign +\| my-method", table) and "few (100 images)" in table
@@ -230,7 +231,9 @@ def test_rules_are_few_at_every_scale(finished, scale):
     suites = ("suites=[scratch,finetune,edm,consistency]",) if scale == "gpu" else ()
     rules = finished.run("snakemake", "--list-rules", "--config", f"scale={scale}", *suites)
     names = [line for line in rules.splitlines() if re.fullmatch(r"\w+", line)]
-    assert {"all", "train", "evaluate", "cell", "scratch"} <= set(names) and len(names) <= 30
+    assert {"all", "train", "evaluate", "cell", "scratch"} <= set(names) and len(
+        names
+    ) <= 31  # a suite or measure each, and 17 more
 
 
 def test_plan_is_a_screen_and_its_two_tables_agree(scratchpad):
