@@ -14,14 +14,19 @@ from atbench.spec.address import STEP
 from atbench.spec.fields import Hash, Name, Nfe, refusal
 from atbench.spec.metrics import METRICS
 
-ROUNDING = 1e-6  # by which a number may miss its range: distances near zero are differences of large numbers
+ROUNDING = 1e-6  # by which a number may miss its range; of distances, a share of the largest one beside them
 
 
 def in_range(values: dict[str, float]) -> dict[str, float]:
-    """The metrics as they are. Raises ValueError for one that no images can have."""
-    for name, value in values.items():
-        metric = METRICS.get(name)
-        if metric and not metric.low - ROUNDING <= value <= metric.high + ROUNDING:
+    """The metrics as they are. Raises ValueError for one that no images can have.
+
+    A distance near zero is the difference of traces, which are about as large as the other distances of its images.
+    """
+    known = {name: METRICS[name] for name in values if name in METRICS}
+    largest = max([1.0, *(abs(values[name]) for name, metric in known.items() if metric.unit)])
+    for name, metric in known.items():
+        value, slack = values[name], ROUNDING * (largest if metric.unit else 1.0)
+        if not metric.low - slack <= value <= metric.high + slack:
             raise ValueError(f"{name} {value:g} cannot be; allowed: {metric.low:g} to {metric.high:g}")
     return values
 
