@@ -12,8 +12,7 @@ from atbench.metrics.reference import Reference
 from atbench.metrics.stream import Scoring
 from atbench.runtime.errors import UserError
 from atbench.spec.judging import Judging
-from atbench.spec.models.scale import Data, MetricOptions
-from atbench.spec.score_options import suited
+from atbench.spec.models.scale import Data
 from atbench.spec.suite import SuiteSpec
 from atbench.tasks.pretrained import CLEAN_FID_VARIABLE, CLIP_VARIABLE, EXTRACTOR_VARIABLE, path_in
 from atbench.tasks.run_record import trained
@@ -39,8 +38,8 @@ class Judge:
             self.inputs |= {"clip": self.clip.hash}
 
     def score(self, images: Tensor) -> dict[str, float]:
-        """Metrics of uint8 images (N, C, H, W) that are all there, in whatever order and number that metrics take."""
-        scores = Scores(self, shuffled=True, options=suited(self.options, len(images), len(self.reference.train)))
+        """Metrics of uint8 images (N, C, H, W) that are all there, in whatever order."""
+        scores = Scores(self, shuffled=True)
         scores.add(images)
         return scores.finish()
 
@@ -48,9 +47,8 @@ class Judge:
 class Scores:
     """Metrics of images that come piece by piece, and how well they show what was requested."""
 
-    def __init__(self, judge: Judge, shuffled: bool = False, options: MetricOptions | None = None):
-        self.judge = judge
-        self.scoring = Scoring(judge.extractor, judge.reference, options or judge.options, shuffled)
+    def __init__(self, judge: Judge, shuffled: bool = False):
+        self.judge, self.scoring = judge, Scoring(judge.extractor, judge.reference, judge.options, shuffled)
         self.requests: list[Tensor] = []
         self.clip: list[Tensor] = []
 

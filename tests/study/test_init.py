@@ -1,5 +1,6 @@
 """`atbench init`: a folder of images is looked at whole, and given a scale that every check accepts."""
 
+import re
 import shutil
 
 import numpy as np
@@ -54,6 +55,8 @@ def test_a_flat_folder_becomes_a_scale_that_loads(images):
     scale = load("my-study").file
     assert (scale.data.name, scale.data.resolution, scale.data.channels) == ("my-study", 32, 3)
     assert scale.extractor == "effnet-lite0" and scale.model["attention_resolutions"] == [8]
+    held_out = int(re.search(r"(\d+) held out", said)[1])
+    assert scale.evaluation.metrics.kid_subset_size == held_out < 256  # a reference of fewer would be refused
     assert {"scratch", "finetune"} <= set(load("my-study").suites)
     assert not {"class-conditional", "latent", "extractor"} & set(load("my-study").suites)
 

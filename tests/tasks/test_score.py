@@ -14,20 +14,19 @@ from atbench.metrics.score import check_options
 from atbench.runtime.errors import UserError
 from atbench.runtime.records import read_record
 from atbench.spec.load import load
-from atbench.spec.score_options import fewest, suited
+from atbench.spec.score_options import fewest
 from atbench.tasks import score as scoring
 from atbench.tasks.score import drawn, score
 
 IMAGES = torch.randint(0, 256, (1000, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-def test_metrics_take_any_number_of_images_from_the_fewest_on():
+def test_the_fewest_images_are_those_that_every_metric_takes():
     options = load("laptop").file.evaluation.metrics
     least = fewest(options, reference=1348)
-    check_options(suited(options, least, 1348), least, 1348, "samples")
-    with pytest.raises(UserError, match="samples"):
-        check_options(suited(options, least - 1, 1348), least - 1, 1348, "samples")
-    assert suited(options, 512, 1348) == options  # as many as cells have are scored as cells are
+    check_options(options, least, 1348, "samples")
+    with pytest.raises(UserError, match="kid_subset_size"):
+        check_options(options, least - 1, 1348, "samples")
 
 
 def test_a_real_image_is_nearer_in_larger_company():
