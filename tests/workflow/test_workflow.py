@@ -187,7 +187,7 @@ def test_exported_samples_score_as_their_cell_and_stand_in_the_table(scratchpad)
     assert list(numbers.samples) == [192, 100]
     scratchpad.run("atbench", "report", "--scale", "ci", "--only", "results/ci/tables/scratch.md")
     table = (scratchpad.folder / "results/ci/tables/scratch.md").read_text()
-    assert re.search(r"Foreign +\| my-method", table) and "few (100 images)" in table
+    assert re.search(r"Foreign +\| few \(100 images\)", table) and "| my-method" in table
     scratchpad.run("atbench", "score", "samples.npz", "--name", "My Method", "--scale", "ci", expect=2)
 
 
