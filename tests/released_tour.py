@@ -3,10 +3,12 @@
 import shutil
 from pathlib import Path
 
-from made_up import write_trained
+import pytest
+from made_up import SOURCES, write_trained
 from test_report import SUITE, make_tree
 
 from atbench.report.build import build
+from atbench.runtime import provenance
 from atbench.runtime.files import file_hash
 from atbench.runtime.records import read_record, write_record
 from atbench.spec.load import load
@@ -32,6 +34,15 @@ def make_and_release() -> None:
     shutil.copy(suite.cells()[0].address.path.with_suffix(".png"), suite.judging.picture_path)
     build(BENCHMARK, Path("results/tour"), [SUITE])
     release(BENCHMARK, [SUITE])
+
+
+def finished_in(folder: Path) -> Path:
+    """The folder, in which the scale is made, of made-up numbers and weights, and released."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(provenance, "source_hash", SOURCES.get)
+        patch.chdir(folder)
+        make_and_release()
+    return folder
 
 
 def change(path: Path, block: str, values: dict) -> None:

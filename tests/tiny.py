@@ -3,6 +3,8 @@
 import torch
 from pydantic import TypeAdapter, ValidationError
 
+from atbench.contracts import bench
+from atbench.contracts.bench import CPU, NETWORKS
 from atbench.data import load
 from atbench.models.weights import build
 from atbench.sampling import make_sampler
@@ -15,35 +17,8 @@ from atbench.spec.recipe import Recipe
 from atbench.spec.signatures import model_of
 from atbench.training.loop import Trainer
 
-CPU = torch.device("cpu")
 METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (method_type(), sampler_type(), Grid))
-NETWORKS = {
-    "unet": {
-        "image_size": 8,
-        "in_channels": 1,
-        "channels": 8,
-        "channel_mult": [1, 2],
-        "num_res_blocks": 1,
-        "attention_resolutions": [4],
-        "channels_per_head": 8,
-        "num_groups": 4,
-        "dropout": 0.1,
-    },
-    "digits-classifier": {"width": 8, "dropout": 0.1},
-    "autoencoder": {"image_size": 8, "in_channels": 1, "channels": 8, "latent_channels": 2, "num_groups": 4},
-}
-TRAINING = {
-    "batch_size": 8,
-    "flip": False,
-    "weight_decay": 0.0,
-    "ema": {"relative_length": 0.1},
-    "timesteps": "uniform",
-    "distillation": {
-        "grid": {"parametrisation": "vp", "t_start": 960, "stride": 120},
-        "target_decay": 0.9,
-        "distance": {"kind": "pseudo-huber", "c": 0.03},
-    },
-}
+TRAINING = bench.TRAINING | {"batch_size": 8}
 
 
 def perturbation_of(entry):

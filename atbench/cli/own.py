@@ -6,7 +6,7 @@ from pathlib import Path
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.spec import address
-from atbench.spec.load import load, load_cell, load_run, workflow
+from atbench.spec.load import load, load_cell, load_run, suites_at, workflow
 from atbench.spec.yaml import parsed
 
 
@@ -21,7 +21,7 @@ def init(options: argparse.Namespace) -> None:
         from atbench.estimate.forecast import estimate
 
         benchmark = load(options.name)
-        print(f"\n{estimate(benchmark, [name for name in workflow().suites if name in benchmark.suites])}")
+        print(f"\n{estimate(benchmark, suites_at(benchmark, workflow().suites))}")
 
 
 def score(options: argparse.Namespace) -> None:

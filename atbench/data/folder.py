@@ -133,13 +133,18 @@ def common_mode(paths: list[Path], most: int = MOST_PIXELS) -> str:
     for path in paths:
         with open_image(path, most=most) as image:
             mode = image.mode
-        if mode not in MODE_OF_CHANNELS.values():
-            hint = MODE_HINTS.get(mode, "save it as 8-bit grey or RGB first")
-            raise UserError(f"{path}: image mode {mode} is not allowed (L or RGB): {hint}")
+        check_mode(path, mode)
         first = first or mode
         if mode != first:
             raise UserError(f"{path}: image mode {mode} differs from {paths[0].name}'s {first}: use one mode")
     return first
+
+
+def check_mode(path: Path, mode: str) -> None:
+    """Raises UserError naming the file for a Pillow mode other than those of MODE_OF_CHANNELS."""
+    if mode not in MODE_OF_CHANNELS.values():
+        hint = MODE_HINTS.get(mode, "save it as 8-bit grey or RGB first")
+        raise UserError(f"{path}: image mode {mode} is not allowed (L or RGB): {hint}")
 
 
 def _check_channels(root: Path, found: str, wanted: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from atbench.data.folder import MODE_HINTS, MODE_OF_CHANNELS, find_images, pixels, read_image
+from atbench.data.folder import MODE_OF_CHANNELS, check_mode, find_images, pixels, read_image
 from atbench.runtime.errors import UserError
 from atbench.runtime.images import open_image
 
@@ -96,8 +96,6 @@ def _image(path: Path) -> Image:
     with open_image(path) as stored:
         turned = stored.getexif().get(ORIENTATION, 1) != 1
     image = read_image(path)
-    if image.mode not in MODE_OF_CHANNELS.values():
-        hint = MODE_HINTS.get(image.mode, "save it as 8-bit grey or RGB first")
-        raise UserError(f"{path}: image mode {image.mode} is not allowed (L or RGB): {hint}")
+    check_mode(path, image.mode)
     content = hashlib.sha256(f"{image.mode} {image.size}".encode() + pixels(image).tobytes()).hexdigest()
     return Image(min(image.size), image.mode, turned, content)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from made_up import SOURCES
-from released_tour import BENCHMARK, EXTRACTOR, FILE, RELEASED, RUN, make_and_release
+from released_tour import BENCHMARK, EXTRACTOR, FILE, RELEASED, RUN, finished_in
 from test_report import SUITE
 from test_tree import list_anew
 
@@ -32,13 +32,7 @@ def sources(monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A folder in which the scale is made, of made-up numbers and weights, and released."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "source_hash", SOURCES.get)
-        patch.chdir(folder)
-        make_and_release()
-    return folder
+    return finished_in(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from made_up import SOURCES
-from released_tour import BENCHMARK, FILE, RUN, make_and_release
+from released_tour import BENCHMARK, FILE, RUN, finished_in
 
 from atbench.runtime import provenance
 from atbench.spec.load import load
@@ -28,13 +28,7 @@ def sources(monkeypatch):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A folder in which the scale is made and released."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "source_hash", SOURCES.get)
-        patch.chdir(folder)
-        make_and_release()
-    return folder
+    return finished_in(tmp_path_factory.mktemp("finished"))
 
 
 @pytest.fixture
