@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from atbench.models.ema import averaged
+from atbench.models.ema import MovingAverage
 from atbench.models.weights import differences
 from atbench.rng import seed_of
 from atbench.runtime import processes
@@ -49,7 +49,7 @@ class Trainer:
         self.objective = make_objective(recipe)
         self.perturbation = make_perturbation(recipe.perturbation)
         self.network = DistributedDataParallel(self.model) if processes.count() > 1 else self.model  # what is called
-        self.ema = averaged(self.model, recipe.training.ema)
+        self.ema = MovingAverage(self.model, recipe.training.ema)
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
         )
@@ -153,7 +153,7 @@ class Trainer:
             raise TrainingFailure(self.counts | log)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.ema.update_parameters(self.model)
+        self.ema.update()
         self.objective.after_update(self.model)
         t, losses = (torch.cat([part[name] for part in seen]) for name in ("t", "loss"))
         self.objective.observe(t, losses)
@@ -177,7 +177,7 @@ class Trainer:
         return {
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
-            "ema_updates": int(self.ema.n_averaged),
+            "ema_updates": self.ema.updates,
             "optimizer": self.optimizer.state_dict(),
             "objective": self.objective.state(),
             "objective_name": self.recipe.objective,
@@ -202,14 +202,14 @@ class Trainer:
             if fault := differences(module.state_dict(), weights, optional=STUDENT_ONLY):
                 raise UserError(f"the weights to start from are of another network: {fault}")
             module.load_state_dict(weights, strict=False)
-        self.ema.n_averaged.fill_(state["ema_updates"] if same_objective else 0)
+        self.ema.updates = state["ema_updates"] if same_objective else 0
         self.objective.prepare(self.model, self.ema.module)
 
     def load(self, state: dict) -> None:
         """Continue exactly where ``state`` was taken."""
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
-        self.ema.n_averaged.fill_(state["ema_updates"])
+        self.ema.updates = state["ema_updates"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.objective.load(state["objective"])
         if (kept := state.get("perturbation")) and kept["kind"] == self.perturbation.kind:

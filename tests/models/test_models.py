@@ -8,11 +8,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atbench.data import to_float
 from atbench.metrics.extractors import load_extractor
 from atbench.models.blocks import AttentionBlock, timestep_embedding
-from atbench.models.ema import averaged, power_exponent
+from atbench.models.ema import MovingAverage, power_average, power_exponent
 from atbench.models.unet import UNet
 from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime.errors import UserError
@@ -286,12 +287,12 @@ def follow_average(length, values):
     """The average's value after each of ``values`` of a one-parameter model; starts at 7."""
     model = nn.Linear(1, 1, bias=False)
     nn.init.constant_(model.weight, 7.0)
-    average, seen = averaged(model, length), []
+    average, seen = MovingAverage(model, length), []
     for value in values:
         nn.init.constant_(model.weight, value)
-        average.update_parameters(model)
+        average.update()
         seen.append(average.module.weight.item())
-    assert int(average.n_averaged) == len(values)
+    assert average.updates == len(values)
     return seen
 
 
@@ -310,15 +311,44 @@ def test_power_average_is_the_recursion():
     assert follow_average(Ema(relative_length=0.1), values) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("length", "function"),
+    [
+        (Ema(decay=0.99), get_ema_multi_avg_fn(0.99)),
+        (Ema(relative_length=0.1), lambda own, new, n: power_average(0.1)(own, new, int(n))),
+    ],
+)
+def test_the_average_has_the_bits_of_torchs_own(length, function):
+    torch.manual_seed(0)
+    model = nn.Sequential(build("unet", DIGITS), nn.BatchNorm2d(2))  # with buffers
+    ours, theirs = MovingAverage(model, length), AveragedModel(model, multi_avg_fn=function)
+    for _ in range(5):
+        for tensor in (*model.parameters(), *model[1].buffers()):
+            tensor.data += torch.ones_like(tensor) if tensor.dtype == torch.int64 else torch.randn_like(tensor)
+        ours.update()
+        theirs.update_parameters(model)
+    found, expected = ours.module.state_dict(), theirs.module.state_dict()
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in found)
+    assert ours.updates == int(theirs.n_averaged)
+
+
+def test_an_update_of_the_average_walks_no_modules(monkeypatch):
+    average = MovingAverage(build("unet", DIGITS), Ema(decay=0.9))
+    monkeypatch.setattr(nn.Module, "parameters", lambda *_: pytest.fail("walked"))
+    monkeypatch.setattr(nn.Module, "buffers", lambda *_: pytest.fail("walked"))
+    average.update()
+    average.update()
+
+
 @pytest.mark.parametrize("length", [0.05, 0.1, 0.2])
 def test_power_average_has_the_asked_length(length):
     updates = 1000
     model = nn.Linear(updates, 1, bias=False)
-    average = averaged(model, Ema(relative_length=length))
+    average = MovingAverage(model, Ema(relative_length=length))
     for n in range(updates):  # weights that are one-hot in time: the average becomes its own weight profile
         nn.init.zeros_(model.weight)
         model.weight.data[0, n] = 1
-        average.update_parameters(model)
+        average.update()
     profile = average.module.weight.detach().double()[0]
     time = (torch.arange(updates).double() + 1) / updates
     assert profile.sum().item() == pytest.approx(1, abs=1e-5)

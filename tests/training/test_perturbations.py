@@ -106,7 +106,7 @@ def test_pgd_updates_the_parameters_once_and_forms_no_other_gradient():
         lambda *_: seen.append([p.grad.clone() for p in trainer.parameters if p.grad is not None])
     )
     run_batches(trainer, 0, 2)
-    assert len(seen) == 2 == trainer.counts["updates"] == int(trainer.ema.n_averaged)
+    assert len(seen) == 2 == trainer.counts["updates"] == trainer.ema.updates
     assert trainer.counts["gradient_evals"] == 6 and trainer.counts["forward_passes"] == 2 * (2 + 2 + 3)
 
 

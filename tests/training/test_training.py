@@ -115,7 +115,7 @@ def test_inner_steps_are_updates_and_moving_averages(objective, kind):
     trainer.optimizer.register_step_post_hook(lambda *_: steps.append(1))
     run_batches(trainer, 0, 2)
     expected = 2 * trainer.perturbation.inner_steps
-    assert len(steps) == expected == int(trainer.ema.n_averaged)
+    assert len(steps) == expected == trainer.ema.updates
     distillation = trainer.recipe.training.distillation if objective == "consistency" else None
     passes = 2 * passes_per_batch(method_of(objective, perturbation_block(kind)), distillation)
     counts = {"batches": 2, "updates": expected, "gradient_evals": expected, "forward_passes": passes}
@@ -457,7 +457,7 @@ def test_weights_of_a_base_run_start_fresh_otherwise():
     tuned.start_from(through_file(base.state()), same_objective=True)
     assert same(tuned.model.state_dict(), base.model.state_dict())
     assert same(tuned.ema.module.state_dict(), base.ema.module.state_dict())
-    assert int(tuned.ema.n_averaged) == 6
+    assert tuned.ema.updates == 6
     assert tuned.counts["batches"] == 0 and tuned.optimizer.state_dict()["state"] == {}
 
 
