@@ -92,7 +92,7 @@ checkpoint evaluate:
     log:
         f"{RUN}/evaluate.log",
     group:
-        JOBS.group
+        together(JOBS.group)
     conda:
         ENVIRONMENT
     threads: THREADS
@@ -115,7 +115,7 @@ rule cell:
     log:
         f"{RUN}/{{step}}/{{sampler}}-nfe{{nfe}}.log",
     group:
-        JOBS.group
+        together(JOBS.group)
     conda:
         ENVIRONMENT
     threads: THREADS

@@ -29,7 +29,7 @@ for suite in JOBS.with_grid:
         log:
             f"{ROOT}/tables/{suite}.log",
         group:
-            "report"
+            together("report")
         conda:
             ENVIRONMENT
         params:
@@ -59,7 +59,7 @@ for name in [name for name, paths in PAGES.items() if paths and name in MEASURED
         wildcard_constraints:
             suite=one_of(probes_of_runs()[name].suites(BENCHMARK)),
         group:
-            "report"
+            together("report")
         conda:
             ENVIRONMENT
         params:
@@ -91,7 +91,7 @@ for name in [name for name, paths in PAGES.items() if paths and name not in MEAS
         log:
             f"{ROOT}/tables/{name}.log",
         group:
-            "report"
+            together("report")
         conda:
             ENVIRONMENT
         params:
@@ -110,7 +110,7 @@ rule tidy:
     log:
         f"{ROOT}/tables/cells.log",
     group:
-        "report"
+        together("report")
     conda:
         ENVIRONMENT
     params:
@@ -134,7 +134,7 @@ rule report_page:
     log:
         f"{address.ROOT}/{SETTINGS.scale}/report.log",
     group:
-        "report"
+        together("report")
     conda:
         ENVIRONMENT
     params:
@@ -160,7 +160,7 @@ rule claims:
     log:
         f"{ROOT}/tables/claims.log",
     group:
-        "report"
+        together("report")
     conda:
         ENVIRONMENT
     params:
