@@ -1,6 +1,5 @@
 """docs/tutorial-own-method.md, carried out: files written, entries added, commands run that say what it promises."""
 
-import json
 import re
 import shlex
 import shutil
@@ -62,11 +61,6 @@ def test_the_tutorial_as_it_is_written_trains_its_own_method_alone(tmp_path):
     suite = clone.folder / "results/tour/scratch"
     assert [log.parts[-3] for log in suite.glob("*/seed0/train.log")] == ["previous-error"]
     assert sorted(log.parts[-3] for log in suite.glob("*/seed0/take.log")) == ["adm", "at", "ip"]
-    shown = clone.run("atbench", "show", "results/tour/scratch/previous-error/seed0/final/ddim-nfe10.json", "--json")
-    found = json.loads(shown)
-    assert found["gain"]["seeds"] == 1 and found["gain"]["low"] is None
-    [verdict] = [row for row in found["verdicts"] if row["claim"] == "previous-error"]
-    assert verdict["verdict"] == "inconclusive" and "a verdict takes 5 seeds or more" in verdict["facts"][-1]
 
 
 def test_without_its_passes_the_check_fails_as_the_page_says(tmp_path):
