@@ -10,6 +10,7 @@ from pathlib import Path
 from posixpath import relpath
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
@@ -25,6 +26,7 @@ SOURCES = {
 }  # and their fences
 WIDE = ("docs/other-tools.md", "docs/paper-map.md")  # tables that need the width of the table of contents
 LINK = re.compile(r"(?<=\]\()([^)#\s]+)(?=(?:#[^)\s]*)?\))")
+IN_NOTEBOOK = re.compile(r'href="([\w/-]+\.md)"')
 FENCE = re.compile(r"^(`{3,}).*?^\1 *$", re.M | re.S)
 
 
@@ -99,3 +101,15 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         parts += [LINK.sub(lambda link: targets.get(link[1], link[1]), markdown[end : fence.start()]), fence[0]]
         end = fence.end()
     return "".join([*parts, LINK.sub(lambda link: targets.get(link[1], link[1]), markdown[end:])])
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn links of a notebook into those of the site: MkDocs leaves them. One that leads nowhere stops the site."""
+
+    def leads(link: re.Match[str]) -> str:
+        target = files.get_file_from_path(link[1])
+        if target is None:
+            raise PluginError(f"{page.file.src_uri}: a link to {link[1]}, which is no page")
+        return f'href="{target.url_relative_to(page.file)}"'
+
+    return IN_NOTEBOOK.sub(leads, html) if page.file.src_uri.endswith(".ipynb") else html

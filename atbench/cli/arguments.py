@@ -11,7 +11,7 @@ from atbench.spec.load import workflow
 from atbench.spec.probes import probes
 
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter  # an example is one line, to be copied
-Verb = Callable[..., argparse.ArgumentParser]  # adds a verb with the options of some scopes: scale, suites, tree
+Verb = Callable[..., argparse.ArgumentParser]  # adds a verb with the options of some scopes: scale, suites, tree, json
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
             added.add_argument("--suites", nargs="+", default=[], help="default: those of experiments/config.yaml")
         if "tree" in scopes:
             added.add_argument("--released", action="store_true", help="look at results/released")
+        if "json" in scopes:
+            added.add_argument("--json", action="store_true", help="one JSON document, and nothing else on stdout")
         return added
 
     for title, add in (("make results", computing), ("look at results", reading), ("bring your own", owning)):
@@ -75,18 +77,18 @@ def reading(verb: Verb) -> None:
     reporting.add_argument("--html", nargs="?", const="", metavar="FILE", help=page)
     beside = "folders with results of the same scale, say of another machine, which the page sets beside ours"
     reporting.add_argument("--merge", nargs="+", default=[], metavar="FOLDER", help=beside)
-    showing = verb(verbs.status, "scale", "suites", "tree")
+    showing = verb(verbs.status, "scale", "suites", "tree", "json")
     showing.add_argument("--stale", action="store_true", help="list only stale cells")
     showing.add_argument("--paths", action="store_true", help="bare paths, for Snakemake's -R")
     showing.add_argument("--time", action="store_true", help="CPU time by kind and the share of start-up")
-    watching = verb(verbs.watch, "scale", "suites")
+    watching = verb(verbs.watch, "scale", "suites", "json")
     watching.add_argument("command", nargs=argparse.REMAINDER, help="-- COMMAND to start and to look on until its end")
     verb(verbs.tour)
-    verb(verbs.show).add_argument("cell", help="address of a cell")
-    verb(verbs.jobs, "scale", "suites")
-    estimating = verb(verbs.estimate, "suites")
+    verb(verbs.show, "json").add_argument("cell", help="address of a cell")
+    verb(verbs.jobs, "scale", "suites", "json")
+    estimating = verb(verbs.estimate, "suites", "json")
     estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
-    verb(verbs.compare, "scale", "suites")
+    verb(verbs.compare, "scale", "suites", "json")
     verb(verbs.release, "scale", "suites")
     verb(verbs.readme)
     verb(verbs.schema)
@@ -102,7 +104,7 @@ def owning(verb: Verb) -> None:
     parts.add_argument("--held-out", type=float, help="share of the images that is never trained on (default: 0.25)")
     parts.add_argument("--held-out-folders", nargs="+", default=[], help="sub-folders to hold out whole instead")
     beginning.add_argument("--no-probe", dest="probe", action="store_false", help="do not time this machine")
-    scoring = verb(own.score, "scale")
+    scoring = verb(own.score, "scale", "json")
     sets = "folders of images, or npz files with arr_0 (N, H, W, C) uint8"
     scoring.add_argument("samples", nargs="+", help=sets)
     scoring.add_argument("--name", nargs="+", help="names of their rows, e.g. my-method (default: those of the files)")
@@ -120,7 +122,7 @@ def owning(verb: Verb) -> None:
     exporting.add_argument("snapshot", help="results/<scale>/<suite>/<method>/seed<S>/<step>")
     exporting.add_argument("file", help=".pt to write")
     exporting.add_argument("--raw", action="store_true", help="the last step's raw weights, not their average")
-    checking = verb(own.check)
+    checking = verb(own.check, "json")
     checking.add_argument("file", help="a Python file, as under `plugins:` of experiments/config.yaml")
     checking.add_argument("--option", nargs="+", default=[], metavar="NAME=VALUE", help="values of its options to try")
     making = verb(own.new)

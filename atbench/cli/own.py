@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from atbench.cli.put import put
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.spec import address
@@ -34,7 +35,8 @@ def score(options: argparse.Namespace) -> None:
     names = names or [path.resolve().stem.lower() for path in samples]
     if len(set(names)) < len(names):
         raise UserError(f"--name: {', '.join(names)}: two sets of one name; give each its own")
-    score(load(options.scale).suite(options.suite), dict(zip(names, samples)), options.csv and Path(options.csv))
+    suite, csv = load(options.scale).suite(options.suite), options.csv and Path(options.csv)
+    put(score(suite, dict(zip(names, samples)), csv), options)
 
 
 def export(options: argparse.Namespace) -> None:
@@ -68,14 +70,11 @@ def export_weights(options: argparse.Namespace) -> None:
 def check(options: argparse.Namespace) -> int:
     """Run the contract tests on a file with a perturbation, sampler, objective or metric of yours."""
     given = dict(each.partition("=")[::2] for each in options.option)
-    from atbench.contracts.check import check
+    from atbench.contracts.check import check, listed
 
-    found = check(options.file, {name: parsed(value) for name, value in given.items()})
-    for finding in found:
-        print(finding)
-    broken = sum(finding.verdict == "FAIL" for finding in found)
-    print(f"{options.file}: {broken} of {len(found)} checks fail" if broken else f"{options.file}: keeps its contract")
-    return 1 if broken else 0
+    found = listed(options.file, check(options.file, {name: parsed(value) for name, value in given.items()}))
+    put(found, options)
+    return 1 if found.value["failed"] else 0
 
 
 def new(options: argparse.Namespace) -> None:

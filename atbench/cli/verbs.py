@@ -4,8 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from atbench.cli.put import put
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
+from atbench.runtime.listing import document
 from atbench.spec import address
 from atbench.spec.load import load, load_cell, load_run, suites_at, workflow
 from atbench.spec.places import absent
@@ -91,7 +93,8 @@ def page(options: argparse.Namespace) -> None:
     """The page of `report --html`, of the suites named or of all that have results."""
     if options.only:
         raise UserError("--only: names tables and figures, which the page holds all of: leave it out")
-    from atbench.report.page.build import build, with_results
+    from atbench.reading.sheet import with_results
+    from atbench.report.page.build import build
     from atbench.tasks.real_images import real_images
 
     benchmark, root = load(options.scale), tree(options)
@@ -105,7 +108,8 @@ def status(options: argparse.Namespace) -> None:
     """Show what is done, missing, stale or failed."""
     from atbench.report.status import status
 
-    print(status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time))
+    found = status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time)
+    put(found, options)
 
 
 def watch(options: argparse.Namespace) -> int:
@@ -113,11 +117,17 @@ def watch(options: argparse.Namespace) -> int:
     from atbench.workflow.jobs import Jobs
     from atbench.workflow.onlooker import look_on
     from atbench.workflow.taken import Taken
-    from atbench.workflow.watch import Watch
+    from atbench.workflow.watch import Watch, glance
 
     benchmark = load(options.scale)
     taken = Taken(Jobs(benchmark, None), retrains=False).addresses
-    return look_on(Watch(benchmark, suites_of(options), taken), [word for word in options.command if word != "--"])
+    watched, command = Watch(benchmark, suites_of(options), taken), [word for word in options.command if word != "--"]
+    if not options.json:
+        return look_on(watched, command)
+    if command:
+        raise UserError("--json: one look at what runs, which starts nothing: leave the command out")
+    print(document(glance(watched)))
+    return 0
 
 
 def tour(options: argparse.Namespace) -> None:
@@ -131,14 +141,14 @@ def show(options: argparse.Namespace) -> None:
     """Show one cell."""
     from atbench.report.show import show
 
-    print(show(options.cell))
+    put(show(options.cell), options)
 
 
 def jobs(options: argparse.Namespace) -> None:
     """Show jobs, cells, batches and hours of a scale by its own numbers: measures nothing."""
     from atbench.spec.timetable import timetable
 
-    print(timetable(load(options.scale), suites_of(options)))
+    put(timetable(load(options.scale), suites_of(options)), options)
 
 
 def estimate(options: argparse.Namespace) -> None:
@@ -149,7 +159,7 @@ def estimate(options: argparse.Namespace) -> None:
     launch.with_allocator()
     from atbench.estimate.forecast import estimate
 
-    print(estimate(load(options.scale), suites))
+    put(estimate(load(options.scale), suites), options)
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -157,8 +167,8 @@ def compare(options: argparse.Namespace) -> int:
     from atbench.report.compare import compare
 
     local, released = Path(address.ROOT, options.scale), Path(address.RELEASED, options.scale)
-    text, code = compare(load(options.scale), local, released, suites_of(options))
-    print(text)
+    found, code = compare(load(options.scale), local, released, suites_of(options))
+    put(found, options)
     return code
 
 

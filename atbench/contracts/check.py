@@ -1,12 +1,14 @@
 """All contracts of a file: `atbench check FILE`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from atbench.contracts import metrics, objectives, perturbations, samplers
 from atbench.contracts.finding import Finding, findings
 from atbench.runtime.errors import UserError
+from atbench.runtime.listing import Listing, Value, listing
 from atbench.spec import plugins
 from atbench.spec.metrics import measuring
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, method_type
@@ -32,6 +34,18 @@ def check(path: str | Path, given: Mapping[str, Any] | None = None) -> list[Find
     if not found:
         raise UserError(f"{plugin}: offers nothing: no class with a `kind`, no METRICS")
     return found
+
+
+def listed(path: str | Path, findings: list[Finding]) -> Listing:
+    """The findings about the file at ``path``, and how many of them are failures."""
+    failed = sum(finding.verdict == "FAIL" for finding in findings)
+    return listing({"file": str(path), "checks": list(map(asdict, findings)), "failed": failed}, _words)
+
+
+def _words(value: Value) -> Iterator[str]:
+    yield from (str(Finding(**each)) for each in value["checks"])
+    failed, tried = value["failed"], len(value["checks"])
+    yield f"{value['file']}: {failed} of {tried} checks fail" if failed else f"{value['file']}: keeps its contract"
 
 
 def _findings(plugin: Plugin, given: Mapping[str, Any]) -> list[Finding]:

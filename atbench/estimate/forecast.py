@@ -1,16 +1,20 @@
-"""Estimate what suites of a scale would take on this machine, from a few measured steps of their real networks."""
+"""Estimate what suites of a scale would take on this machine, from a few measured steps of networks and metrics."""
 
 from pathlib import Path
 from statistics import median
 
+import torch
 from tqdm import tqdm
 
+from atbench.estimate.scoring import measure_metrics
 from atbench.estimate.stopwatch import REPEATS, Measured, Timing, likeness, measure
 from atbench.estimate.table import NOTHING, Row, Spread, forecast
 from atbench.reading.timing import REFERENCES, summed
 from atbench.reading.tree import Tree
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
+from atbench.runtime.files import digest
+from atbench.runtime.listing import Listing
 from atbench.spec.address import RELEASED
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.records import TimeForm
@@ -19,12 +23,12 @@ from atbench.tasks.generate import BLOCK
 from atbench.tasks.release import TIME
 
 
-def estimate(benchmark: Benchmark, suites: list[str]) -> str:
-    """The estimate for ``suites`` and all that they are made from, as text. Raises UserError for an unknown suite."""
+def estimate(benchmark: Benchmark, suites: list[str]) -> Listing:
+    """The estimate for ``suites`` and all that they are made from. Raises UserError for an unknown suite."""
     wanted, threads = workloads(benchmark, suites, BLOCK), benchmark.file.threads
     device = choose(threads)
     startup = cpu_seconds()  # this process has imported what a job imports
-    rows, measured = [], {}
+    rows, measured, scorings = [], {}, {}
     for work in tqdm(wanted, desc="suites", disable=None):
         like = likeness(work)
         try:
@@ -33,7 +37,7 @@ def estimate(benchmark: Benchmark, suites: list[str]) -> str:
             rows.append(Row(work, fault=str(error)))
             continue
         measured[like] = found
-        rows.append(row(work, found, startup))
+        rows.append(row(work, found, startup, scoring(benchmark, work, device, scorings)))
     timings = [timing for found in measured.values() for timing in (found.training, found.sampling) if timing]
     share = processor_share(timings, threads) if device.type == "cpu" else 1.0
     where = f"{describe(device)} ({threads} threads)"
@@ -41,16 +45,39 @@ def estimate(benchmark: Benchmark, suites: list[str]) -> str:
     return forecast(benchmark.scale, where, rows, shared, share, released(benchmark, wanted))
 
 
-def row(work: Workload, found: Measured, startup: float) -> Row:
+def scoring(
+    benchmark: Benchmark, work: Workload, device: torch.device, known: dict[str, Timing | str]
+) -> Timing | str | None:
+    """What the metrics of a suite's cells take, or why that is not known; None without cells. Asked once of a kind."""
+    if not work.cells:
+        return None
+    judging = benchmark.suite(work.suite).judging
+    kind = digest(judging.slice)
+    if kind not in known:
+        try:
+            known[kind] = measure_metrics(judging, device)
+        except UserError as error:
+            known[kind] = f"metrics are not counted: {error}"
+    return known[kind]
+
+
+def row(work: Workload, found: Measured, startup: float, scored: Timing | str | None = None) -> Row:
     """What a suite's jobs amount to at the measured speed; ``startup`` is that of one job, in s."""
     training, sampling = found.training, found.sampling
-    notes = (noted("a forward pass in training", training), noted("a network evaluation in sampling", sampling))
+    metrics = scored if isinstance(scored, Timing) else None
+    notes = (
+        noted("a forward pass in training", training),
+        noted("a network evaluation in sampling", sampling),
+        scored if isinstance(scored, str) else noted_cell(metrics),
+    )
     return Row(
         work,
         training=spread(training) * work.passes,
         sampling=spread(sampling) * work.evaluations,
+        metrics=spread(metrics) * work.cells,
         cpu_training=median(training.cpu) * work.passes if training else 0.0,
         cpu_sampling=median(sampling.cpu) * work.evaluations if sampling else 0.0,
+        cpu_metrics=median(metrics.cpu) * work.cells if metrics else 0.0,
         startup=startup * work.compute_jobs,
         disk=work.snapshots * found.weights + len(work.runs) * found.state,
         notes=tuple(note for note in notes if note),
@@ -58,7 +85,7 @@ def row(work: Workload, found: Measured, startup: float) -> Row:
 
 
 def spread(timing: Timing | None) -> Spread:
-    """Seconds of one image; nothing where nothing was measured."""
+    """Seconds of one image, or cell; nothing where nothing was measured."""
     return Spread(median(timing.wall), min(timing.wall), max(timing.wall)) if timing else NOTHING
 
 
@@ -70,6 +97,14 @@ def noted(what: str, timing: Timing | None) -> str:
     found = spread(timing)
     percent = f"{found.percent:.0f} % over {REPEATS} repetitions"
     return f"{what}: {1000 * found.middle:.3g} ms an image ± {percent}, {timing.images} at once{cut}"
+
+
+def noted_cell(timing: Timing | None) -> str:
+    """What a timing says of the metrics of a cell."""
+    if timing is None:
+        return ""
+    cut = f", scaled from {timing.images:,}" if timing.images < timing.wanted else ""
+    return f"metrics: {spread(timing).middle:.3g} s a cell of {timing.wanted:,} images{cut}"
 
 
 def processor_share(timings: list[Timing], threads: int) -> float:

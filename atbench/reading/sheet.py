@@ -27,3 +27,8 @@ class Sheet:
         """The seeds that the report of a suite is asked for."""
         frame = self.frame
         return sorted(map(int, frame[(frame.suite == suite) & ~frame.off_grid].seed.unique()))
+
+
+def with_results(benchmark: Benchmark, root: Path) -> list[str]:
+    """The suites of the scale that have a grid of cells, and results below ``root``."""
+    return [name for name in benchmark.suites if benchmark.suite(name).samplers and Path(root, name).is_dir()]

@@ -44,6 +44,7 @@ def summed(parts: Iterable[dict[str, float]]) -> dict[str, float]:
     return seconds | {"total": spent, "start-up share": share}
 
 
-def text(seconds: dict[str, float]) -> str:
+def text(seconds: dict[str, float], share: float) -> str:
+    """``seconds`` of each kind and in total, and the ``share`` of start-up in per cent, as lines."""
     lines = [f"  {kind:<9} {seconds[kind]:12,.1f} s" for kind in (*KINDS, "total")]
-    return "CPU time of all jobs:\n" + "\n".join(lines) + f"\nStart-up share: {seconds['start-up share']:.1f} %\n"
+    return "CPU time of all jobs:\n" + "\n".join(lines) + f"\nStart-up share: {share:.1f} %"

@@ -1,14 +1,15 @@
 """A reproduction judged against the released results, cell by cell, within the noise of their seeds."""
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from atbench.reading.tidy import AXES, collect
+from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.metrics import METRICS
+from atbench.spec.metrics import METRICS, metric_label
 
 LIMIT = 3.0  # accepted difference in units of the noise
 SAME, WITHIN, DIFFERS = "same", "within noise", "DIFFERS"
@@ -22,10 +23,20 @@ def compare(
     released_root: Path,
     suites: list[str],
     seeds: list[int] | None = None,
-) -> tuple[str, int]:
-    """The comparison as text, a summary and a line per declared cell, and the exit code of `exit_code`."""
+) -> tuple[Listing, int]:
+    """The comparison, a summary and a line per declared cell, and the exit code of `exit_code`."""
     frame = verdicts(benchmark, local_root, released_root, suites, seeds)
-    return text(frame), exit_code(frame)
+    judged = frame[frame.verdict.isin([SAME, WITHIN, DIFFERS]) & (frame.noise > 0)]
+    value = {
+        "scale": benchmark.scale,
+        "distance": metric_label("fd", benchmark.file.extractor),
+        "verdicts": frame.verdict.value_counts().sort_index().to_dict(),
+        "largest_difference_in_noise": (judged.difference.abs() / judged.noise).max(),
+        "accepted_difference_in_noise": LIMIT,
+        "exit_code": exit_code(frame),
+        "cells": frame.drop(columns="scale").to_dict("records"),
+    }
+    return listing(value, _words), value["exit_code"]
 
 
 def verdicts(
@@ -60,20 +71,18 @@ def exit_code(frame: pd.DataFrame) -> int:
     return int(bad.any())
 
 
-def text(frame: pd.DataFrame) -> str:
+def _words(value: Value) -> Iterator[str | Grid]:
     """How it ended, in three lines, then every cell on a line."""
-    count = frame.verdict.value_counts().sort_index()
-    summary = ", ".join(f"{n} {verdict}" for verdict, n in count.items())
-    judged = frame[frame.verdict.isin([SAME, WITHIN, DIFFERS]) & (frame.noise > 0)]
-    size = (judged.difference.abs() / judged.noise).max()
-    largest = f"{size:.2g} times the noise; {LIMIT:g} times is accepted" if len(judged) else "nothing is comparable"
-    end = "something differs, or lacks a result here: exit code 1" if exit_code(frame) else "reproduced: exit code 0"
-    head = [
-        f"{len(frame)} cells: {summary or 'none declared'}",
-        f"Largest difference: {largest}",
-        end[0].upper() + end[1:],
-    ]
-    return "\n".join([*head, "", *(_line(row) for row in frame.itertuples())]) + "\n"
+    summary = ", ".join(f"{n} {verdict}" for verdict, n in value["verdicts"].items())
+    yield f"{len(value['cells'])} cells: {summary or 'none declared'}"
+    size, most = value["largest_difference_in_noise"], value["accepted_difference_in_noise"]
+    largest = "nothing is comparable" if size is None else f"{size:.2g} times the noise; {most:g} times is accepted"
+    yield f"Largest difference: {largest}"
+    bad = value["exit_code"] != 0
+    yield "Something differs, or lacks a result here: exit code 1" if bad else "Reproduced: exit code 0"
+    yield ""
+    heads = ("cell", "verdict", "here", "there", "noise")
+    yield Grid(heads, tuple(_line(cell) for cell in value["cells"]), named=2)
 
 
 def _declared(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None) -> pd.DataFrame:
@@ -98,7 +107,8 @@ def _verdict(here: str, there: str, identical: bool, difference: float, noise: f
     return WITHIN if math.isfinite(difference) and abs(difference) <= LIMIT * noise else DIFFERS
 
 
-def _line(row: Any) -> str:
-    name = f"{row.suite}/{row.method}/seed{row.seed}/{row.step}/{row.sampler}-nfe{row.nfe}"
-    numbers = f"here {row.here:10.4g}  there {row.there:10.4g}  noise {row.noise:9.3g}".replace("nan", "  —")
-    return f"{name:<56} {numbers}  {row.verdict}"
+def _line(cell: Value) -> tuple[str, ...]:
+    name = "{suite}/{method}/seed{seed}/{step}/{sampler}-nfe{nfe}".format_map(cell)
+    digits = {"here": ".4g", "there": ".4g", "noise": ".3g"}
+    numbers = ["—" if cell[key] is None else format(cell[key], form) for key, form in digits.items()]
+    return name, cell["verdict"], *numbers

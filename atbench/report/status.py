@@ -1,17 +1,22 @@
 """What is done, missing, stale or failed, and what must be made again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from atbench.reading import timing
+from atbench.reading.released import runs_with_weights
 from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
-from atbench.reading.tidy import collect
+from atbench.reading.tidy import collect, older_code
 from atbench.reading.tree import Tree
+from atbench.runtime.errors import UserError
+from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.address import RELEASED, Cell, Run
 from atbench.spec.benchmark import Benchmark
+from atbench.spec.records import RunForm
 
 STATES = ["done", "missing", "stale", "failed", "refused", "older code"]
 STALE = {"stale", "older code"}
@@ -25,8 +30,8 @@ def status(
     paths: bool = False,
     time: bool = False,
     seeds: list[int] | None = None,
-) -> str:
-    """The state of ``suites`` as text.
+) -> Listing:
+    """The state of ``suites``.
 
     stale  list only what another configuration ("stale") or other sources ("older code") made
     paths  bare paths of what is to be made again, one a line (with ``stale``: only of the stale): input for
@@ -37,15 +42,56 @@ def status(
     runs = collect_runs(benchmark, root, suites, seeds)
     if root.is_relative_to(RELEASED):  # made once, by the sources of its time: that these moved on is no fault of it
         frame["older_code"] = runs["older_code"] = False
+    else:
+        _forgive_what_was_taken(Tree(root), taken(benchmark.scale, root), frame, runs)
     frame["state"] = cell_states(frame, runs)
-    if paths:
-        return "".join(f"{path}\n" for path, _ in outdated(benchmark, root, frame, runs, stale))
-    if stale:
-        listed = outdated(benchmark, root, frame, runs, stale)
-        return "".join(f"{path}: {why}\n" for path, why in listed) or "Nothing is stale.\n"
-    parts = [overview(frame), off_grid(root, frame)]
-    parts += [timing.text(timing.total(frame, runs, all_reference_rows(benchmark, root)))] if time else []
-    return "\n".join(part for part in parts if part)
+    table, extra = counts(frame).astype(int), frame[frame.off_grid]
+    names = frame[~frame.off_grid][["suite", "method"]].drop_duplicates()
+    keys = {state: state.replace(" ", "_") for state in STATES}
+    value = {
+        "scale": benchmark.scale,
+        "root": str(root),
+        "methods": [
+            {"suite": suite, "method": method, **table.loc[(suite, method)].rename(keys).to_dict()}
+            for suite, method in names.itertuples(index=False, name=None)
+        ],
+        "total": table.sum().rename(keys).to_dict(),
+        "off_grid": [{"path": str(_path(root, row)), "state": row.state} for row in extra.itertuples()],
+        "to_make_again": [
+            {"path": str(path), "reason": why} for path, why in outdated(benchmark, root, frame, runs, stale)
+        ],
+    }
+    if time:
+        seconds = timing.total(frame, runs, all_reference_rows(benchmark, root))
+        value |= {"startup_percent": seconds.pop("start-up share"), "cpu_s": seconds}
+    return listing(value, _paths if paths else _stale if stale else _overview)
+
+
+def taken(scale: str, root: Path) -> set[tuple[str, str, int]]:
+    """Suite, method and seed of the runs below ``root`` that are the released ones: their weights were taken."""
+    here, there = Tree(root), Tree(Path(RELEASED, scale))
+    found = set()
+    for run in runs_with_weights(scale):
+        try:
+            own, released = (tree.read(tree.folder(run) / run.record.name, RunForm) for tree in (here, there))
+        except UserError:  # which is said of the run
+            continue
+        if own is not None and own == released:
+            found.add((run.suite, run.method, run.seed))
+    return found
+
+
+def _forgive_what_was_taken(tree: Tree, runs_taken: set[Any], frame: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """The sources of a taken run are those of its time, as in released results: its cells are judged by their own."""
+    for row in runs.itertuples():
+        if (row.suite, row.method, row.seed) in runs_taken:
+            runs.loc[row.Index, "older_code"] = False
+    for row in frame[frame.older_code].itertuples():
+        if (row.suite, row.method, row.seed) in runs_taken:
+            run = Run(row.scale, row.suite, row.method, row.seed)
+            record = tree.cell(Cell(run, row.step, row.sampler, row.nfe))
+            assert record is not None
+            frame.loc[row.Index, "older_code"] = older_code(record["provenance"].get("sources"), ("evaluation",))
 
 
 def cell_states(frame: pd.DataFrame, runs: pd.DataFrame) -> list[str]:
@@ -64,25 +110,30 @@ def counts(frame: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=STATES, fill_value=0)
 
 
-def overview(frame: pd.DataFrame) -> str:
-    """The grid suite x method of `counts`, suites and methods in declared order, with a total."""
-    table = counts(frame)
-    if table.empty:
-        return "No cells declared.\n"
-    declared = frame[~frame.off_grid][["suite", "method"]].drop_duplicates()
-    table = table.loc[list(declared.itertuples(index=False, name=None))]
-    table.loc[("total", ""), :] = table.sum()
-    body = table.astype(int).replace(0, "·").reset_index().to_string(index=False)
-    return f"{body}\n"
+def _overview(value: Value) -> Iterator[str | Grid]:
+    """The grid suite x method of `counts`, suites and methods in declared order, with a total; what lies beside it."""
+    if value["methods"]:
+        rows = [*value["methods"], {"suite": "total", "method": ""} | value["total"]]
+        keys = [state.replace(" ", "_") for state in STATES]
+        texts = [(row["suite"], row["method"], *(str(row[key] or "·") for key in keys)) for row in rows]
+        yield Grid(("suite", "method", *STATES), tuple(texts), named=2)
+    else:
+        yield "No cells declared."
+    if extra := value["off_grid"]:  # found on disk, declared by no suite: they enter no table
+        yield f"\n{len(extra)} cell(s) off the grid:"
+        yield from (f"  {cell['path']} ({cell['state']})" for cell in extra)
+    if "cpu_s" in value:
+        yield "\n" + timing.text(value["cpu_s"], value["startup_percent"])
 
 
-def off_grid(root: Path, frame: pd.DataFrame) -> str:
-    """Cells found on disk that no suite declares; they enter no table."""
-    extra = frame[frame.off_grid]
-    if extra.empty:
-        return ""
-    lines = "".join(f"  {_path(root, row)} ({row.state})\n" for row in extra.itertuples())
-    return f"{len(extra)} cell(s) off the grid:\n{lines}"
+def _stale(value: Value) -> Iterator[str]:
+    yield from (f"{found['path']}: {found['reason']}" for found in value["to_make_again"])
+    if not value["to_make_again"]:
+        yield "Nothing is stale."
+
+
+def _paths(value: Value) -> Iterator[str]:
+    yield from (found["path"] for found in value["to_make_again"])
 
 
 def outdated(

@@ -1,28 +1,33 @@
-"""What suites amount to before anything runs, as text: jobs, cells, batches, hours by the scale's `queue:` block."""
+"""What suites amount to before anything runs: jobs, cells, batches, hours by the scale's `queue:` block."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.workload import Workload, shared_jobs, workloads
 
 MILLISECONDS = 3_600_000  # of an hour
-HEADS = ("suite", "runs", "jobs", "cells", "batches", "hours")
+COUNTS = ("runs", "jobs", "cells", "batches", "hours")
 
 
-def timetable(benchmark: Benchmark, suites: Sequence[str]) -> str:
+def timetable(benchmark: Benchmark, suites: Sequence[str]) -> Listing:
     """A line per suite, those first that it rests on. Raises UserError for an unknown suite."""
     found, shared = workloads(benchmark, suites, block=1), shared_jobs(benchmark, suites)
-    rows: list[tuple[Any, ...]] = [(work.suite, *_numbers(work), hours(benchmark, work)) for work in found]
-    numbers = [sum(column) for column in zip(*(row[1:] for row in rows))]
-    rows += [("across suites", 0, shared, 0, 0, 0.0), ("total", numbers[0], numbers[1] + shared, *numbers[2:])]
-    texts = [HEADS, *((name, *map(_text, numbers)) for name, *numbers in rows)]
-    widths = [max(map(len, column)) for column in zip(*texts)]
-    lines = ["  ".join([name.ljust(widths[0]), *map(str.rjust, rest, widths[1:])]) for name, *rest in texts]
-    note = (
-        f"Hours of one job after another, by `queue:` of the scale; `atbench estimate {benchmark.scale}` measures them."
-    )
-    return "\n".join([*lines, note])
+    rows = [{"suite": work.suite} | _numbers(benchmark, work) for work in found]
+    total = {name: sum(row[name] for row in rows) for name in COUNTS}
+    total["jobs"] += shared
+    value = {"scale": benchmark.scale, "suites": rows, "jobs_across_suites": shared, "total": total}
+    return listing(value, _words)
+
+
+def _words(value: Value) -> Iterator[str | Grid]:
+    rows = [*value["suites"], {"suite": "across suites", "jobs": value["jobs_across_suites"]}]
+    rows.append({"suite": "total"} | value["total"])
+    texts = [(row["suite"], *(_text(row.get(name, 0)) for name in COUNTS)) for row in rows]
+    yield Grid(("suite", *COUNTS), tuple(texts))
+    measured = f"`atbench estimate {value['scale']}` measures them"
+    yield f"Hours of one job after another, by `queue:` of the scale; {measured}."
 
 
 def hours(benchmark: Benchmark, work: Workload) -> float:
@@ -31,8 +36,9 @@ def hours(benchmark: Benchmark, work: Workload) -> float:
     return (work.passes + work.evaluations) * queue.pass_ms / MILLISECONDS + work.cells * queue.cell_minutes / 60
 
 
-def _numbers(work: Workload) -> tuple[int, int, int, int]:
-    return len(work.runs), work.compute_jobs + work.report_jobs, work.cells, work.batches
+def _numbers(benchmark: Benchmark, work: Workload) -> dict[str, Any]:
+    jobs = work.compute_jobs + work.report_jobs
+    return dict(zip(COUNTS, (len(work.runs), jobs, work.cells, work.batches, hours(benchmark, work))))
 
 
 def _text(number: float) -> str:

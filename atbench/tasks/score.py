@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,6 +17,7 @@ from atbench.runtime import provenance
 from atbench.runtime.device import choose, describe
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
+from atbench.runtime.listing import Listing, Value, listing
 from atbench.runtime.records import write_record
 from atbench.spec.address import NAME, ROOT
 from atbench.spec.benchmark import Suite
@@ -29,8 +31,8 @@ MOST = 100_000  # images of a set: beyond what anybody scores, and what a compre
 DRAWS = 8  # behind what so many real images would have
 
 
-def score(suite: Suite, sets: Mapping[str, Path], csv: Path | None = None) -> None:
-    """Write ``results/<scale>/foreign/<name>.json`` of each set and print its numbers, measured as cells are.
+def score(suite: Suite, sets: Mapping[str, Path], csv: Path | None = None) -> Listing:
+    """Write ``results/<scale>/foreign/<name>.json`` of each set; returns its numbers, measured as cells are.
 
     sets: name -> samples, any number of images that the metrics take; of more than a cell has, as many are drawn.
     csv: a file for a line per set, beside. Raises UserError for a bad name, and for unreadable samples, images of
@@ -49,19 +51,30 @@ def score(suite: Suite, sets: Mapping[str, Path], csv: Path | None = None) -> No
         if len(images) < least:
             raise UserError(f"{sets[name]}: {len(images)} images; the metrics of {suite.scale} take {least} or more")
     source = provenance.commit() | {"versions": provenance.versions(), "device": describe(device)}
-    lines = []
+    lines: list[dict[str, Any]] = []
     for name, images in found.items():
         rows = drawn(images, suite.evaluation.samples)
         counts = {"samples": len(rows), "given": len(images), "reference": judge.reference.counts["train"]}
         record = {"name": name, "samples": str(sets[name]), "metrics": judge.score(images[rows]), "counts": counts}
         path = Path(ROOT, suite.scale, "foreign", f"{name}.json")
         write_record(path, record | {"inputs": judge.inputs, "provenance": source})
-        print(f"{path}: " + ", ".join(f"{key} {value:.4g}" for key, value in record["metrics"].items()))
-        lines.append({"name": name, "samples": len(rows), "reference": counts["reference"]} | record["metrics"])
-        if len(rows) < suite.evaluation.samples:
-            print(f"{path}: {effect_of_count(suite, judge, len(rows))}")
+        few = len(rows) < suite.evaluation.samples
+        said = effect_of_count(suite, judge, len(rows)) if few else None
+        lines.append(
+            {"name": name, "record": str(path), **counts, "metrics": record["metrics"], "effect_of_count": said}
+        )
     if csv:
-        write_atomically(csv, lambda file: pd.DataFrame(lines).to_csv(file, index=False))
+        table = [{key: line[key] for key in ("name", "samples", "reference")} | line["metrics"] for line in lines]
+        write_atomically(csv, lambda file: pd.DataFrame(table).to_csv(file, index=False))
+    distance = distance_name(suite.extractor)
+    return listing({"scale": suite.scale, "suite": suite.name, "distance": distance, "sets": lines}, _words)
+
+
+def _words(value: Value) -> Iterator[str]:
+    for line in value["sets"]:
+        yield f"{line['record']}: " + ", ".join(f"{key} {number:.4g}" for key, number in line["metrics"].items())
+        if line["effect_of_count"]:
+            yield f"{line['record']}: {line['effect_of_count']}"
 
 
 def effect_of_count(suite: Suite, judge: Judge, samples: int) -> str:

@@ -1,5 +1,7 @@
 """Take a run's released weights into the local results, as if it had been trained here. No torch."""
 
+import sys
+
 from atbench.reading.released import released_run
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import copy, file_hash
@@ -27,4 +29,4 @@ def take(run: RunSpec | Linked) -> None:
             target.unlink()
             raise UserError(f"{source}: changed while it was copied")
     write_record(address.record, found.record)
-    print(f"{address}: weights taken from {source.parents[1]}", flush=True)
+    print(f"{address}: weights taken from {source.parents[1]}", file=sys.stderr, flush=True)  # no result of the command

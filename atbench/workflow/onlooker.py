@@ -17,7 +17,7 @@ from rich.text import Text
 from atbench.runtime.errors import UserError
 from atbench.spec.progress import Progress
 from atbench.workflow.instances import living
-from atbench.workflow.watch import Look, Watch
+from atbench.workflow.watch import Look, Watch, seconds_left
 
 SNAKEMAKE = Path(".snakemake")
 GLANCE, LINE = 1.0, 60.0  # seconds between two looks on a terminal, and between two lines elsewhere
@@ -142,7 +142,7 @@ def _summary(watch: Watch, look: Look) -> str:
 
 def _words(told: Progress, batch: int) -> tuple[str, str, str, str, str]:
     """What a training shows, in the order of HEADS."""
-    left = (told.of - told.batches) * batch / told.images_per_second if told.images_per_second else None
+    left = seconds_left(told, batch)
     loss, delta = ("" if value is None else f"{value:.4g}" for value in (told.loss, told.delta_rms))
     return f"batch {told.batches:,} of {told.of:,}", loss, delta, f"{told.images_per_second:,.0f}", _span(left)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import read_json
+from atbench.runtime.listing import Value
 from atbench.spec.address import ROOT, Run
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.progress import Progress, progress_of
@@ -109,6 +110,40 @@ class Watch:
 
     def _is_begun(self, run: RunSpec) -> bool:
         return _modified(run.address.path / "evaluate.log") >= self.begun or bool(self._cells(run))
+
+
+def glance(watch: Watch) -> Value:
+    """What a first look shows, as JSON can hold it."""
+    look = watch.look()
+    running = {str(run): (told, run.suite.training.batch_size) for run, told in look.trainings.items()}
+    return {
+        "scale": watch.benchmark.scale,
+        "trained": look.trained,
+        "to_train": look.to_train,
+        "evaluated": look.evaluated,
+        "to_evaluate": look.to_evaluate,
+        "trainings": [
+            {
+                "run": run,
+                "batches": told.batches,
+                "batches_in_all": told.of,
+                "loss": told.loss,
+                "delta_rms": told.delta_rms,
+                "images_per_s": told.images_per_second,
+                "left_s": seconds_left(told, batch),
+            }
+            for run, (told, batch) in running.items()
+        ],
+        "evaluations": [
+            {"run": str(run), "cells": there, "cells_in_all": declared}
+            for run, (there, declared) in look.evaluations.items()
+        ],
+    }
+
+
+def seconds_left(told: Progress, batch: int) -> float | None:
+    """Of a training that goes on as it does, with so many images in a batch."""
+    return (told.of - told.batches) * batch / told.images_per_second if told.images_per_second else None
 
 
 def _training(run: RunSpec) -> float:

@@ -78,11 +78,17 @@ def existing(paths):
     return list(dict.fromkeys(str(path) for path in found if path))
 
 
-def cells_of(wildcards, suites):
-    """The cells of some suites. Those of a run are made together, by a job whose record stands for them until then."""
+def cells_of(wildcards, suites, pages=()):
+    """The cells of some suites. Those of a run are made together, by a job whose record stands for them until then.
+
+    ``pages`` of a rule that shows them are asked for while a record is missing: Snakemake looks at no trigger of a job that
+    waits for a checkpoint (`depends_on_checkpoint_target` of its dag.py), so that pages that are there would hide the run.
+    """
     for run in [] if CACHED else JOBS.runs(suites):
         if run.cells:
             at = run.address
+            if PLANS and not at.evaluation.exists():
+                workflow.dag.forcefiles.update(pages)
             checkpoints.evaluate.get(suite=at.suite, method=at.method, seed=at.seed)
     return existing(JOBS.cells(suites))
 

@@ -13,6 +13,9 @@ SHOWN_MEASURES = [  # what the chosen suites show beside their cells
     ),
 ]
 PUBLISHED = list(map(str, visible("experiments/paper", "*.csv")))
+OF_SUITE = {suite: [f"{ROOT}/{path}" for path in or_stop(outputs_of, BENCHMARK, suite)] for suite in JOBS.with_grid}
+TIDY, CLAIMS = f"{ROOT}/tables/cells.csv", f"{ROOT}/tables/claims.csv"  # what stands for the pages of their rules
+PAGE = f"{address.ROOT}/{SETTINGS.scale}/{address.PAGE}"
 
 # A suite is a target under its own name: snakemake scratch
 for suite in JOBS.with_grid:
@@ -22,10 +25,10 @@ for suite in JOBS.with_grid:
             suite.replace("-", "_")
         input:
             existing(JOBS.evaluations([suite])),
-            partial(cells_of, suites=[suite]),
+            partial(cells_of, suites=[suite], pages=OF_SUITE[suite]),
             existing(JOBS.rows(suite)),
         output:
-            [labelled(f"{ROOT}/{path}", BENCHMARK.suite(suite).title) for path in or_stop(outputs_of, BENCHMARK, suite)],
+            [labelled(path, BENCHMARK.suite(suite).title) for path in OF_SUITE[suite]],
         log:
             f"{ROOT}/tables/{suite}.log",
         group:
@@ -104,9 +107,9 @@ for name in [name for name, paths in PAGES.items() if paths and name not in MEAS
 rule tidy:
     input:
         existing(JOBS.evaluations(SUITES)),
-        partial(cells_of, suites=SUITES),
+        partial(cells_of, suites=SUITES, pages=[TIDY]),
     output:
-        labelled(f"{ROOT}/tables/cells.csv"),
+        labelled(TIDY),
     log:
         f"{ROOT}/tables/cells.log",
     group:
@@ -127,10 +130,10 @@ rule tidy:
 rule report_page:
     input:
         existing(JOBS.evaluations(SUITES)),
-        partial(cells_of, suites=SUITES),
+        partial(cells_of, suites=SUITES, pages=[PAGE]),
         PUBLISHED,
     output:
-        labelled(f"{address.ROOT}/{SETTINGS.scale}/{address.PAGE}"),
+        labelled(PAGE),
     log:
         f"{address.ROOT}/{SETTINGS.scale}/report.log",
     group:
@@ -150,10 +153,10 @@ rule report_page:
 rule claims:
     input:
         existing(JOBS.evaluations(SUITES)),
-        partial(cells_of, suites=SUITES),
+        partial(cells_of, suites=SUITES, pages=[CLAIMS]),
         PUBLISHED,
     output:
-        labelled(f"{ROOT}/tables/claims.csv"),
+        labelled(CLAIMS),
         labelled(f"{ROOT}/tables/claims.md"),
         labelled(f"{ROOT}/tables/claims.tex"),
         labelled(f"{ROOT}/tables/reviews.md"),

@@ -94,6 +94,10 @@ def test_the_estimate_scales_what_was_measured():
     found = row(work, stopwatch.Measured(timing, timing, weights=10, state=100), startup=2.0)
     assert found.training == Spread(2.0 * work.passes, 1.0 * work.passes, 3.0 * work.passes)
     assert found.cpu_sampling == work.evaluations and found.training.percent == 50
+    assert found.metrics == Spread(0.0, 0.0, 0.0)  # nothing was scored
+    scored = row(work, stopwatch.Measured(timing, timing, 10, 100), 2.0, stopwatch.Timing((3.0,), (4.0,), 64, 192))
+    assert scored.metrics.middle == 3.0 * work.cells and scored.cpu_metrics == 4.0 * work.cells
+    assert "3 s a cell of 192 images, scaled from 64" in scored.notes[-1]
     assert found.startup == 2.0 * 8 and found.disk == 10 * work.snapshots + 100 * 4
 
 
@@ -106,10 +110,12 @@ def test_what_cannot_be_measured_is_named_and_left_out_of_the_sum():
     known = Row(scratch, training=Spread(3600.0, 3600.0, 3600.0), cpu_training=3600.0)
     cost = {"training": 1800.0, "sampling": 1.0, "metrics": 1.0, "start-up": 1.0, "total": 1803.0}
     rows = [known, Row(works["latent-consistency"], fault=str(caught.value))]
-    text = forecast("paper", "cpu", rows, 4, 0.5, cost)
+    listed = forecast("paper", "cpu", rows, 4, 0.5, cost)
+    text = str(listed)
     assert "latent-consistency: not measured" in text and "had 50 %" in text
     total = next(line.split() for line in text.splitlines() if line.split()[:1] == ["total"])
-    assert total[-4] == "1.00" and "+100 %" in text
+    assert total[-3] == "1.00" and "+100 %" in text
+    assert listed.value["total"]["hours"] == 1.0 and listed.value["suites"][1]["training_h"] is None
 
 
 def test_the_released_cost_is_that_of_the_same_suites(tmp_path, monkeypatch):
@@ -134,4 +140,5 @@ def test_the_command_prints_every_suite(tmp_path):
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
     assert {"extractor", "scratch", "consistency", "shared", "total"} <= lines.keys()
-    assert float(lines["total"][-4]) >= 0 and "128 at once" in done.stdout and "Against" not in done.stdout
+    assert float(lines["total"][-3]) >= 0 and "128 at once" in done.stdout and "Against" not in done.stdout
+    assert "scratch: metrics: " in done.stdout and "s a cell of 192 images" in done.stdout

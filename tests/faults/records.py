@@ -144,7 +144,7 @@ def read(world: World, path: str) -> Verdict:
     try:
         if kind_of(path) == "cell":
             tree.cell(parse_cell(file))
-            show(file)
+            str(show(file, over_seeds=False))
         else:
             tree.read(file, FORMS[kind_of(path)])
     except UserError as error:

@@ -216,6 +216,17 @@ def test_links_that_lead_nowhere_stop_the_site(site):
         assert re.search(f"'faq.md' contains a link '[^']*{word}'", built.stderr), word
 
 
+@pytest.mark.slow
+def test_links_of_the_notebook_are_those_of_the_site(site):
+    example, page = site / "docs/example.ipynb", site / "site/example/index.html"
+    assert 'href="../own-images/"' in page.read_text() and 'href="own-images.md"' not in page.read_text()
+    whole = example.read_text()
+    example.write_text(whole.replace("(own-images.md)", "(nowhere.md)"))
+    built = build(site)
+    example.write_text(whole)
+    assert built.returncode != 0 and "example.ipynb: a link to nowhere.md, which is no page" in built.stderr
+
+
 @pytest.mark.parametrize(
     "path",
     ["README.md", "docs/faq.md", "CHANGELOG.md", "LICENSE", "experiments/methods.yaml", "results/released/evidence.md"],

@@ -30,7 +30,7 @@ LAYERS |= {"__main__": 12}
 # Inside the two lowest rooms, which everything rests on: a module imports only from groups before its own.
 ORDER = {
     "runtime": [
-        ("errors", "processes", "provenance"),
+        ("errors", "listing", "processes", "provenance"),
         ("files", "device", "stopping"),
         ("json_files", "launch", "lock", "images"),
         ("records",),

@@ -11,18 +11,21 @@ from atbench.runtime.files import file_hash
 from atbench.spec.models.scale import Data
 
 OWN_IMAGES, OWN_METHOD, OWN_CHECKPOINT = (REPOSITORY / f"docs/own-{n}.md" for n in ("images", "method", "checkpoint"))
+GREY = """\
+extends: ci
+data: {name: image-folder, path: data/images, resolution: 8, channels: 1, held_out: 0.25}
+"""
 CHECKPOINT = {"ema.pt": [], "model.pt": ["--raw"]}  # file -> how it is exported
 
 
 def lay_images(checkout: Checkout) -> None:
-    """A folder of images in class sub-folders, and the scale own-images at the size of ci."""
+    """A folder of images in class sub-folders, and the scale of GREY that reads them."""
     scans = load(Data.model_validate({"name": "digits"}), "train")
     for index, (image, label) in enumerate(zip(scans.images[:400], scans.labels)):
         folder = checkout.folder / "data/images" / str(int(label))
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[0].numpy()).resize((20, 20)).save(folder / f"{index}.png")
-    scale = checkout.folder / "experiments/scales/own-images.yaml"
-    scale.write_text(scale.read_text().replace("extends: laptop", "extends: ci"))
+    (checkout.folder / "experiments/scales/grey.yaml").write_text(GREY)
 
 
 def lay_checkpoint(checkout: Checkout) -> None:
@@ -42,10 +45,10 @@ def run(checkout: Checkout, command: str) -> None:
 
 def test_a_users_own_images_run_with_one_line_of_configuration(scratchpad):
     lay_images(scratchpad)
-    cell = "results/own-images/class-conditional/at/seed0/final/ddim-nfe5.json"
-    output = scratchpad.snakemake(cell, scale="own-images")
+    cell = "results/grey/class-conditional/at/seed0/final/ddim-nfe5.json"
+    output = scratchpad.snakemake(cell, scale="grey")
     assert compute_jobs(output) == {"train": 2, "reference": 1, "cell": 1}  # of the extractor too
-    config = json.loads((scratchpad.folder / "results/own-images/class-conditional/at/seed0/config.json").read_text())
+    config = json.loads((scratchpad.folder / "results/grey/class-conditional/at/seed0/config.json").read_text())
     assert config["data"]["name"] == "image-folder" and config["slice"]["conditional"] is True
 
 

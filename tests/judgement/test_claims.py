@@ -215,7 +215,7 @@ def test_wrong_budgets_and_ratios_of_nothing_are_refused():
         verdict(frame_of(0.1).assign(fd=0.0))
 
 
-@pytest.mark.parametrize("scale", ["ci", "laptop", "workstation", "own-images", "paper"])
+@pytest.mark.parametrize("scale", ["ci", "laptop", "workstation", "tour", "paper"])
 def test_every_claim_has_the_budgets_it_says_at_every_scale(scale):
     benchmark = load(scale)
     assert len(comparisons(benchmark, benchmark.suites)) > 40

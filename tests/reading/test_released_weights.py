@@ -13,11 +13,12 @@ from atbench.reading import packs
 from atbench.reading.released import released_run, runs_with_weights
 from atbench.reading.tree import MANIFEST, RUNS, manifest
 from atbench.report.show import show
+from atbench.report.status import status
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
 from atbench.runtime.json_files import read_json, write_json
-from atbench.runtime.records import read_record
+from atbench.runtime.records import read_record, write_record
 from atbench.spec.load import load
 from atbench.tasks import release as releasing
 from atbench.tasks.release import release
@@ -72,7 +73,7 @@ def test_what_is_taken_is_the_run_as_it_was(clone, finished):
 
 def test_a_run_that_is_asked_for_and_not_here_is_taken(clone, capfd):
     assert trained(RUN)["digest"] == RUN.digest
-    assert "results/tour/scratch/at/seed0: weights taken from results/released/tour" in capfd.readouterr().out
+    assert "results/tour/scratch/at/seed0: weights taken from results/released/tour" in capfd.readouterr().err
     RUN.address.weights().unlink()
     trained(RUN)
     assert RUN.address.weights().exists()
@@ -140,9 +141,22 @@ def test_what_does_not_fit_is_named_and_not_taken(clone, spoil, words):
     assert not RUN.address.path.exists()
 
 
+@pytest.mark.parametrize(("moved", "older"), [("training", 0), ("evaluation", 36)])
+def test_the_sources_of_a_taken_run_are_those_of_its_time(finished, tmp_path, monkeypatch, moved, older):
+    """After `make tour` with sources that moved on since the release, its cells were called "older code"."""
+    shutil.copytree(finished / "results", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(provenance, "source_hash", lambda part: "f" * 16 if part == moved else SOURCES[part])
+    here = Path("results/tour")
+    assert status(BENCHMARK, here, [SUITE]).value["total"]["older_code"] == older
+    record = read_record(RUN.address.record)
+    write_record(RUN.address.record, record | {"seconds": record["seconds"] | {"training": 1.0}})  # one trained here
+    assert status(BENCHMARK, here, [SUITE]).value["total"]["older_code"] == max(older, 12)
+
+
 def test_the_released_cell_is_shown_where_there_is_no_local_one(clone):
     name = "scratch/at/seed0/final/ddim-nfe10.json"
-    assert show(f"results/tour/{name}").startswith(f"{RELEASED}/{name}\n")
+    assert str(show(f"results/tour/{name}")).startswith(f"{RELEASED}/{name}\n")
     other = "results/tour/scratch/at/seed0/final/ddim-nfe7.json"
     with pytest.raises(UserError, match=f"{other}: no such result; to make it: snakemake --cores all {other} --config"):
         show(other)

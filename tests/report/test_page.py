@@ -18,7 +18,7 @@ from atbench import cli
 from atbench.judgement import claims, points
 from atbench.reading import packs, tidy
 from atbench.reading.origins import cell_key
-from atbench.reading.sheet import Sheet
+from atbench.reading.sheet import Sheet, with_results
 from atbench.report import paired, render, reviews, tables, verdict_table
 from atbench.report.outputs import artefacts
 from atbench.report.page import build as pages
@@ -309,7 +309,7 @@ def test_the_page_and_single_tables_are_not_asked_for_at_once(capsys):
 @pytest.mark.parametrize("scale", ["laptop", "workstation"])
 def test_released_results_alone_make_a_page(scale, tmp_path, light):
     root, benchmark = REPOSITORY / "results/released" / scale, load(scale)
-    assert {"scratch", "consistency"} <= {*pages.with_results(benchmark, root)}
+    assert {"scratch", "consistency"} <= {*with_results(benchmark, root)}
     page = OpenedPage(pages.build(benchmark, root, ["scratch"], tmp_path / "page.html"))
     seeds = {record["cell"]["seed"] for record in packs.read_whole(root / "scratch/cells.jsonl").values()}
     assert {row["seed"] for row in page.data["origins"][cell_key("scratch", "at", "final", "ddim", 5)]} == seeds

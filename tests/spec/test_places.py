@@ -31,14 +31,16 @@ def test_only_what_a_suite_needs_is_asked_for():
     assert "imagenet64" in refusal(lambda: refuse_without(load("paper"), ["class-conditional"]))
 
 
-def test_data_of_what_is_made_are_not_asked_for(tmp_path):
-    suite = load("own-images").suite("scratch")
-    for run in load("own-images").needed(["scratch"]):
+def test_data_of_what_is_made_are_not_asked_for(experiments):
+    for scale in ("ci", "laptop"):
+        spoil(experiments / f"scales/{scale}.yaml", "data", OWN)
+    suite = load("ci").suite("scratch")
+    for run in load("ci").needed(["scratch"]):
         run.address.record.parent.mkdir(parents=True, exist_ok=True)
         run.address.record.touch()
     suite.judging.reference_path().parent.mkdir(parents=True)
     suite.judging.reference_path().touch()
-    assert absent(load("own-images"), ["scratch"]) == []
+    assert absent(load("ci"), ["scratch"]) == []
 
 
 def test_a_path_of_ones_own_is_refused_even_when_planning(experiments, tmp_path):

@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import shutil
 
+import pytest
 from checkout import REPOSITORY, Checkout
 
 from atbench import cli
@@ -33,13 +35,32 @@ def carry_out(page: str, checkout: Checkout) -> None:
                 assert line in said, f"{line!r} is not in\n{said}"
 
 
-def test_the_tutorial_leads_to_a_row_and_a_verdict(scratchpad):
-    carry_out(PAGE.read_text(), scratchpad)
-    stale = scratchpad.run("atbench", "status", "--scale", "ci", "--suites", "scratch", "--stale", "--paths").split()
-    declared = scratchpad.run("ls", "results/ci/scratch/previous-error/seed0/final").split()
+def only_the_method_is_stale(checkout: Checkout, scale: str) -> None:
+    """After the page's edit of the plugin: all cells of the method, and nothing else."""
+    stale = checkout.run("atbench", "status", "--scale", scale, "--suites", "scratch", "--stale", "--paths").split()
+    declared = checkout.run("ls", f"results/{scale}/scratch/previous-error/seed0/final").split()
     cells = [name for name in declared if re.search(r"-nfe\d+\.json$", name)]
-    own = [path for path in stale if path.startswith("results/ci/scratch/previous-error/")]
+    own = [path for path in stale if path.startswith(f"results/{scale}/scratch/previous-error/")]
     assert own == stale and len([path for path in own if "/final/" in path]) == len(cells) > 4
+
+
+def test_the_tutorial_leads_to_a_row_and_a_verdict(scratchpad):
+    """At the scale `ci`, where no weights are released and numbers mean nothing."""
+    page = PAGE.read_text().replace("scale=tour", "scale=ci").replace("--scale tour", "--scale ci")
+    carry_out(page.replace("results/tour", "results/ci"), scratchpad)
+    only_the_method_is_stale(scratchpad, "ci")
+
+
+@pytest.mark.journey
+def test_the_tutorial_as_it_is_written_trains_its_own_method_alone(tmp_path):
+    """At the scale `tour`, from a fresh clone: the weights of the other methods are taken."""
+    clone = Checkout(tmp_path / "atbench")
+    shutil.copytree(REPOSITORY / "results/released", clone.folder / "results/released")
+    carry_out(PAGE.read_text(), clone)
+    only_the_method_is_stale(clone, "tour")
+    suite = clone.folder / "results/tour/scratch"
+    assert [log.parts[-3] for log in suite.glob("*/seed0/train.log")] == ["previous-error"]
+    assert sorted(log.parts[-3] for log in suite.glob("*/seed0/take.log")) == ["adm", "at", "ip"]
 
 
 def test_without_its_passes_the_check_fails_as_the_page_says(tmp_path):

@@ -17,7 +17,7 @@ from atbench.runtime.json_files import write_json
 from atbench.spec.load import load
 from atbench.spec.progress import Progress, progress_of
 from atbench.workflow.onlooker import look_on
-from atbench.workflow.watch import Watch
+from atbench.workflow.watch import Watch, glance
 
 BENCHMARK = load("ci")
 SUITE = BENCHMARK.suite("scratch")
@@ -60,6 +60,18 @@ def test_what_is_trained_and_evaluated_is_counted_with_what_it_rests_on():
     assert look.evaluations == {ADM: (len(ADM.cells) - 1, len(ADM.cells))}
     evaluate(ADM, len(ADM.cells))
     assert watching.look().evaluated == 1 and not watching.look().is_over
+
+
+def test_one_look_is_what_json_can_hold():
+    write_trained(ADM)
+    evaluate(ADM, 1)
+    tell(AT, 10)
+    value = glance(watch())
+    assert json.loads(json.dumps(value)) == value and (value["trained"], value["to_train"]) == (1, 5)
+    [training] = value["trainings"]
+    left = (AT.batches - 10) * AT.suite.training.batch_size / 640
+    assert (training["run"], training["batches"], training["left_s"]) == (str(AT), 10, left)
+    assert value["evaluations"] == [{"run": str(ADM), "cells": 1, "cells_in_all": len(ADM.cells)}]
 
 
 def test_a_record_of_another_configuration_counts_as_none():

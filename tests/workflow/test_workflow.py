@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from checkout import CELL, REPORT_JOBS, Checkout, compute_jobs, edit, jobs
 
+MY_AT = "my-at: {extends: at, label: My AT, perturbation: {norm: linf}, suites: [scratch]}\n"
+
 
 def test_everything_is_made_and_nothing_is_left_to_do(finished):
     root = finished.folder / "results/ci"
@@ -82,6 +84,15 @@ def test_a_new_seed_runs_only_its_own_runs(scratchpad):
     planned = scratchpad.planned(config=("seeds=[0,1]", "suites=[scratch]"))
     assert planned["train"] == planned["evaluate"] == [f"scratch/{method}" for method in ("adm", "adm-3x", "at", "ip")]
     assert planned.keys() - REPORT_JOBS == {"train", "evaluate"}
+
+
+@pytest.mark.parametrize("target", ["scratch", "tables", "results/ci/tables/scratch.md", "results/ci/tables/claims.md"])
+def test_pages_that_are_there_hide_no_new_method(scratchpad, target):
+    """Snakemake said that nothing was to be done: it looks at no trigger of what waits for a checkpoint."""
+    methods = scratchpad.folder / "experiments/methods.yaml"
+    methods.write_text(methods.read_text() + MY_AT)
+    planned = compute_jobs(scratchpad.snakemake("-n", target, config=("suites=[scratch]",)))
+    assert planned == {"train": 1, "evaluate": 1}
 
 
 def test_a_new_nfe_runs_no_training_and_keeps_the_other_cells(scratchpad):

@@ -61,11 +61,6 @@ def build(
     return write_text(path, html(sheet, real or {}, others or []))
 
 
-def with_results(benchmark: Benchmark, root: Path) -> list[str]:
-    """The suites of the scale that have a grid of cells, and results below ``root``."""
-    return [name for name in benchmark.suites if benchmark.suite(name).samplers and Path(root, name).is_dir()]
-
-
 def html(sheet: Sheet, real: Real, others: list[Path]) -> str:
     """The page as text."""
     frame = points.collect(sheet)
