@@ -27,7 +27,8 @@ COLUMNS = {  # of a record -> heading
     "cuda-bf16-compiled": "GPU, bf16, both compiled",
 }
 UNITS = {"cpu": "CPU", "gpu": "GPU", "wall": "clock", "bytes": ""}
-ROW, PANEL = 0.26, 1.7  # inches: height of a line of the figure, and of its curves
+SHADES = (COLOURS[4], COLOURS[5], COLOURS[1], COLOURS[2], COLOURS[0])  # of the columns
+ROW, PANEL, ABREAST = 0.26, 1.7, 3  # inches: height of a line of the figure, and of its curves; curves side by side
 
 
 def write() -> list[Path]:
@@ -98,11 +99,11 @@ def _ratios(found: RecordForm) -> str:
         return ""
     heads = ["work", *(COLUMNS[name] for name in columns), "goal", "ours takes", "of a matrix product's rate"]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for row in found.rows.values():
-        entries = [ratio(each) if (each := _measured(row, name)) else "—" for name in columns]
-        lead = next((each for name in columns if (each := _measured(row, name))), None)
+    for name, row in found.rows.items():
+        entries = [ratio(each) if (each := _measured(row, column)) else "—" for column in columns]
+        lead = next((each for column in columns if (each := _measured(row, column))), None)
         if lead is not None:
-            cells = [row.what, *entries, _goal(row, lead), amount(lead), _rate(lead)]
+            cells = [f"`{name}`: {row.what}", *entries, _goal(row, lead), amount(lead), _rate(lead)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -164,47 +165,56 @@ def _sides(found: RecordForm) -> Iterator[str]:
 
 
 def _curves(found: RecordForm) -> str:
-    known = [curve for curve in found.curves.values() if isinstance(curve, CurveForm)]
+    known = {name: curve for name, curve in found.curves.items() if isinstance(curve, CurveForm)}
     lines = ["| ours, as it grows | CPU time by size |", "|---|---|"]
-    for curve in known:
+    for name, curve in known.items():
         points = ", ".join(f"{point.size:,}: {seconds(point.cpu.median)}" for point in curve.points)
-        lines.append(f"| {curve.what} | {curve.size} {points} |")
+        lines.append(f"| `{name}`: {curve.what} | {curve.size} {points} |")
     return "\n".join(lines) if known else ""
 
 
 def figure(found: RecordForm) -> Figure:
-    """The ratios as dots, eager and compiled, and below them the curves, both axes logarithmic."""
-    rows = [
-        (row.what.split(";")[0], row) for row in found.rows.values() if any(_measured(row, name) for name in COLUMNS)
-    ]
-    curves = [curve for curve in found.curves.values() if isinstance(curve, CurveForm)]
-    lines = -(-len(curves) // 3)
-    heights = [1.0 + ROW * len(rows), *[PANEL] * lines]
-    drawn = Figure(figsize=(figures.WIDTH, sum(heights)))
-    grid = drawn.add_gridspec(1 + lines, 3, height_ratios=heights)
-    _dots(drawn.add_subplot(grid[0, :]), rows)
-    for place, curve in enumerate(curves):
-        _growth(drawn.add_subplot(grid[1 + place // 3, place % 3]), curve)
-    drawn.suptitle(f"Ours against its peers: {found.machine.gpu or found.machine.cpu}, {found.threads} thread")
-    figures.legend(drawn)
+    """The ratios as dots, eager and compiled, and below them the curves, both axes logarithmic; by their names."""
+    rows = {name: row for name, row in found.rows.items() if any(_measured(row, column) for column in COLUMNS)}
+    curves = {name: curve for name, curve in found.curves.items() if isinstance(curve, CurveForm)}
+    lines = -(-len(curves) // ABREAST)
+    heights = [1.0 + ROW * len(rows), *[PANEL * lines] * bool(curves)]
+    drawn = Figure(figsize=(figures.WIDTH, sum(heights)), layout="constrained")
+    parts = drawn.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+    _dots(parts[0].subplots(), rows)
+    panels = list(parts[1].subplots(lines, ABREAST, squeeze=False).flat) if curves else []
+    for axes, (name, curve) in zip(panels, curves.items()):
+        _growth(axes, name, curve)
+    for axes in panels[len(curves) :]:
+        axes.set_visible(False)
+    parts[0].suptitle(f"Ours beside its peers: {found.machine.gpu or found.machine.cpu}, {found.threads} thread")
+    parts[0].axes[0].legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return drawn
 
 
-def _dots(axes: Axes, rows: list[tuple[str, RowForm]]) -> None:
+def _dots(axes: Axes, rows: dict[str, RowForm]) -> None:
     axes.axvline(1, color=REFERENCE.colour, lw=0.9)
     axes.grid(axis="y", visible=False)
-    for place, (_, row) in enumerate(rows):
+    labelled: set[str] = set()
+
+    def once(label: str) -> str | None:
+        """A label for its first mark; a legend has each once."""
+        new = label not in labelled
+        labelled.add(label)
+        return label if new else None
+
+    for place, row in enumerate(rows.values()):
         if row.goal is not None:
-            axes.plot(row.goal, place, "|", color=REFERENCE.colour, ms=10, label="goal")
+            axes.plot(row.goal, place, "|", color=REFERENCE.colour, ms=11, label=once("goal"))
         for shift, (name, heading) in enumerate(COLUMNS.items()):
             if each := _measured(row, name):
                 low, high = _ends(each.ratios[each.judged_by])
-                spans = [[each.ratio - low], [high - each.ratio]]
-                style = {"color": COLOURS[shift], "capsize": 2, "label": "eager" if name == "eager" else heading}
-                axes.errorbar(each.ratio, place + 0.14 * (shift - 0.5), xerr=spans, fmt="o", **style)
-    axes.set_yticks(range(len(rows)), [what for what, _ in rows])
+                spans, label = [[each.ratio - low], [high - each.ratio]], "eager" if name == "eager" else heading
+                style = {"color": SHADES[shift], "capsize": 2, "label": once(label)}
+                axes.errorbar(each.ratio, place + 0.3 * (shift % 2 - 0.5), xerr=spans, fmt="o", **style)
+    axes.set_yticks(range(len(rows)), list(rows))
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xlabel("ours / peer: CPU time, GPU time or memory (below 1: ours takes less)")
+    axes.set_xlabel("ours / peer in CPU time, GPU time or memory; below 1 ours takes less")
 
 
 def _ends(spread: SpreadForm) -> tuple[float, float]:
@@ -212,9 +222,8 @@ def _ends(spread: SpreadForm) -> tuple[float, float]:
     return min(low, spread.median), max(high, spread.median)
 
 
-def _growth(axes: Axes, curve: CurveForm) -> None:
-    sizes = [point.size for point in curve.points]
-    axes.plot(sizes, [point.cpu.median for point in curve.points], "o-", color="#000000")
-    axes.set(xscale="log", yscale="log", xlabel=curve.size, ylabel="CPU seconds")
-    axes.set_title(curve.what, fontsize=7, wrap=True)
-    figures.log_axis(axes.xaxis, [float(size) for size in sizes])
+def _growth(axes: Axes, name: str, curve: CurveForm) -> None:
+    sizes = [float(point.size) for point in curve.points]
+    axes.plot(sizes, [point.cpu.median for point in curve.points], "o-", color=SHADES[0])
+    axes.set(yscale="log", xlabel=curve.size, ylabel="CPU seconds", title=name)
+    figures.log_axis(axes.xaxis, sizes)

@@ -122,14 +122,14 @@ def found(tmp_path):
 
 def test_the_table_says_ratios_intervals_goals_and_what_is_missing(found):
     lines = page.table(found).splitlines()
-    update = next(line for line in lines if line.startswith("| update | **"))
+    update = next(line for line in lines if line.startswith("| `update`: update | **"))
     assert "**0.800** [0.7" in update and "| 0.85: met |" in update and "850 ms CPU, 5 pairs" in update
     assert update.endswith("| 0.75 |")
-    few = next(line for line in lines if line.startswith("| 2,500 PNG"))
+    few = next(line for line in lines if line.startswith("| `png`: 2,500 PNG"))
     assert "**0.850** (0.800 to 0.900)" in few and "| 0.70: not met |" in few
     assert "Empty, since guided-diffusion: not there: absent (eager)." in lines
     assert "Empty, since no GPU: update (cuda)." in lines
-    assert "| update | images per batch 1: 100 ms, 4: 400 ms |" in lines
+    assert "| `batch`: update | images per batch 1: 100 ms, 4: 400 ms |" in lines
 
 
 def test_a_page_without_records_says_how_to_make_one():
@@ -146,4 +146,5 @@ def test_only_the_block_of_the_page_is_replaced():
 def test_the_figure_shows_every_measured_row_and_every_curve(found):
     drawn = page.figure(found)
     labels = [label.get_text() for label in drawn.axes[0].get_yticklabels()]
-    assert labels == ["update", "2,500 PNG"] and drawn.axes[1].get_title() == "update"
+    assert labels == ["update", "png"] and drawn.axes[1].get_title() == "batch"
+    assert [axes.get_visible() for axes in drawn.axes[1:]] == [True, False, False]
