@@ -72,8 +72,10 @@ class Setting:
             network.compile()
 
     def budget(self, seconds: float, least: int = 5, most: int = 40) -> Budget:
-        """Turns of a row: of a quick run few, of a full one as many as fit into the seconds."""
-        return Budget(2, 3, 2.0, sample=0.1) if self.quick else Budget(least, most, seconds)
+        """Turns of a row: of a quick run few, of a full one as many as fit into the seconds; compiled, half as many."""
+        if self.quick:
+            return Budget(2, 3, 2.0, sample=0.1)
+        return Budget(min(least, 3), most, seconds / 2) if self.column.compiled else Budget(least, most, seconds)
 
 
 @dataclass(frozen=True)

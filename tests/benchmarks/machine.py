@@ -17,7 +17,8 @@ from benchmarks.method import Stopwatch
 from benchmarks.record import Quantity
 
 # A process of one thread, under the allocator settings that jobs of ours run with: both sides of a pair have them.
-ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1") | ALLOCATOR
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TORCHINDUCTOR_COMPILE_THREADS")
+ENVIRONMENT = dict.fromkeys(THREADS, "1") | ALLOCATOR
 FLAGS = ("avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "asimd", "sve")
 SIDE, TIMES = 2048, 5  # rows and columns of the matrices; products of which the median counts
 MATMUL_FLOPS = 2 * SIDE**3

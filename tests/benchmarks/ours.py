@@ -37,9 +37,13 @@ def trainer_of(recipe: Recipe, setting: Setting) -> Trainer:
     """A trainer of a recipe, in the precision and compiled as the column says."""
     torch.manual_seed(0)
     training = recipe.training.model_copy(update={"precision": setting.column.precision})
-    classes = {"num_classes": CLASSES} if recipe.conditional else {}
-    network = awake(build(recipe.network_kind, {**recipe.network, **classes}))
+    network = awake(build(recipe.network_kind, {**recipe.network, **classes_of(recipe)}))
     return Trainer(network, replace(recipe, training=training), setting.device)
+
+
+def classes_of(recipe: Recipe) -> dict[str, int]:
+    """The argument of a conditional network that its images decide."""
+    return {"num_classes": CLASSES} if recipe.conditional else {}
 
 
 def awake(network: nn.Module) -> nn.Module:

@@ -46,8 +46,9 @@ def clone() -> None:
         try:
             subprocess.run([*git, *step], check=True, capture_output=True, text=True, env=environment, timeout=PATIENCE)
         except subprocess.SubprocessError as error:
+            shutil.rmtree(folder)
             said = str(getattr(error, "stderr", None) or error).strip().splitlines()
-            raise Absent(f"{NAME}: cannot be cloned from {URL} ({said[-1]}); {VARIABLE}=FOLDER names one") from error
+            raise Absent(f"{NAME} cannot be cloned from {URL} ({said[-1]}); {VARIABLE}=FOLDER names one") from error
     folder.rename(CACHE / NAME)
 
 
@@ -55,9 +56,9 @@ def guided_diffusion() -> Path:
     """The folder of guided-diffusion. Raises Absent where it is not, or is not that of the commit."""
     folder = Path(os.environ.get(VARIABLE) or CACHE, NAME)
     if not (folder / "guided_diffusion").is_dir():
-        raise Absent(f"{NAME}: not in {folder}")
+        raise Absent(f"{NAME} is neither in build/peers nor where {VARIABLE} says")
     if sources(folder) != SOURCES:
-        raise Absent(f"{NAME}: {folder} is not commit {COMMIT[:12]}, unchanged")
+        raise Absent(f"{NAME} is not that of commit {COMMIT[:12]}, unchanged")
     return folder
 
 
@@ -88,4 +89,4 @@ def package(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise Absent(f"{name}: not installed ({error})") from error
+        raise Absent(f"{name} is not installed ({error})") from error

@@ -59,8 +59,8 @@ def compared(one: Tensor, other: Tensor, exact: bool) -> str:
 
 def sampling_57m(setting: Setting) -> Contest:
     """ADM's network for CIFAR-10."""
-    block = 128 if setting.column.device == "cuda" else 2 if setting.quick else 8
-    return contest("paper", 5, block, 100, setting)
+    block = 128 if setting.column.device == "cuda" else 1 if setting.quick else 4
+    return contest("paper", 5, block, 40, setting)
 
 
 def sampling_laptop(setting: Setting) -> Contest:
@@ -72,7 +72,7 @@ OWN, THEIR = "`Generator` with the sampler `ddim`", "guided-diffusion: `ddim_sam
 ROWS = (
     Row(
         "sampling-57m",
-        "DDIM, 5 steps, by the 57 M network: 8 images (GPU: 128)",
+        "DDIM, 5 steps, by the 57 M network: 4 images (GPU: 128)",
         OWN,
         THEIR,
         sampling_57m,

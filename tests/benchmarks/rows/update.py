@@ -32,7 +32,7 @@ def against_guided(scale: tuple[str, str], batch: int, seconds: float, setting: 
 def update_57m(setting: Setting) -> Contest:
     """ADM's network for CIFAR-10."""
     batch = 128 if setting.column.device == "cuda" else 1 if setting.quick else 8
-    return against_guided(PAPER, batch, 110, setting)
+    return against_guided(PAPER, batch, 60, setting)
 
 
 def update_laptop(setting: Setting) -> Contest:
