@@ -1,6 +1,7 @@
 """How updates, sampling and evaluation grow: with the batch, the resolution, K, the block, the images."""
 
 from functools import partial
+from typing import Any
 
 from atbench.data.samples_file import read_samples
 from atbench.metrics.extractors import PACKAGED, load_extractor
@@ -14,7 +15,7 @@ from benchmarks.rows.images_to_metrics import options
 LAPTOP = ("laptop", "scratch")
 
 
-def updating(setting: Setting, batch: int, method: str = "adm", rounds: int | None = None, **network: int) -> Action:
+def updating(setting: Setting, batch: int, method: str = "adm", rounds: int | None = None, **network: Any) -> Action:
     """An update of a batch at laptop scale, with what is said otherwise."""
     recipe = ours.recipe_of(*LAPTOP, method, rounds=rounds, **network)
     return partial(ours.trainer_of(recipe, setting).train_batch, *ours.batch_of(recipe, batch, setting.device))
@@ -27,9 +28,10 @@ def by_batch(setting: Setting) -> Growth:
 
 
 def by_resolution(setting: Setting) -> Growth:
-    """Pixels per side; attention stays at 4 pixels."""
+    """Pixels per side; attention at half of them."""
     sides = (8, 16) if setting.quick else (8, 16, 32, 64)
-    return Growth({side: updating(setting, 16, image_size=side) for side in sides}, setting.budget(20))
+    shapes = {side: {"image_size": side, "attention_resolutions": [side // 2]} for side in sides}
+    return Growth({side: updating(setting, 16, **shapes[side]) for side in sides}, setting.budget(20))
 
 
 def by_rounds(setting: Setting) -> Growth:
@@ -66,7 +68,12 @@ def by_samples(setting: Setting) -> Growth:
 
 CURVES = (
     Curve("update-by-batch", "update at `laptop`", "images per batch", by_batch),
-    Curve("update-by-resolution", "update at `laptop`, batch 16", "pixels per side", by_resolution),
+    Curve(
+        "update-by-resolution",
+        "update at `laptop`, batch 16, attention at half the side",
+        "pixels per side",
+        by_resolution,
+    ),
     Curve("update-by-rounds", "a batch of free adversarial training at `laptop`, batch 64", "K", by_rounds),
     Curve("sampling-by-block", "DDIM, 10 steps, at `laptop`", "images at once", by_block),
     Curve("evaluation-by-samples", "PNG files to all metrics, EfficientNet-Lite0 features", "images", by_samples),
