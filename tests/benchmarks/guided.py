@@ -51,7 +51,8 @@ def training_loop(model: nn.Module, recipe: Recipe, batch: int, folder: Path) ->
     logger.configure(str(folder), format_strs=[])
     loop.DDP = lambda model, **_: model  # one process needs no exchange of gradients
     if not distributed.is_initialized():  # it asks how many processes there are, and sends its weights to them
-        distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        distributed.init_process_group(backend, store=distributed.HashStore(), rank=0, world_size=1)
     diffusion = _diffusion("")
     sampler = peers.guided_module("resample").create_named_schedule_sampler(recipe.training.timesteps, diffusion)
     return loop.TrainLoop(
