@@ -6,13 +6,14 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # What is given on the command line reaches the shell as text, whatever it holds: unexpanded, in quotes.
-unexport SCALE CORES CELL SUITES MERGE
+unexport SCALE CORES CELL SUITES MERGE QUICK
 quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
+BENCHMARKS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m benchmarks
 
 .PHONY: reproduce tour help report plan check test test-journeys test-field-cases test-faults test-slurm smoke-paper lint
-.PHONY: docs figures cell release tune
+.PHONY: bench docs figures cell release tune
 .DEFAULT_GOAL := reproduce
 
 # The locked environment, by uv because it installs torch in under a minute; rebuilt only when the lock changes.
@@ -64,6 +65,9 @@ test-faults: .venv/ready  ## kills, cut writes, full disks, mutated and hostile 
 	$(FAULTS).experiments --seed 0 --tried 10000 --planned 100
 	$(FAULTS).hostile
 	$(FAULTS).report
+
+bench: .venv/ready  ## ours beside its peers, about 20 minutes on two idle cores: docs/speed.md anew; QUICK=1 for two minutes
+	$(BENCHMARKS) $(if $(value QUICK),--quick)
 
 test-slurm: .venv/ready  ## the ci scale through SLURM against a local run, bit for bit: installs SLURM (Debian), needs root
 	python -m pytest -q -s tests/workflow/smoke_slurm.py

@@ -1,0 +1,1 @@
+"""A file each: what is compared with whom, or what grows."""
