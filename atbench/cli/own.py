@@ -45,7 +45,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 def import_weights(options: argparse.Namespace) -> None:
-    """Turn guided-diffusion's .pt weights into a run, or into a weights file."""
+    """Turn weights of guided-diffusion (.pt) or diffusers (a folder) into a run, or into a weights file."""
     from atbench.tasks.weights import import_file, import_run
 
     files = [Path(file) for file in options.files]
@@ -58,11 +58,12 @@ def import_weights(options: argparse.Namespace) -> None:
 
 
 def export_weights(options: argparse.Namespace) -> None:
-    """Write a run's weights as guided-diffusion's .pt."""
-    from atbench.tasks.weights import export
+    """Write a run's weights as guided-diffusion's .pt, or as a folder that diffusers loads."""
+    from atbench.tasks.weights import export, export_to_diffusers
 
     run, step = address.parse_snapshot(options.snapshot)
-    export(load_run(run), step, Path(options.file), options.raw)
+    write = export_to_diffusers if options.diffusers else export
+    write(load_run(run), step, Path(options.target), options.raw)
 
 
 def check(options: argparse.Namespace) -> int:
