@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from atbench.cli import verbs
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.spec import address
@@ -64,6 +65,18 @@ def export_weights(options: argparse.Namespace) -> None:
     run, step = address.parse_snapshot(options.snapshot)
     write = export_to_diffusers if options.diffusers else export
     write(load_run(run), step, Path(options.target), options.raw)
+
+
+def adopt(options: argparse.Namespace) -> int:
+    """Make a scale of weights of yours, guided-diffusion's or diffusers', and with --run all of its cells."""
+    from atbench.study.adopt import adopt
+
+    raw = options.raw and Path(options.raw)
+    found = adopt(options.name, Path(options.ema), raw, options.like, options.method, options.batches)
+    print(found.text, flush=True)
+    if not options.run:
+        return 0
+    return verbs.watch(argparse.Namespace(scale=options.name, suites=[found.suite], command=found.command))
 
 
 def check(options: argparse.Namespace) -> int:

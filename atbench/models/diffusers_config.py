@@ -1,6 +1,6 @@
-"""What diffusers' `config.json` of a `UNet2DModel` and of a scheduler say, for a U-Net of ours and for those to compare.
+"""What diffusers' configs of a `UNet2DModel` and of a scheduler say, for a U-Net of ours and for those to compare.
 
-Source of keys, defaults and meanings: huggingface/diffusers:src/diffusers/models/unets/unet_2d.py and unet_2d_blocks.py,
+Source of keys, defaults and meanings: huggingface/diffusers:src/diffusers/models/unets/unet_2d.py, unet_2d_blocks.py,
 src/diffusers/schedulers/scheduling_ddim.py and scheduling_ddpm.py. diffusers itself is not imported.
 """
 

@@ -42,14 +42,13 @@ def weights_file(path: Path) -> Path:
     raise UserError(f"{folder}: holds no weights of diffusers: neither {' nor '.join(WEIGHTS)}")
 
 
-def read_folder(
-    file: Path, network: Mapping[str, Any], conditional: bool
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_folder(file: Path, network: Mapping[str, Any], conditional: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Parameters of our U-Net from a weights file of diffusers, and its constructor arguments.
 
     network: those of the suite; the number of classes, of a ``conditional`` one, is that of the file. `config.json`
     lies beside the file, and the scheduler's, where there is one, in the folder of the pipeline. All of them, and the
-    shapes in the file, are compared with the network before any tensor takes room. Raises UserError naming file and key.
+    shapes in the file, are compared with the network before any tensor takes room. Raises UserError naming the file and
+    the key or tensor.
     """
     config = file.parent / CONFIG
     found = read_json(config)
@@ -65,6 +64,11 @@ def read_folder(
     return from_diffusers(_fitting(file, to_diffusers(ours, arguments)), arguments, ours), arguments
 
 
+def is_class_conditional(file: Path) -> bool:
+    """Whether the network of a weights file takes classes, as its config says."""
+    return read_json(file.parent / CONFIG).get("num_class_embeds") is not None
+
+
 def write_folder(folder: Path, tensors: Mapping[str, Tensor], network: Mapping[str, Any]) -> None:
     """Write a pipeline that diffusers loads: the network, the scheduler that samples it, and what names them both.
 
@@ -73,7 +77,8 @@ def write_folder(folder: Path, tensors: Mapping[str, Tensor], network: Mapping[s
     config, scheduler = unet_config(network), scheduler_config(network["learn_sigma"])
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: a file is there, where a folder is to be written")
-    content = save({name: value.contiguous() for name, value in to_diffusers(tensors, network).items()}, {"format": "pt"})
+    stored = {name: value.contiguous() for name, value in to_diffusers(tensors, network).items()}
+    content = save(stored, metadata={"format": "pt"})  # as diffusers itself writes it
     write_json(folder / UNET_FOLDER / CONFIG, config)
     write_atomically(folder / UNET_FOLDER / WEIGHTS[0], lambda temporary: temporary.write_bytes(content))
     write_json(folder / SCHEDULER, scheduler)

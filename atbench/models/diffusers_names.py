@@ -1,4 +1,4 @@
-"""Our U-Net's parameters under the names of diffusers' `UNet2DModel`, bit for bit: a table, and what it does to tensors.
+"""Our U-Net's parameters under the names of diffusers' `UNet2DModel`, bit for bit: a table, and what it does to them.
 
 Source of their names: huggingface/diffusers:src/diffusers/models/unets/unet_2d.py and unet_2d_blocks.py. Ours are those
 of guided-diffusion (`atbench.models.blocks`).

@@ -6,8 +6,15 @@ from typing import Any
 
 from torch import Tensor
 
-from atbench.models.checkpoints import fitting_network, read_checkpoint, read_torch, write_checkpoint, write_torch
-from atbench.models.diffusers_folder import SUFFIXES, read_folder, weights_file, write_folder
+from atbench.models.checkpoints import (
+    LABELS,
+    fitting_network,
+    read_checkpoint,
+    read_torch,
+    write_checkpoint,
+    write_torch,
+)
+from atbench.models.diffusers_folder import SUFFIXES, is_class_conditional, read_folder, weights_file, write_folder
 from atbench.models.weights import build, load_model, save_weights
 from atbench.runtime import provenance
 from atbench.runtime.device import cpu_seconds
@@ -90,9 +97,7 @@ def import_file(path: Path, folder: Path, suite: Suite) -> Path:
     return target
 
 
-def read_fitting(
-    path: Path, network: Mapping[str, Any], conditional: bool
-) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_fitting(path: Path, network: Mapping[str, Any], conditional: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Parameters of our U-Net from a checkpoint of either form, and the constructor arguments that they belong to.
 
     Raises UserError naming the file for what is no checkpoint, or one of another network.
@@ -101,6 +106,13 @@ def read_fitting(
         return read_folder(path, network, conditional)
     tensors = read_checkpoint(path)
     return tensors, fitting_network(path, tensors, network, conditional)
+
+
+def has_classes(path: Path) -> bool:
+    """Whether a checkpoint of either form is of a class-conditional network."""
+    if path.suffix in SUFFIXES:
+        return is_class_conditional(path)
+    return LABELS in read_checkpoint(path)
 
 
 def write_weights(path: Path, network: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
@@ -125,7 +137,7 @@ def export_to_diffusers(run: RunSpec, step: str, folder: Path, raw: bool) -> Non
     schedulers do not sample, latents, and networks beyond `UNet2DModel`.
     """
     if run.objective != NOISE_PREDICTION:
-        raise UserError(f"{run}: trained by {run.objective}, which no scheduler of diffusers samples as we do; write .pt")
+        raise UserError(f"{run}: trained by {run.objective}, which diffusers' DDPM and DDIM do not sample; write .pt")
     if run.suite.is_latent or run.suite.pretrained:
         raise UserError(f"{run}: its network works on latents; diffusers' pipelines of UNet2DModel know pixels only")
     tensors, network = exported(run, step, raw)

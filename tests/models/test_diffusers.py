@@ -1,8 +1,6 @@
-"""Weights from and to diffusers: its own classes, loaded from what we write, compute what our network and samplers do."""
+"""Weights from and to diffusers: its classes, loaded from what we write, compute what our network and samplers do."""
 
 import inspect
-import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -14,8 +12,8 @@ from torch import nn
 
 from atbench import cli
 from atbench.diffusion.schedule import cosine_schedule
-from atbench.models.diffusers_config import CLASS, DEFAULTS, NO_MATTER, unet_config
-from atbench.models.diffusers_folder import CONFIG, INDEX, SCHEDULER, WEIGHTS, read_folder, weights_file, write_folder
+from atbench.models.diffusers_config import DEFAULTS, NO_MATTER, check_unet, unet_config
+from atbench.models.diffusers_folder import INDEX, SCHEDULER, WEIGHTS, read_folder, weights_file, write_folder
 from atbench.models.weights import build, load_model
 from atbench.runtime.errors import UserError
 from atbench.sampling import make_sampler
@@ -23,7 +21,6 @@ from atbench.spec.load import load
 
 LAPTOP = dict(load("laptop").file.model)
 CLASSES = 7
-SUITE = LAPTOP | {"channels_per_head": 4, "new_attention_order": False, "num_res_blocks": 2}
 NETWORKS = {
     "laptop's own": {},
     "class-conditional": {"num_classes": CLASSES},
@@ -149,9 +146,7 @@ def test_their_ddpm_follows_our_iddpm_through_the_learned_variance(monkeypatch, 
         for t in scheduler.timesteps:
             z = scheduler.step(model(z, t).sample, t, z).prev_sample
     suite = load("tour").suite("scratch")
-    expected, fixed = (
-        make_sampler(suite.sampler(name), nfe)(ours, x, noise.__getitem__) for name in ("iddpm", "ddpm")
-    )
+    expected, fixed = (make_sampler(suite.sampler(name), nfe)(ours, x, noise.__getitem__) for name in ("iddpm", "ddpm"))
     assert apart(z, expected) < 1e-3 < apart(fixed, expected)
 
 
@@ -214,6 +209,18 @@ def test_the_words_of_the_configs_are_those_of_diffusers(tmp_path):
     for scheduler in (DDIMScheduler, DDPMScheduler):
         betas = scheduler.from_pretrained(folder, subfolder="scheduler").betas
         assert torch.equal(betas, cosine_schedule().betas.float())
+
+
+@pytest.mark.parametrize(("side", "refused"), [(8, True), (4, False)])
+def test_how_a_level_with_attention_is_halved_must_be_ours(tmp_path, side, refused):
+    """Levels without attention say so by their type; the last one, of 4 pixels here, is not halved."""
+    network = drawn(attention_resolutions=[side]).config
+    found = unet_config(network) | {"downsample_type": "conv"}
+    if not refused:
+        check_unet(tmp_path, found, network)
+        return
+    with pytest.raises(UserError, match="downsample_type is 'conv'; the network of the suite needs 'resnet'"):
+        check_unet(tmp_path, found, network)
 
 
 @pytest.mark.parametrize(
