@@ -25,6 +25,7 @@ EXAMPLES = {
     "score": "atbench score samples.npz other.npz --csv numbers.csv --scale laptop",
     "export": f"atbench export {CELL} samples.npz --count 512",
     "import-weights": "atbench import-weights ema.pt model.pt results/my-checkpoint/imported/adm/seed0",
+    "adopt": "atbench adopt my-checkpoint ema.pt model.pt --batches 450000 --run",
     "export-weights": f"atbench export-weights {RUN}/final at.pt",
     "check": "atbench check plugins/my_perturbation.py --option step=0.1",
     "new": "atbench new perturbation my-perturbation",

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from atbench.cli import verbs
 from atbench.cli.put import put
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
@@ -47,7 +48,7 @@ def export(options: argparse.Namespace) -> None:
 
 
 def import_weights(options: argparse.Namespace) -> None:
-    """Turn guided-diffusion's .pt weights into a run, or into a weights file."""
+    """Turn weights of guided-diffusion (.pt) or diffusers (a folder) into a run, or into a weights file."""
     from atbench.tasks.weights import import_file, import_run
 
     files = [Path(file) for file in options.files]
@@ -60,11 +61,24 @@ def import_weights(options: argparse.Namespace) -> None:
 
 
 def export_weights(options: argparse.Namespace) -> None:
-    """Write a run's weights as guided-diffusion's .pt."""
-    from atbench.tasks.weights import export
+    """Write a run's weights as guided-diffusion's .pt, or as a folder that diffusers loads."""
+    from atbench.tasks.weights import export, export_to_diffusers
 
     run, step = address.parse_snapshot(options.snapshot)
-    export(load_run(run), step, Path(options.file), options.raw)
+    write = export_to_diffusers if options.diffusers else export
+    write(load_run(run), step, Path(options.target), options.raw)
+
+
+def adopt(options: argparse.Namespace) -> int:
+    """Make a scale of weights of yours, guided-diffusion's or diffusers', and with --run all of its cells."""
+    from atbench.study.adopt import adopt
+
+    raw = options.raw and Path(options.raw)
+    found = adopt(options.name, Path(options.ema), raw, options.like, options.method, options.batches)
+    print(found.text, flush=True)
+    if not options.run:
+        return 0
+    return verbs.watch(argparse.Namespace(scale=options.name, suites=[found.suite], command=found.command))
 
 
 def check(options: argparse.Namespace) -> int:

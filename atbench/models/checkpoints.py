@@ -84,9 +84,15 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.dtype != torch.float32:
             kind = value.dtype if isinstance(value, Tensor) else type(value).__name__
             raise UserError(f"{path}: not the weights of a network: {name!r} is {kind}, expected torch.float32")
+    check_values(path, tensors)
+    return tensors
+
+
+def check_values(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Raises UserError naming the file and the first tensor that is not finite throughout."""
+    for name, value in tensors.items():
         if not value.isfinite().all():
             raise UserError(f"{path}: {name} holds NaN or infinite values")
-    return tensors
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -70,16 +70,24 @@ def load_model(path: Path | str, network: str) -> nn.Module:
         raise UserError(f"{path}: header key {HEADER!r} describes no {network} ({_one_line(error)})") from error
     if fault := differences(expected, shapes):
         raise UserError(f"{path}: weights and header disagree ({fault})")
+    tensors = read_tensors(path)
+    model = build(network, arguments)
     try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        model = build(network, arguments)
         model.load_state_dict(tensors)
-    except (SafetensorError, OSError, RuntimeError) as error:
-        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
+    except RuntimeError as error:
+        raise _unreadable(path, error) from error
     if not all(tensor.isfinite().all() for tensor in tensors.values() if torch.is_floating_point(tensor)):
         raise UserError(f"{path}: holds NaN or infinite weights")
     return model.eval()
+
+
+def read_tensors(path: Path | str) -> dict[str, torch.Tensor]:
+    """Every tensor of a safetensors file. Raises UserError naming the file when it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def described(path: Path | str, network: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -87,23 +95,32 @@ def described(path: Path | str, network: str) -> tuple[dict[str, Any], dict[str,
 
     Raises UserError naming the file for a header that is damaged, too long, or of another network.
     """
-    with open_file(path) as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length <= MOST_HEADER:
-            raise UserError(f"{path}: not a readable weights file (a header of {length:,} bytes)")
-        header = parse_json(file.read(length), f"{path}: not a readable weights file")
-    try:
-        metadata = header.pop("__metadata__", None) or {}
-        shapes = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
-        written = metadata.get(HEADER, "{}")
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
-        raise UserError(f"{path}: not a readable weights file ({_one_line(error)})") from error
+    metadata, shapes, _ = header_of(path)
+    written = metadata.get(HEADER, "{}")
     model = parse_json(written, f"{path}: header key {HEADER!r}") if isinstance(written, str) else {}
     if model.keys() != {"network", "config"} or not isinstance(model["config"], dict):
         raise UserError(f"{path}: header key {HEADER!r} with network and config is missing")
     if model["network"] != network:
         raise UserError(f"{path}: holds a {model['network']}, expected a {network}")
     return model["config"], shapes
+
+
+def header_of(path: Path | str) -> tuple[dict[str, Any], dict[str, torch.Tensor], dict[str, str]]:
+    """Metadata of a safetensors file, its tensors without their values, and the types it stores them in (F32).
+
+    Raises UserError naming the file for a header that is damaged or too long.
+    """
+    with open_file(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 0 < length <= MOST_HEADER:
+            raise UserError(f"{path}: not a readable weights file (a header of {length:,} bytes)")
+        header = parse_json(file.read(length), f"{path}: not a readable weights file")
+    try:
+        metadata = dict(header.pop("__metadata__", None) or {})
+        shapes = {name: torch.empty(entry["shape"], device="meta") for name, entry in header.items()}
+        return metadata, shapes, {name: str(entry["dtype"]) for name, entry in header.items()}
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise _unreadable(path, error) from error
 
 
 @contextmanager
@@ -122,6 +139,10 @@ def at_most(count: int) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def _unreadable(path: Path | str, error: Exception) -> UserError:
+    return UserError(f"{path}: not a readable weights file ({_one_line(error)})")
 
 
 def _one_line(error: Exception) -> str:

@@ -76,12 +76,22 @@ def _objectives(suite: Suite) -> None:
     if CONSISTENCY in trained and suite.init in ("scratch", "imported"):
         raise UserError(f"{suite_file(suite)}: init: {suite.init}: {trained[CONSISTENCY]!r} needs a teacher")
     if NOISE_PREDICTION in trained and getattr(suite.network, "learn_sigma", True) is False:
-        raise refuse(suite, "model.learn_sigma", f"false: {trained[NOISE_PREDICTION]!r} trains the variance too")
+        _without_variance(suite, trained[NOISE_PREDICTION])
     trains = [name for name in suite.methods if suite.method(name).budget != 0]
     if suite.pretrained and any(suite.method(name).objective != CONSISTENCY for name in trains):
         raise UserError(f"{suite_file(suite)}: methods: pretrained networks are only distilled")
     if suite.pretrained and suite.training.flip:
         raise refuse(suite, "training.flip", "true, allowed: false with image-text pairs, whose texts may say left")
+
+
+def _without_variance(suite: Suite, method: str) -> None:
+    """A network that predicts no variance is not trained here; one from a file is sampled with a fixed variance."""
+    if not suite.is_imported:
+        raise refuse(suite, "model.learn_sigma", f"false: {method!r} trains the variance too")
+    for name in suite.samplers:
+        if getattr(suite.sampler(name), "variance", "needs none") is None:
+            where = at(suite.scale, f"suites.{suite.name}.sampling.{name}.variance")
+            raise UserError(f"{where}: missing, but model.learn_sigma is false: 0 is the posterior's, 1 is beta_t")
 
 
 def _shapes(suite: Suite, benchmark: Benchmark) -> None:

@@ -243,6 +243,9 @@ WEIGHTS = {
     "a network of nonsense": lambda p: weights(p, network(channels="$(touch P)")),
     "no network": lambda p: weights(p, {"a": 1}),
 } | {what: made(make) for what, make in ODD.items()}
+DIFFUSERS = {what: make for what, make in WEIGHTS.items() if not what.startswith("a network")} | {
+    "half precision": lambda p: weights(p, {"a": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}})
+}
 ROOMS: dict[str, dict[str, dict[str, Callable[[Path], Path]]]] = {
     "files": {
         "yaml": {
@@ -286,6 +289,7 @@ ROOMS: dict[str, dict[str, dict[str, Callable[[Path], Path]]]] = {
     "weights": {
         "checkpoint": TORCH,
         "weights": WEIGHTS,
+        "diffusers": DIFFUSERS,
         "reference": {
             "zeros": lambda p: zipped(p, {"data.npy": npy((MANY,))}, MANY),
             "large": lambda p: reference(p, zipfile.ZIP_STORED, "train_images", npy((MANY // 64, 1, 8, 8))),
@@ -331,9 +335,19 @@ def readers(room: str) -> dict[str, Callable[[Path], object]]:
         }
     from atbench.metrics.reference import Reference
     from atbench.models.checkpoints import read_checkpoint
+    from atbench.models.diffusers_config import unet_config
+    from atbench.models.diffusers_folder import CONFIG, read_folder, weights_file
     from atbench.models.weights import load_model
+    from atbench.runtime.json_files import write_json
+    from atbench.spec.load import load
 
-    network = {"weights": lambda path: load_model(path, "unet")}
+    own = dict(load("ci").file.model)
+
+    def folder(path: Path) -> object:
+        write_json(path.parent / CONFIG, unet_config(own))  # beside the file, of the network that is expected
+        return read_folder(weights_file(path), own, conditional=False)
+
+    network = {"weights": lambda path: load_model(path, "unet"), "diffusers": folder}
     return network | {"checkpoint": read_checkpoint, "reference": Reference.load}
 
 
