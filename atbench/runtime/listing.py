@@ -22,8 +22,11 @@ class Grid:
         return "\n".join(self._line(texts, widths) for texts in (self.heads, *self.rows))
 
     def _line(self, texts: tuple[str, ...], widths: list[int]) -> str:
-        sides = [str.ljust if place < self.named else str.rjust for place in range(len(texts))]
-        return "  ".join(side(*pair) for side, *pair in zip(sides, texts, widths)).rstrip()
+        padded = (
+            text.ljust(width) if place < self.named else text.rjust(width)
+            for place, (text, width) in enumerate(zip(texts, widths))
+        )
+        return "  ".join(padded).rstrip()
 
 
 @dataclass(frozen=True)
