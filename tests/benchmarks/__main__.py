@@ -34,14 +34,20 @@ def main() -> None:
 
 
 def whole(options: argparse.Namespace) -> None:
-    """Run the suite. What is quick or in parts is no result: it stays below build/."""
+    """Run the suite. What is quick, in parts or has failures is no result: it stays below build/.
+
+    Raises UserError at the end where a row failed.
+    """
     from benchmarks import machine, page, record, run
 
     made = run.run(options.only, options.quick, options.lanes)
-    released = not (options.quick or options.only)
+    failed = run.failures(made)
+    released = not (options.quick or options.only or failed)
     folder = page.RELEASED if released else page.BUILT
     path = record.write(folder / f"{machine.name_of(made['machine'])}{'-quick' if options.quick else ''}.json", made)
     print(page.table(record.read(path)), path, sep="\n")
+    if failed:
+        raise UserError(f"{', '.join(failed)} failed: {path} says why")
     if released:
         print(*page.write(), sep="\n")
 

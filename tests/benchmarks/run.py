@@ -18,6 +18,7 @@ from benchmarks.entries import Column, Curve, Row
 from benchmarks.measure import CURVES, ROWS
 
 NO_GPU = "no GPU on this machine"
+FAILED = "it failed:"
 LONG = ("images-to-metrics", "planning")  # begun first, so that no lane waits for them at the end
 
 
@@ -45,7 +46,7 @@ def jobs(names: Iterable[str], quick: bool) -> list[Job]:
 
 
 def run(names: Iterable[str], quick: bool, lanes: int) -> dict[str, Any]:
-    """The record of a run. Raises UserError where a row fails, after all others are measured."""
+    """The record of a run; a row that failed is skipped in it, for the reason that FAILED begins."""
     begin, where, chosen = time.monotonic(), machine.machine(), jobs(names, quick)
     try:
         peers.clone()
@@ -54,10 +55,6 @@ def run(names: Iterable[str], quick: bool, lanes: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, ThreadPoolExecutor(lanes) as pool:
         results = pool.map(lambda job: measured(job, quick, where["gpu"] is not None, Path(folder)), chosen)
         found = {(job.entry.name, job.column.name): result for job, result in zip(chosen, results)}
-    if failed := [
-        f"{name} ({column}): {result['failed']}" for (name, column), result in found.items() if "failed" in result
-    ]:
-        raise UserError(f"bench: {'; '.join(failed)}")
     rows = {job.entry.name: row_of(job.entry, found) for job in chosen if isinstance(job.entry, Row)}
     curves = {job.entry.name: found[job.entry.name, "eager"] for job in chosen if isinstance(job.entry, Curve)}
     return {
@@ -84,7 +81,7 @@ def measured(job: Job, quick: bool, has_gpu: bool, folder: Path) -> dict[str, An
     done = subprocess.run([*command, *(["--quick"] if quick else [])], env=environment, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        result = {"failed": f"{last} (exit code {done.returncode})"}
+        result = {"skipped": f"{FAILED} {last} (exit code {done.returncode})"}
     else:
         result = json.loads(file.read_text())
     print(f"{job.entry.name} ({job.column.name}): {said(result)}", flush=True)
@@ -96,7 +93,7 @@ def said(result: dict[str, Any]) -> str:
     if "points" in result:
         return ", ".join(f"{point['size']:,}: {point['cpu']['median']:.3g} s" for point in result["points"])
     if "ratio" not in result:
-        return next(f"{how}: {why}" for how, why in result.items())
+        return f"skipped: {result['skipped']}"
     quantity, pairs = result["judged_by"], len(result["pairs"])
     low, high = result["ratios"][quantity]["range"]
     return f"{result['ratio']:.3f} of the peer's {quantity} ({pairs} pairs: {low:.3f} to {high:.3f})"
@@ -106,3 +103,14 @@ def row_of(row: Row, found: dict[tuple[str, str], dict[str, Any]]) -> dict[str, 
     """A row with its columns."""
     columns = {column: result for (name, column), result in found.items() if name == row.name}
     return {"what": row.what, "ours": row.ours, "peer": row.peer, "goal": row.goal, "columns": columns}
+
+
+def failures(record: dict[str, Any]) -> list[str]:
+    """Names of the rows and curves that failed; those without their peer or a GPU did not."""
+    rows = [name for name, row in record["rows"].items() if any(map(failed, row["columns"].values()))]
+    return [*rows, *(name for name, curve in record["curves"].items() if failed(curve))]
+
+
+def failed(block: dict[str, Any]) -> bool:
+    """Whether a row or curve is empty because its process ended badly."""
+    return str(block.get("skipped", "")).startswith(FAILED)

@@ -1,9 +1,11 @@
 """Peers that are not here are skipped in words, and only the pinned sources count as guided-diffusion."""
 
+import shutil
 import subprocess
 
 import pytest
 
+from atbench.runtime.errors import UserError
 from benchmarks import entries, measure, peers, run
 from benchmarks.entries import EAGER
 from benchmarks.peers import Absent
@@ -83,9 +85,25 @@ def test_columns_of_a_gpu_are_empty_without_one(tmp_path):
     assert run.measured(job, True, False, tmp_path) == {"skipped": run.NO_GPU}
 
 
+def test_a_row_whose_process_ends_badly_is_a_failure_and_an_absent_peer_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(run.sys, "executable", shutil.which("false"))
+    lost = run.measured(run.jobs(["free-at"], True)[0], True, False, tmp_path)
+    assert lost["skipped"] == "it failed: no word (exit code 1)"
+    rows = {"free-at": {"columns": {"eager": lost}}, "update": {"columns": {"cuda": {"skipped": run.NO_GPU}}}}
+    assert run.failures({"rows": rows, "curves": {"planning": lost, "other": {"points": []}}}) == [
+        "free-at",
+        "planning",
+    ]
+
+
+def test_a_name_that_is_no_row_is_refused():
+    with pytest.raises(UserError, match=r"--only: unknown update-laptopp; known: update-57m, update-laptop"):
+        run.jobs(["update-laptopp"], quick=True)
+
+
 @pytest.mark.slow
 def test_a_row_of_ours_alone_is_measured_from_the_command_line(tmp_path):
     """In a process of its own, as the whole suite measures it; how long it took is nobody's business here."""
     found = run.measured(run.jobs(["free-at"], True)[0], True, False, tmp_path)
-    assert found["agreement"].startswith("as many updates and backward passes: ")
+    assert found["agreement"] == "as many updates and backward passes, 3 and 3"
     assert len(found["pairs"]) >= 2 and found["flops"]["count"] > 10**9

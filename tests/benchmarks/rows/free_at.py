@@ -5,6 +5,7 @@ from functools import partial
 from atbench.training.loop import Trainer
 from benchmarks import ours
 from benchmarks.entries import Contest, Disagreement, Row, Setting
+from benchmarks.method import Action
 
 ROUNDS = 3  # K of the method `at`
 
@@ -22,18 +23,22 @@ def free_at(setting: Setting) -> Contest:
     return Contest(
         ours=partial(free.train_batch, x0, labels),
         peer=plainly,
-        agreement=lambda: same_updates(free, plain),
+        agreement=lambda: same_updates((free, partial(free.train_batch, x0, labels)), (plain, plainly)),
         budget=setting.budget(15),
         counted=True,
     )
 
 
-def same_updates(free: Trainer, plain: Trainer) -> str:
-    """That both made the same number of updates and gradients. Raises Disagreement where they did not."""
-    counts = [{key: trainer.counts[key] for key in ("updates", "gradient_evals")} for trainer in (free, plain)]
-    if counts[0] != counts[1]:
-        raise Disagreement(f"{counts[0]} against {counts[1]}")
-    return f"as many updates and backward passes: {counts[0]['updates']:,}"
+def same_updates(*sides: tuple[Trainer, Action]) -> str:
+    """That a call of either makes as many updates and gradients. Raises Disagreement where it does not."""
+    made = []
+    for trainer, act in sides:
+        before = dict(trainer.counts)
+        act()
+        made.append({key: trainer.counts[key] - before[key] for key in ("updates", "gradient_evals")})
+    if made[0] != made[1]:
+        raise Disagreement(f"{made[0]} against {made[1]}")
+    return f"as many updates and backward passes, {made[0]['updates']} and {made[0]['gradient_evals']}"
 
 
 ROWS = (
