@@ -13,7 +13,7 @@ from atbench.metrics.memorisation import nearest_distances
 from atbench.metrics.reference import Reference, Split, feature_statistics
 from atbench.metrics.score import collected, measured
 from atbench.metrics.scored import Scored
-from atbench.metrics.uncertainty import kept_without_block
+from atbench.metrics.uncertainty import blocks_of
 from atbench.rng import gaussian, generator
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import Measuring
@@ -49,8 +49,8 @@ class Contract:
             images, features = images[order], features[order]
         real_images = reference()
         real = real_images.train.images, real_images.heldout.images
-        kept = kept_without_block(SAMPLES, OPTIONS.blocks, False)
-        scored = Scored(features, real_images, OPTIONS, kept, nearest_distances(images, *real))
+        blocks = blocks_of(SAMPLES, OPTIONS.blocks)
+        scored = Scored(features, real_images, OPTIONS, blocks, nearest_distances(images, *real))
         return measured(self.found, scored, collected([self.found], images))
 
     def values(self) -> str:

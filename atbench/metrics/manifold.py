@@ -1,9 +1,11 @@
-"""Delete-one-block values of precision and recall, for their standard errors.
+"""Precision and recall (Kynkaanniemi et al. 2019), and what they are without each block of samples.
 
-The reported values themselves come whole from torch-fidelity. Calling it once more per block would compute
-every distance b + 1 times; here each distance is computed once (by torch-fidelity) and only the neighbour
-search is repeated.
+Equal to toshas/torch-fidelity:torch_fidelity/metric_prc.py, whose distances they are taken from: each pair's once for
+both numbers and all blocks, and only those of an image with all others at a time.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,39 +14,69 @@ from torch_fidelity.metric_prc import calc_cdist_part
 ROWS = 2048  # rows of a distance matrix held at once, a bound on memory only
 
 
-def precision_leave_outs(samples: Tensor, reference: Tensor, neighbours: int, kept: list[Tensor]) -> list[float]:
-    """Share of the kept samples (n, d) inside a real image's ball, once per index set of `kept`.
+@dataclass(frozen=True)
+class Overlap:
+    """Precision and recall of all samples, and of all but each block."""
 
-    Kynkaanniemi et al. 2019, eq. 3: the ball reaches to the `neighbours`-th nearest other real image. Real
-    balls do not depend on the samples, so each sample is in or out once and for all.
+    precision: float
+    recall: float
+    precisions: list[float]
+    recalls: list[float]
+
+
+def overlap(samples: Tensor, real: Tensor, radii: Tensor, neighbours: int, blocks: Sequence[Tensor]) -> Overlap:
+    """How far the manifolds of samples (n, d) and real images (m, d) cover each other.
+
+    precision   share of samples inside a real image's ball (eq. 3). ``radii`` (m,) are real balls', which do not depend
+                on samples, so that each sample is in or out once and for all
+    recall      share of real images inside a sample's ball (eq. 4). Without a block there are fewer balls, but the
+                remaining ones grow
+
+    A ball reaches to its centre's nearest neighbour but ``neighbours`` - 1, of its own kind.
     """
-    radii = _ball_radii(reference, neighbours, [torch.arange(len(reference))])[0]
-    inside = torch.cat([(calc_cdist_part(rows, reference) <= radii).any(dim=1) for rows in samples.split(ROWS)])
-    return [inside[index].float().mean().item() for index in kept]
+    own = _radii_without(samples, neighbours, blocks)
+    inside, hits = torch.zeros(len(samples), dtype=torch.bool), torch.zeros(len(own))
+    for start in range(0, len(real), ROWS):
+        distances = calc_cdist_part(real[start : start + ROWS], samples)
+        inside |= (distances <= radii[start : start + ROWS, None]).any(dim=0)
+        hits += torch.stack([(distances <= radius).any(dim=1).sum() for radius in own])
+    precision, *precisions = [_share(inside, block) for block in (None, *blocks)]
+    recall, *recalls = (hits / len(real)).tolist()
+    return Overlap(precision, recall, precisions, recalls)
 
 
-def recall_leave_outs(samples: Tensor, reference: Tensor, neighbours: int, kept: list[Tensor]) -> list[float]:
-    """Share of real images (m, d) inside a kept sample's ball, per index set of `kept` (eq. 4).
-
-    Without some samples there are fewer balls, but the remaining ones grow.
-    """
-    radii = _ball_radii(samples, neighbours, kept)
-    hits = torch.zeros(len(kept))
-    for rows in reference.split(ROWS):
-        distances = calc_cdist_part(rows, samples)
-        # A radius of -1 lets no distance through: the column is removed without copying the matrix.
-        hits += torch.stack([(distances <= radius).any(dim=1).sum() for radius in radii])
-    return (hits / len(reference)).tolist()
+def ball_radii(points: Tensor, neighbours: int) -> Tensor:
+    """Each point's (n, d) distance to the nearest other one but ``neighbours`` - 1: (n,)."""
+    return _radii_without(points, neighbours, [])[0]
 
 
-def _ball_radii(points: Tensor, neighbours: int, kept: list[Tensor]) -> list[Tensor]:
-    """Per index set: kept points' distance to the `neighbours`-th nearest other kept one; -1 elsewhere."""
-    radii = [torch.full((len(points),), -1.0) for _ in kept]
-    for start in range(0, len(points), ROWS):
-        distances = calc_cdist_part(points[start : start + ROWS], points)
-        for radius, index in zip(radii, kept):
-            # One more than `neighbours`, since each kept point is its own nearest at distance 0.
-            nearest = distances[:, index].topk(neighbours + 1, largest=False).values[:, -1]
-            own = index[(index >= start) & (index < start + ROWS)]
-            radius[own] = nearest[own - start]
-    return radii
+def _radii_without(points: Tensor, neighbours: int, blocks: Sequence[Tensor]) -> list[Tensor]:
+    """`ball_radii`, of all points and without each block; -1 for points in it: no distance is as small."""
+    # One more than `neighbours`, since each point is its own nearest at distance 0.
+    wanted = neighbours + 1
+    columns = blocks or [torch.arange(len(points))]
+    parts = []
+    for rows in points.split(ROWS):
+        distances = calc_cdist_part(rows, points)
+        nearest = [_least(distances[:, block], min(wanted, len(block))) for block in columns]
+        parts.append([_least(torch.cat(some, dim=1), wanted)[:, -1] for some in _all_and_all_but_one(nearest)])
+    radii = [torch.cat(rows) for rows in zip(*parts)]
+    for radius, block in zip(radii[1:], blocks):
+        radius[block] = -1
+    return radii[: 1 + len(blocks)]
+
+
+def _all_and_all_but_one(parts: list[Tensor]) -> list[list[Tensor]]:
+    return [parts, *(parts[:k] + parts[k + 1 :] for k in range(len(parts) if len(parts) > 1 else 0))]
+
+
+def _least(distances: Tensor, count: int) -> Tensor:
+    """The ``count`` least of each row, in order."""
+    return distances.topk(count, largest=False).values
+
+
+def _share(inside: Tensor, left_out: Tensor | None) -> float:
+    stay = torch.ones(len(inside), dtype=torch.bool)
+    if left_out is not None:
+        stay[left_out] = False
+    return inside[stay].float().mean().item()

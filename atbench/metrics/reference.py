@@ -4,6 +4,7 @@ extractor.
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics
 
 from atbench.data import npz
 from atbench.metrics.features import Extractor, Features
+from atbench.metrics.manifold import ball_radii
 from atbench.metrics.memorisation import check_split_sizes
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
@@ -34,6 +36,24 @@ class Statistics:
 
     mu: np.ndarray
     sigma: np.ndarray
+    count: int | None = None  # rows that it is fitted to; None where it is given as such
+
+    @property
+    def rank(self) -> int:
+        """How many eigenvalues of the covariance may be other than zero."""
+        return len(self.mu) if self.count is None else min(len(self.mu), self.count - 1)
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """A (d, r) with A A^T = sigma, found once: a column for each eigenvalue above numpy.linalg.matrix_rank's bound.
+
+        Columns fall in length. A^T S A is then graded from its first entry on, and LAPACK's reduction from there keeps
+        the digits of its small eigenvalues, whose roots are what a distance between like Gaussians is made of.
+        """
+        values, vectors = (found[..., ::-1] for found in np.linalg.eigh(self.sigma))
+        kept = values > values[0] * len(values) * np.finfo(np.float64).eps
+        kept[self.rank :] = False
+        return np.ascontiguousarray(vectors[:, kept] * np.sqrt(values[kept]))
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,7 @@ class Split:
     images: Tensor
     features: Features
     statistics: Statistics
+    _radii: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -58,6 +79,12 @@ class Split:
     def rows(self, index: Tensor) -> tuple[Tensor, Features]:
         """Images, if kept, and features of some rows."""
         return self.images[index] if self.has_images else self.images, self.features[index]
+
+    def radii(self, neighbours: int) -> Tensor:
+        """`manifold.ball_radii` of the features, found once for all that is compared with them."""
+        if neighbours not in self._radii:
+            self._radii[neighbours] = ball_radii(self.features.features, neighbours)
+        return self._radii[neighbours]
 
 
 @dataclass(frozen=True)
@@ -110,7 +137,8 @@ class Reference:
         except npz.READ_ERRORS as error:
             raise UserError(f"{path}: not a readable reference ({npz.one_line(error)})") from error
         strings = (str(arrays[key]) for key in STRINGS)
-        gaussians = {name: Statistics(*(arrays[key] for key in keys)) for name, keys in extra.items()}
+        count = len(arrays["train_features"])
+        gaussians = {name: Statistics(arrays[mu], arrays[sigma], count) for name, (mu, sigma) in extra.items()}
         return cls(*strings, _split_from(arrays, "train"), _split_from(arrays, "heldout"), gaussians)
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -142,7 +170,7 @@ def build_reference(
 def feature_statistics(features: Tensor) -> Statistics:
     """Mean and covariance (divisor n - 1) of features (n, d), by torch-fidelity, in float64."""
     # In float32 numpy would also average in float32, which costs three of the seven digits at 50,000 images.
-    return Statistics(**fid_features_to_statistics(features.double()))
+    return Statistics(**fid_features_to_statistics(features.double()), count=len(features))
 
 
 def _split(images: Tensor, extractor: Extractor, keep_images: bool) -> Split:
@@ -180,5 +208,5 @@ def _shapes(key: str, headers: dict[str, npz.Header]) -> list[tuple[int, ...]]:
 
 def _split_from(arrays: dict[str, np.ndarray], name: str) -> Split:
     images, features, logits = (torch.from_numpy(arrays[f"{name}_{part}"]) for part in ("images", "features", "logits"))
-    statistics = Statistics(arrays[f"{name}_mu"], arrays[f"{name}_sigma"])
+    statistics = Statistics(arrays[f"{name}_mu"], arrays[f"{name}_sigma"], len(features))
     return Split(images, Features(features, logits), statistics)

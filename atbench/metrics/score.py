@@ -12,7 +12,7 @@ from atbench.metrics.features import Features, check_images
 from atbench.metrics.memorisation import nearest_distances
 from atbench.metrics.reference import Reference
 from atbench.metrics.scored import Scored
-from atbench.metrics.uncertainty import kept_without_block
+from atbench.metrics.uncertainty import blocks_of
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import Measuring, measuring
 from atbench.spec.models.scale import MetricOptions
@@ -55,8 +55,8 @@ def score_features(
     if len(features) <= features.features.shape[1]:
         counts = f"{len(features)} samples, {features.features.shape[1]} features"
         warnings.warn(f"{counts}: the covariance is singular and fd strongly biased upwards", stacklevel=2)
-    kept = kept_without_block(len(features), options.blocks, shuffled)
-    scored = Scored(features, reference, options, kept, nearest, classes, clip)
+    blocks = blocks_of(len(features), options.blocks, shuffled)
+    scored = Scored(features, reference, options, blocks, nearest, classes, clip)
     values: dict[str, float] = {}
     for each in measuring():
         values |= measured(each, scored, rows or {})

@@ -1,5 +1,6 @@
 """What the metrics of a cell are computed from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -18,7 +19,7 @@ class Scored:
     features: Features
     reference: Reference
     options: MetricOptions
-    kept: list[Tensor]  # index sets of the jackknife, each without one block of samples
+    blocks: Sequence[Tensor]  # rows that the jackknife leaves out, one block after the other: together all
     nearest: Tensor | None = None  # of `memorisation.nearest_distances`, where the reference keeps its images
     classes: Tensor | None = None  # (n,) that the images are to show, where the extractor knows them
     clip: Tensor | None = None  # (n,) CLIP scores of the images with their prompts

@@ -9,15 +9,14 @@ from torch import Tensor
 from atbench.rng import generator
 
 
-def kept_without_block(count: int, blocks: int, shuffled: bool = False) -> list[Tensor]:
-    """For each of `blocks` blocks of 0..count-1 the indices of all other rows, int64.
+def blocks_of(count: int, blocks: int, shuffled: bool = False) -> tuple[Tensor, ...]:
+    """The rows 0..count-1 in ``blocks`` parts of like size, int64: a jackknife leaves out one after the other.
 
     Blocks are contiguous, or ``shuffled`` in a fixed way: images made elsewhere may lie in order, say by class, and a
     block without one class would say more of the order than of chance.
     """
     order = torch.randperm(count, generator=generator("jackknife", count)) if shuffled else torch.arange(count)
-    parts = order.tensor_split(blocks)
-    return [torch.cat(parts[:left_out] + parts[left_out + 1 :]) for left_out in range(blocks)]
+    return order.tensor_split(blocks)
 
 
 def jackknife_se(leave_outs: Sequence[float]) -> float:

@@ -78,12 +78,24 @@ def test_features_are_those_of_clean_fids_own_pipeline(extractor, mode):
     images = pictures(5)
     found = extractor(images)
     assert found.features.shape == (5, 3) and list(found.extra) == [f"fid_{mode}" for mode in MODES]
-    network = extractor.module.networks[mode]
+    network = extractor.module.network
+    network.resize_inside = mode == "legacy_tensorflow"
     theirs = get_model_features(
         lambda z: images.float(), network, mode=mode, num_gen=5, batch_size=5, device=CPU, verbose=False
     )
     torch.testing.assert_close(found.extra[f"fid_{mode}"].numpy(), theirs, rtol=1e-5, atol=1e-5)
     assert not torch.allclose(*found.extra.values())  # the two ways to resize are two
+
+
+def test_the_file_is_loaded_once_and_passed_once_for_each_way_to_resize(file, plain, monkeypatch):
+    loaded, load_script = [], torch.jit.load
+    monkeypatch.setattr(torch.jit, "load", lambda path: loaded.append(path) or load_script(path))
+    passes, crossed = [], cross_checked(plain, file, MODES)
+    original = crossed.module.network.forward
+    monkeypatch.setattr(crossed.module.network, "forward", lambda x: passes.append(x.shape) or original(x))
+    crossed(pictures(8))
+    assert len(loaded) == 1
+    assert passes == [(4, 3, 32, 32), (4, 3, 299, 299)] * 2
 
 
 def test_the_columns_go_through_the_reference_file(extractor, plain, tmp_path):

@@ -1,12 +1,15 @@
 """Inception-2015 with random weights in a file of the real format: FID's and sFID's features, and where to get them."""
 
 import dataclasses
+from collections import Counter
 
 import pytest
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch_fidelity import feature_extractor_inceptionv3
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x
 
 from atbench.metrics.extractors import inception_2015, load_extractor
 from atbench.metrics.features import Features, extract
@@ -47,7 +50,7 @@ def weights(tmp_path_factory):
 def extractor(weights, monkeypatch):
     """The extractor of scale paper, found by the variable; only the hash of the file is not the released one."""
     monkeypatch.setattr(inception_2015, "RELEASED_NAME", f"random-{file_hash(weights)[:8]}.pth")
-    monkeypatch.setattr(inception_2015, "BLOCK", 4)
+    monkeypatch.setattr(inception_2015, "CPU_BLOCK", 4)
     monkeypatch.setenv(EXTRACTOR_VARIABLE, str(weights))
     judging = load("paper").suite("scratch").judging
     alone = dataclasses.replace(judging.suite, cross_checks=None)
@@ -59,17 +62,58 @@ def pictures(count, seed):
     return torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
 
 
-def test_spatial_features_are_seven_channels_of_the_right_layer(extractor):
-    seen = {}
-    block = extractor.module.network.Mixed_6d
-    block.register_forward_hook(lambda layer, arguments, output: seen.update(arrives=arguments[0], leaves=output))
-    found = extract(extractor, pictures(4, 0))
+@pytest.fixture(scope="module")
+def theirs(weights):
+    """torch-fidelity's network as it stands, with batch norms of their own."""
+    return FeatureExtractorInceptionV3("theirs", inception_2015.LAYERS, feature_extractor_weights_path=str(weights))
+
+
+def test_features_are_those_of_torch_fidelitys_network(extractor, theirs):
+    images = pictures(4, 0)
+    found = extract(extractor, images)
+    features, logits = theirs(images)
     assert found.features.shape == (4, 2048) and found.logits.shape == (4, 1008)
-    assert found.extra["sfid"].shape == (4, 2023) and found.extra["sfid"].std() > 0
-    layer = block.branch1x1
-    expected = layer.bn(nn.functional.conv2d(seen["arrives"], layer.conv.weight))[:, :7].relu()
-    torch.testing.assert_close(found.extra["sfid"].unflatten(1, (7, 17, 17)), expected, rtol=1e-4, atol=1e-4)
-    assert torch.equal(found.extra["sfid"].unflatten(1, (7, 17, 17)), seen["leaves"][:, :7])  # the branch comes first
+    for ours, expected in ((found.features, features), (found.logits, logits)):
+        torch.testing.assert_close(ours, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+
+
+def test_spatial_features_are_seven_channels_of_the_right_layer(extractor, theirs):
+    seen, images = {}, pictures(4, 0)
+    theirs.Mixed_6d.register_forward_hook(lambda layer, arguments, output: seen.update(leaves=output))
+    theirs(images)
+    found = extract(extractor, images).extra["sfid"]
+    assert found.shape == (4, 2023) and found.std() > 0
+    expected = seen["leaves"][:, :7]  # the branch without a filter larger than 1 x 1 comes first
+    torch.testing.assert_close(found.unflatten(1, (7, 17, 17)), expected, rtol=0, atol=1e-5 * expected.max().item())
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 32), (3, 64, 48), (1, 299, 299), (3, 400, 513), (3, 1, 2)])
+def test_images_are_resized_to_the_bit_as_by_torch_fidelity(shape):
+    images = torch.randint(256, (2, *shape), generator=torch.Generator().manual_seed(0)).float()
+    expected = interpolate_bilinear_2d_like_tensorflow1x(images, size=(299, 299), align_corners=False)
+    assert torch.equal(inception_2015.resized(images), expected)
+
+
+def test_a_forward_pass_is_convolutions_of_channels_that_lie_last_and_no_batch_norm(extractor):
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        extract(extractor, pictures(4, 0))
+    counts = Counter(event.name for event in seen.events())
+    assert counts["aten::conv2d"] == 94 and not [name for name in counts if "batch_norm" in name]
+    orders = []
+    for layer in extractor.module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(
+                lambda layer, arguments, output: orders.append(output.is_contiguous(memory_format=torch.channels_last))
+            )
+    extract(extractor, pictures(4, 0))
+    assert len(orders) == 94 and all(orders)
+
+
+def test_each_image_passes_the_network_once(extractor):
+    passes = []
+    extractor.module.layers[0].register_forward_hook(lambda layer, arguments, output: passes.append(len(output)))
+    found = extract(extractor, pictures(10, 0))
+    assert len(found) == 10 and passes == [4, 4, 4]
 
 
 class Narrow(nn.Module):

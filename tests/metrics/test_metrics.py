@@ -11,20 +11,19 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
-from torch_fidelity.metric_prc import prc_features_to_metric
 from torch_fidelity.utils import create_feature_extractor
 
 from atbench.metrics.anchors import noise_images, reference_rows
+from atbench.metrics.cell import frechet_distance
 from atbench.metrics.extractors import EXTRACTORS, load_extractor
 from atbench.metrics.features import Features, extract, feature_rank, joined
-from atbench.metrics.frechet import frechet, frechet_cleanfid
-from atbench.metrics.manifold import precision_leave_outs, recall_leave_outs
-from atbench.metrics.memorisation import nn_ratio
-from atbench.metrics.reference import Reference, Statistics, build_reference, feature_statistics
+from atbench.metrics.frechet import distances
+from atbench.metrics.manifold import ball_radii, overlap
+from atbench.metrics.memorisation import nearest_distances, nn_ratio
+from atbench.metrics.reference import Reference, Split, build_reference, feature_statistics
 from atbench.metrics.score import check_options, score
 from atbench.metrics.stream import Blockwise, Scoring
-from atbench.metrics.uncertainty import jackknife_se, kept_without_block
+from atbench.metrics.uncertainty import blocks_of, jackknife_se
 from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
@@ -33,6 +32,7 @@ from atbench.spec.models.scale import MetricOptions
 
 WRITTEN = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
 OPTIONS = MetricOptions.model_validate(WRITTEN)
+SMALL = MetricOptions.model_validate(WRITTEN | {"kid_subset_size": 50})
 
 
 def test_metrics_start_without_the_compiler_and_leave_it_usable():
@@ -95,103 +95,47 @@ def reference(digits, extractor):
     return build_reference(digits[0], digits[1], extractor, "digits")
 
 
-# Frechet distance ------------------------------------------
+# Jackknife -------------------------------------------------
 
 
-def test_frechet_of_commuting_gaussians_is_the_closed_form():
-    a, b = np.array([1.0, 4.0, 9.0]), np.array([4.0, 4.0, 1.0])
-    first = Statistics(np.zeros(3), np.diag(a))
-    second = Statistics(np.array([1.0, -2.0, 0.5]), np.diag(b))
-    expected = 5.25 + ((np.sqrt(a) - np.sqrt(b)) ** 2).sum()
-    assert frechet(first, second) == pytest.approx(expected, rel=1e-12)
-    assert frechet_cleanfid(first, second) == pytest.approx(expected, rel=1e-9)
-
-
-def test_frechet_of_rotated_gaussians_does_not_depend_on_the_rotation():
-    q, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((6, 6)))
-    a, b = np.arange(1.0, 7.0), np.arange(6.0, 0.0, -1.0)
-    turned = frechet(Statistics(np.zeros(6), q @ np.diag(a) @ q.T), Statistics(q @ np.ones(6), q @ np.diag(b) @ q.T))
-    assert turned == pytest.approx(6 + ((np.sqrt(a) - np.sqrt(b)) ** 2).sum(), rel=1e-9)
-
-
-def test_frechet_of_gaussian_samples_agrees_with_clean_fid_and_with_the_population():
-    first = torch.randn(20_000, 4, generator=generator())
-    second = 2 * torch.randn(20_000, 4, generator=generator(1)) + 1
-    stats = feature_statistics(first), feature_statistics(second)
-    assert frechet(*stats) == pytest.approx(8.0, rel=0.05)  # 4 * (1 + (2 - 1)^2)
-    assert frechet_cleanfid(*stats) == pytest.approx(frechet(*stats), rel=1e-4)
-
-
-def test_frechet_survives_more_features_than_samples(capsys):
-    few = feature_statistics(torch.randn(10, 32, generator=generator()).relu())
-    many = feature_statistics(torch.randn(500, 32, generator=generator(1)).relu())
-    assert frechet_cleanfid(few, many) == pytest.approx(frechet(few, many), rel=1e-4)
-    assert capsys.readouterr().out == ""
-
-
-# KID, precision and recall, jackknife ----------------------
-
-
-def test_kid_is_near_zero_for_one_law_and_grows_with_the_shift():
-    x = torch.randn(512, 16, generator=generator()).double()
-    y = torch.randn(512, 16, generator=generator(1)).double()
-    kid = [
-        kid_features_to_metric(x + shift, y, kid_subsets=20, kid_subset_size=256, verbose=False)[KEY_METRIC_KID_MEAN]
-        for shift in (0.0, 0.5, 1.0)
-    ]
-    assert abs(kid[0]) < 0.05 < kid[1] < kid[2]
+def without(values, block):
+    """The values, less those of a block."""
+    return values[[row for row in range(len(values)) if row not in set(block.tolist())]]
 
 
 def test_jackknife_of_a_mean_is_the_textbook_standard_error():
     values = torch.randn(64, generator=generator()).double()
-    leave_outs = [values[index].mean().item() for index in kept_without_block(64, 64)]
+    leave_outs = [without(values, block).mean().item() for block in blocks_of(64, 64)]
     assert jackknife_se(leave_outs) == pytest.approx(values.std().item() / 8, rel=1e-9)
-    blocks = [values[index].mean().item() for index in kept_without_block(64, 8)]
+    blocks = [without(values, block).mean().item() for block in blocks_of(64, 8)]
     block_means = values.view(8, 8).mean(dim=1)
     assert jackknife_se(blocks) == pytest.approx(block_means.std().item() / 8**0.5, rel=1e-9)
 
 
 def test_shuffled_blocks_cover_everything_and_do_not_follow_the_order():
-    kept = kept_without_block(100, 4, shuffled=True)
-    left_out = [set(range(100)) - set(index.tolist()) for index in kept]
-    assert set.union(*left_out) == set(range(100)) and all(len(rows) == 25 for rows in left_out)
-    assert all(max(rows) - min(rows) > 50 for rows in left_out)
-    assert all(torch.equal(a, b) for a, b in zip(kept, kept_without_block(100, 4, shuffled=True)))
+    blocks = [set(block.tolist()) for block in blocks_of(100, 4, shuffled=True)]
+    assert set.union(*blocks) == set(range(100)) and all(len(rows) == 25 for rows in blocks)
+    assert all(max(rows) - min(rows) > 50 for rows in blocks)
+    assert all(map(torch.equal, blocks_of(100, 4, shuffled=True), blocks_of(100, 4, shuffled=True)))
 
 
-def test_kept_blocks_cover_everything_but_one_block():
-    kept = kept_without_block(10, 3)
-    left_out = [sorted(set(range(10)) - set(index.tolist())) for index in kept]
-    assert left_out == [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
-
-
-@pytest.mark.parametrize("rows", [64, 2048])
-def test_delete_block_precision_and_recall_equal_torch_fidelity_on_the_kept_samples(rows, monkeypatch):
-    monkeypatch.setattr("atbench.metrics.manifold.ROWS", rows)
-    samples = torch.randn(200, 4, generator=generator()) + 0.5
-    real = torch.randn(300, 4, generator=generator(1))
-    kept = [torch.arange(200), *kept_without_block(200, 4)]
-    expected = [prc_features_to_metric(samples[index], real, prc_neighborhood=3, verbose=False) for index in kept]
-    precision = precision_leave_outs(samples, real, 3, kept)
-    recall = recall_leave_outs(samples, real, 3, kept)
-    assert precision == pytest.approx([row["precision"] for row in expected], abs=1e-6)
-    assert recall == pytest.approx([row["recall"] for row in expected], abs=1e-6)
+def test_blocks_follow_each_other_and_cover_everything():
+    assert [block.tolist() for block in blocks_of(10, 3)] == [[0, 1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 
 def test_jackknife_errors_are_near_the_spread_over_fresh_samples_and_not_below():
     real = torch.randn(400, 4, generator=generator())
-    gaussian, kept = feature_statistics(real), kept_without_block(200, 8)
+    gaussian, radii, blocks = feature_statistics(real), ball_radii(real, 3), blocks_of(200, 8)
     statistics = {
-        "fd": lambda x, sets: [frechet(feature_statistics(x[index]), gaussian) for index in sets],
-        "precision": lambda x, sets: precision_leave_outs(x, real, 3, sets),
-        "recall": lambda x, sets: recall_leave_outs(x, real, 3, sets),
+        "fd": lambda x: distances(x, gaussian, blocks),
+        "precision": lambda x: (lambda found: (found.precision, found.precisions))(overlap(x, real, radii, 3, blocks)),
+        "recall": lambda x: (lambda found: (found.recall, found.recalls))(overlap(x, real, radii, 3, blocks)),
     }
     draws = torch.randn(80, 200, 4, generator=generator(1)) + 0.3
     ratio = {}
-    for name, values in statistics.items():
-        spread = np.std([values(x, [torch.arange(200)])[0] for x in draws], ddof=1)
-        errors = [jackknife_se(values(x, kept)) for x in draws]
-        ratio[name] = np.sqrt(np.mean(np.square(errors))) / spread
+    for name, measured in statistics.items():
+        values, leave_outs = zip(*map(measured, draws))
+        ratio[name] = np.sqrt(np.mean(np.square([*map(jackknife_se, leave_outs)]))) / np.std(values, ddof=1)
     # The spread itself is known to 8 % (80 draws). Precision is a mean; the other two err on the safe side.
     assert ratio["precision"] == pytest.approx(1, abs=0.25)
     assert 0.85 < ratio["fd"] < 2 and 0.85 < ratio["recall"] < 2
@@ -202,6 +146,19 @@ def test_jackknife_errors_are_near_the_spread_over_fresh_samples_and_not_below()
 
 def random_images(count, seed):
     return torch.randint(0, 256, (count, 1, 8, 8), generator=generator(seed), dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("pixels", [(1, 8, 8), (3, 32, 32), (3, 41, 37)])
+def test_nearest_distances_are_those_of_integers_to_the_bit(pixels):
+    images, others = (
+        torch.randint(0, 256, (count, *pixels), generator=generator(count), dtype=torch.uint8) for count in (30, 40)
+    )
+    images[0], images[1], others[0] = 0, 255, 255  # the largest sums there can be
+    squared = (images.flatten(1).long()[:, None] - others.flatten(1).long()).square().sum(2)
+    to_train, to_heldout = nearest_distances(images, others, others)
+    assert torch.equal(to_train, squared.min(1).values.double().sqrt())
+    squared[squared == 0] = squared.max()
+    assert to_train[1] == 0 and torch.equal(to_heldout, squared.min(1).values.double().sqrt())
 
 
 def test_nn_ratio_is_one_without_memorisation_although_the_training_set_is_larger():
@@ -389,11 +346,21 @@ def test_score_has_the_documented_keys_and_repeats_exactly(reference, digits):
     first = score(images, features, reference, OPTIONS)
     second = score(images, features, reference, OPTIONS)
     everywhere = {name for name, metric in METRICS.items() if not metric.rare}
-    assert first == second and set(first) == everywhere - {"caption_score"}
+    assert first == second and set(first) == (everywhere | {"fd_cleanfid"}) - {"caption_score"}
     assert all(type(value) is float and np.isfinite(value) for value in first.values())
     assert first["fd_cleanfid"] == pytest.approx(first["fd"], rel=1e-4)
     assert first["nn_ratio"] == 0 and first["precision"] == 1
     assert abs(first["kid"]) < 1e-2
+
+
+def test_wide_features_go_without_clean_fids_matrix_root(monkeypatch):
+    monkeypatch.setattr(frechet_distance, "NARROW", 31)
+    monkeypatch.setattr(frechet_distance, "frechet_cleanfid", lambda *_: 0.0)
+    for width, expected in ((31, True), (32, False)):
+        rows = torch.randn(200, width, generator=generator())
+        split = Split(torch.zeros(0, 1, 8, 8), Features(rows, rows), feature_statistics(rows))
+        values = score(split.images, split.features[:100], Reference("noise", "any", "0", split, split), SMALL)
+        assert ("fd_cleanfid" in values) is expected and values["fd"] > 0
 
 
 @pytest.mark.parametrize("pieces", [[256] * 4, [100] * 10 + [24], [1023, 1], [1] * 5 + [1019]])

@@ -81,7 +81,7 @@ def random_inception(file, monkeypatch):
     random_weights(file)
     monkeypatch.setenv(EXTRACTOR_VARIABLE, str(file))
     monkeypatch.setattr(inception_2015, "RELEASED_NAME", f"random-{file_hash(file)[:8]}.pth")
-    monkeypatch.setattr(inception_2015, "BLOCK", SAMPLES)
+    monkeypatch.setattr(inception_2015, "CPU_BLOCK", SAMPLES)
 
     def narrow(*arguments):
         whole = whole_network(*arguments)

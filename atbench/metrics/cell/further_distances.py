@@ -1,7 +1,6 @@
 """Frechet distance to the training images in further features: sFID, and FID once more by clean-fid."""
 
-from atbench.metrics.frechet import frechet
-from atbench.metrics.reference import feature_statistics
+from atbench.metrics.frechet import distances
 from atbench.metrics.scored import Scored
 from atbench.spec.metric import distance, has_spatial_features
 
@@ -15,4 +14,4 @@ METRICS = (
 def measure(scored: Scored) -> dict[str, float]:
     """One for each of the extractor's further features."""
     extra = scored.features.extra
-    return {name: frechet(feature_statistics(rows), scored.reference.extra[name]) for name, rows in extra.items()}
+    return {name: distances(rows, scored.reference.extra[name])[0] for name, rows in extra.items()}

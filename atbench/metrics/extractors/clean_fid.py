@@ -24,15 +24,15 @@ class CrossChecked(nn.Module):
 
     def __init__(self, module: nn.Module, file: Path, modes: Sequence[str]):
         super().__init__()
-        self.module = module
-        networks = {
-            mode: InceptionV3W(str(file.parent), download=False, resize_inside=mode == INSIDE) for mode in modes
-        }
-        self.networks = nn.ModuleDict(networks).eval()
+        self.module, self.modes = module, modes
+        self.network = InceptionV3W(str(file.parent), download=False).eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         features, logits, *extra = self.module(images)
-        checks = {f"fid_{mode}": network(resized(images, mode)) for mode, network in self.networks.items()}
+        checks = {}
+        for mode in self.modes:
+            self.network.resize_inside = mode == INSIDE  # one network for both: they differ in this alone
+            checks[f"fid_{mode}"] = self.network(resized(images, mode))
         return features, logits, dict(*extra) | checks
 
 
