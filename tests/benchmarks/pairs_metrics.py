@@ -1,6 +1,6 @@
 """Our evaluation against torch-fidelity and clean-fid on the same input: CPU time of ours by the peer's, in turns.
 
-    OMP_NUM_THREADS=1 python tests/benchmarks/pairs_metrics.py [--rounds N] [--quick] [PAIR ...]
+    OMP_NUM_THREADS=1 python tests/benchmarks/pairs_metrics.py [--rounds N] [--images N] [PAIR ...]
 
 Each pair is a class with `ours` and `peer`, which give numbers by name; those that both give are compared first.
 """
@@ -216,12 +216,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", nargs="*", default=[*PAIRS], choices=[*PAIRS, []], metavar="PAIR")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="200 images, not 2,500")
+    parser.add_argument("--images", type=int, default=2500)
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         for name in given.pairs:
-            compare(name, 200 if given.quick else 2500, given.rounds, Path(folder))
+            compare(name, given.images, given.rounds, Path(folder))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,8 @@ class CrossChecked(nn.Module):
     def __init__(self, module: nn.Module, file: Path, modes: Sequence[str]):
         super().__init__()
         self.module, self.modes = module, modes
-        self.network = InceptionV3W(str(file.parent), download=False).eval()
+        network = InceptionV3W(str(file.parent), download=False).eval()
+        self.network = network.to(memory_format=torch.channels_last)  # two thirds of the time on a CPU
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         features, logits, *extra = self.module(images)
