@@ -115,7 +115,9 @@ def owning(verb: Verb) -> None:
     exporting.add_argument("file", help="npz to write")
     exporting.add_argument("--count", type=int, default=1024, help="number of images")
     importing = verb(own.import_weights, "scale")
-    importing.add_argument("files", nargs="+", help="averaged and raw weights of a run, in any order")
+    importing.add_argument(
+        "files", nargs="+", help="averaged and raw weights, in any order: .pt files or folders of diffusers"
+    )
     importing.add_argument("target", help="address of a run of a suite with `init: imported`, or a folder")
     importing.add_argument("--suite", default="scratch", help="for a folder: whose network it is (default: scratch)")
     adopting = verb(own.adopt)

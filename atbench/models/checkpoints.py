@@ -30,7 +30,7 @@ def read_torch(path: Path, kind: str) -> dict:
     Raises UserError naming the file, and the ``kind`` of file it should be, for one that is missing or damaged or would
     need more than tensors and plain containers.
     """
-    _refuse_what_is_none(path, kind)
+    refuse_what_is_none(path, kind)
     check_file(path, kind)
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
@@ -64,8 +64,8 @@ def _reason(error: Exception) -> str:
     return text if len(text) <= SHOWN and isinstance(error, RuntimeError) else "nothing that torch wrote"
 
 
-def _refuse_what_is_none(path: Path, kind: str) -> None:
-    """Files that stand where weights should: empty ones, and Git LFS pointers that were never fetched."""
+def refuse_what_is_none(path: Path, kind: str) -> None:
+    """Raises UserError for what stands in the place of weights: an empty file, a Git LFS pointer never fetched."""
     with open_file(path) as file:
         head = file.read(len(LFS_POINTER))
     if not head:

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from atbench.models.checkpoints import check_values, read_checkpoint
+from atbench.models.checkpoints import check_values, read_checkpoint, refuse_what_is_none
 from atbench.models.diffusers_config import SAVED_BY, check_scheduler, check_unet, scheduler_config, unet_config
 from atbench.models.diffusers_names import from_diffusers, present_names, to_diffusers
 from atbench.models.weights import build, differences, header_of, read_tensors
@@ -56,7 +56,7 @@ def read_folder(file: Path, network: Mapping[str, Any], conditional: bool) -> tu
     if conditional:
         arguments.setdefault("num_classes", _classes(config, found))
     check_unet(config, found, arguments)
-    scheduler = file.parent.parent / SCHEDULER
+    scheduler = (file.parent.parent if file.parent.name else Path("..")) / SCHEDULER
     if scheduler.exists():
         check_scheduler(scheduler, read_json(scheduler), arguments["learn_sigma"])
     with torch.device("meta"):
@@ -96,6 +96,7 @@ def _classes(config: Path, found: Mapping[str, Any]) -> int:
 
 def _fitting(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a file, by diffusers' present names. Raises UserError for others than ``expected``."""
+    refuse_what_is_none(file, "weights file")
     pickled = file.suffix == ".bin"
     stored = read_checkpoint(file) if pickled else _shapes(file)
     if fault := differences(dict(expected), named := present_names(stored)):

@@ -3,6 +3,7 @@
 import json
 
 import pages
+import yaml
 from checkout import REPOSITORY, Checkout, compute_jobs
 from PIL import Image
 
@@ -29,13 +30,18 @@ def lay_images(checkout: Checkout) -> None:
 
 
 def lay_checkpoint(checkout: Checkout) -> None:
-    """Two .pt files, and the scale of docs/own-checkpoint.md that names them."""
-    [block] = [block for block in pages.blocks(OWN_CHECKPOINT) if block.title]
-    text = block.text.replace("laptop", "ci")
+    """Two .pt files."""
     for file, options in CHECKPOINT.items():
         checkout.run("atbench", "export-weights", "results/ci/scratch/adm/seed0/final", file, *options)
+
+
+def scale_of_the_page(checkout: Checkout) -> dict:
+    """What docs/own-checkpoint.md says that `atbench adopt` writes, for the files that are here."""
+    [block] = [block for block in pages.blocks(OWN_CHECKPOINT) if block.language == "yaml"]
+    text = block.text.replace("laptop", "ci")
+    for file in CHECKPOINT:
         text = text.replace(f"SHA256-OF-{file}", file_hash(checkout.folder / file))
-    (checkout.folder / block.title).write_text(text)
+    return yaml.safe_load(text)
 
 
 def run(checkout: Checkout, command: str) -> None:
@@ -72,3 +78,5 @@ def test_every_command_of_the_readme_and_the_documentation_runs(scratchpad, read
     assert shown["cell"]["method"] == "my-at"
     imported = scratchpad.folder / "results/my-checkpoint/imported/adm/seed0/final/ddim-nfe10.json"
     assert json.loads(imported.read_text())["counts"]["batches"] == 450000  # as the scale file says
+    written = scratchpad.folder / "experiments/scales/my-checkpoint.yaml"
+    assert yaml.safe_load(written.read_text()) == scale_of_the_page(scratchpad)

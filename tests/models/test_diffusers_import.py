@@ -201,6 +201,12 @@ def test_a_network_of_another_diffusion_process_is_refused(folders, capsys, chan
     assert line.startswith(f"atbench: average/{SCHEDULER}: {words}")
 
 
+def test_the_scheduler_is_found_from_within_the_folder_too(folders, capsys, monkeypatch):
+    edit(Path("average") / SCHEDULER, beta_schedule="linear")
+    monkeypatch.chdir("average/unet")
+    assert "beta_schedule is 'linear'" in refused(capsys, "import-weights", WEIGHTS[0], "converted", "--scale", "ci")
+
+
 def spoil(change):
     tensors = load_file(AVERAGE)
     change(tensors)
@@ -218,6 +224,11 @@ BAD = {
         "under its present names and under its earlier ones",
     ),
     "cut off": (lambda: AVERAGE.write_bytes(AVERAGE.read_bytes()[:-8]), "not a readable weights file"),
+    "empty": (lambda: AVERAGE.write_bytes(b""), "the file is empty"),
+    "never fetched": (
+        lambda: AVERAGE.write_bytes(b"version https://git-lfs.github.com/spec/v1\n"),
+        "a Git LFS pointer",
+    ),
     "no config": (lambda: (AVERAGE.parent / "config.json").unlink(), "average/unet/config.json: cannot be read"),
     "no weights": (lambda: AVERAGE.unlink(), "average/unet: holds no weights of diffusers: neither diffusion_pytorch"),
     "a config of brackets": (lambda: (AVERAGE.parent / "config.json").write_text("[" * 10_000), "not valid JSON"),
