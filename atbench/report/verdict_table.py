@@ -99,7 +99,7 @@ def facts(benchmark: Benchmark, row: Any) -> list[str]:
         p = row.p_margin_corrected if row.verdict == REFUTED else row.p_corrected
         facts.append(f"p {'< 0.001' if p < 0.001 else format(p, '.2g')}, d {row.effect:.1f}".replace("-", MINUS))
     if row.verdict == OPEN and row.seeds == 1:
-        facts.append(f"a verdict takes {MIN_SEEDS} seeds or more, and one shows no spread to say how many")
+        facts.append(f"a verdict takes {MIN_SEEDS} seeds or more")
     if row.verdict == OPEN and row.seeds > 1:
         needed = "over 1000 seeds" if math.isinf(row.seeds_needed) else f"{row.seeds_needed:.0f} seeds"
         facts.append(f"about {needed} would settle it")

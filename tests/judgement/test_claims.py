@@ -159,7 +159,10 @@ def test_few_seeds_are_inconclusive_however_clear():
     assert one["verdict"] == "inconclusive" and one["gain"] == pytest.approx(1 - math.exp(-0.3))
     assert math.isnan(one["low"]) and math.isnan(one["seeds_needed"])
     text = verdict_table.table(with_claims(one=ONE), frame_of(0.3, seeds=1), pd.DataFrame([one])).text(render.MARKDOWN)
-    assert text.iloc[0]["Equal batches"] == "inconclusive (1 seed): +26 %" and text.iloc[0]["Equal updates"] == "—"
+    assert (
+        text.iloc[0]["Equal batches"] == "inconclusive (1 seed): +26 %; a verdict takes 5 seeds or more"
+        and text.iloc[0]["Equal updates"] == "—"
+    )
 
 
 @pytest.mark.parametrize("damage", ["missing", "stale", "nan", "off the grid", "row gone"])
