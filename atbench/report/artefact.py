@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
+# Inches across the page of a paper, or one of its two columns. Letters are as tall in both: 7 points or more.
+WIDTHS = {"page": 6.75, "column": 3.25}
+PAGE, COLUMN = WIDTHS
 
 
 @dataclass(frozen=True)
