@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atbench.reading.sheet import Sheet
+from atbench.spec.address import WIDTHS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
 
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
-# Inches across the page of a paper, or one of its two columns. Letters are as tall in both: 7 points or more.
-WIDTHS = {"page": 6.75, "column": 3.25}
-PAGE, COLUMN = WIDTHS
+PAGE, COLUMN = WIDTHS  # letters are as tall in both
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def build(
     """Write the artefacts of ``suites`` below ``root`` and return their paths.
 
     ``only`` limits this to the artefacts owning these paths (relative to ``root``); a table or figure is always
-    written in all of its formats. ``width`` is one of `artefact.WIDTHS`: for a column figures alone are drawn, into a
+    written in all of its formats. ``width`` is one of `address.WIDTHS`: for a column figures alone are drawn, into a
     folder of their own. The same JSON gives the same bytes. Raises UserError for an unknown suite or path. What cannot
     be believed becomes a gap, named on standard error.
     """

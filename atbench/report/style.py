@@ -7,7 +7,8 @@ from typing import Any
 from matplotlib import rcParams
 
 from atbench.reading.methods import ordered
-from atbench.report.artefact import PAGE, WIDTHS
+from atbench.report.artefact import PAGE
+from atbench.spec.address import WIDTHS
 from atbench.spec.benchmark import Suite
 
 

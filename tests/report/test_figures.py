@@ -16,10 +16,11 @@ from test_report import SEEDS, SUITE, make_tree
 from atbench.reading import tidy
 from atbench.reading.rows import reference_rows
 from atbench.report import curves, figures, quality, samples, views
-from atbench.report.artefact import COLUMN, PAGE, WIDTHS
+from atbench.report.artefact import COLUMN, PAGE
 from atbench.report.build import build
 from atbench.report.style import LETTERS, looks, settings
 from atbench.runtime import provenance
+from atbench.spec.address import WIDTHS
 from atbench.spec.load import load
 from atbench.spec.models.suites import View
 

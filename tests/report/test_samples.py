@@ -57,7 +57,8 @@ def test_real_images_stand_in_the_first_row_and_the_heading_says_so(root, pictur
     images = real_images(root, SPEC.judging)
     assert images.shape[0] == 16 and 0 <= images.min() < images.max() <= 1
     drawn = figure(root).axes[0].get_images()[0].get_array()
-    assert np.allclose(drawn[:, :8], images[0]) and (drawn[:, 8] == 1).all()  # white stands between images
+    assert np.abs(drawn[:, :8] - images[0]).max() <= 0.5 / samples.GREYS + 1e-6
+    assert (drawn[:, 8] == 1).all()  # white stands between images
 
 
 def test_a_missing_cell_leaves_its_row_empty_and_the_others_in_their_place(root):
