@@ -6,6 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+from checkout import REPOSITORY
 from test_report import SEEDS, SUITE, make_tree
 
 from atbench.judgement import paired as differences
@@ -13,6 +14,8 @@ from atbench.reading import tidy
 from atbench.report import paired, render
 from atbench.spec.load import load
 
+TABLES = REPOSITORY / "results/released"
+TEX = sorted(TABLES.glob("*/tables/*.tex"))
 NEEDS = re.compile(r"% Needs \\usepackage\{([\w,]+)\}")
 
 
@@ -32,6 +35,16 @@ def compiled(folder, bodies: list[str]) -> str:
 def latex():
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed (Debian: texlive-latex-base, texlive-latex-recommended)")
+
+
+def test_every_released_table_compiles_and_none_is_wider_than_its_line(latex, tmp_path):
+    assert len(TEX) > 100
+    assert "Overfull \\hbox" not in compiled(tmp_path, [path.read_text() for path in TEX])
+
+
+def test_no_released_table_prints_what_is_not_a_number():
+    for path in [*TEX, *TABLES.glob("*/tables/*.md")]:
+        assert not re.search(r"\b(nan|NaN|None|inf|<NA>)\b", path.read_text()), path
 
 
 def test_what_latex_reads_as_commands_is_printed_as_it_is(latex, tmp_path):
