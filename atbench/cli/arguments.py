@@ -73,6 +73,8 @@ def reading(verb: Verb) -> None:
     reporting = verb(verbs.report, "scale", "suites", "tree")
     reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
     reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
+    wide = "of figures: column (3.25 in, into figures/column, no tables) or page (6.75 in)"
+    reporting.add_argument("--width", choices=[*address.WIDTHS], default=next(iter(address.WIDTHS)), help=wide)
     page = f"a page to be opened in a browser, in place of tables and figures (default: results/<scale>/{address.PAGE})"
     reporting.add_argument("--html", nargs="?", const="", metavar="FILE", help=page)
     beside = "folders with results of the same scale, say of another machine, which the page sets beside ours"

@@ -85,14 +85,18 @@ def report(options: argparse.Namespace) -> None:
         if not Path(path).is_relative_to(root):
             raise UserError(f"--only {path}: not below {root}")
     only = [str(Path(path).relative_to(root)) for path in options.only] or None
-    for path in build(load(options.scale), root, suites_of(options), options.seeds, only=only):
+    for path in build(load(options.scale), root, suites_of(options), options.seeds, only, options.width):
         print(path)
 
 
 def page(options: argparse.Namespace) -> None:
     """The page of `report --html`, of the suites named or of all that have results."""
+    from atbench.report.artefact import PAGE
+
     if options.only:
         raise UserError("--only: names tables and figures, which the page holds all of: leave it out")
+    if options.width != PAGE:
+        raise UserError(f"--width {options.width}: the page to be opened in a browser fits any width: leave it out")
     from atbench.reading.sheet import with_results
     from atbench.report.page.build import build
     from atbench.tasks.real_images import real_images

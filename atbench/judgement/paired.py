@@ -10,6 +10,7 @@ from atbench.reading.tidy import final_cells
 from atbench.spec.benchmark import Suite
 
 LONG = ["sampler", "nfe", "method", "baseline", "budget", "mean", "std", "n", "low", "high"]
+COURSE = ["count", "mean", "std", "n", "low", "high"]
 GAINS = ["method", "mean", "std", "n", "low", "high"]
 SHARES = Gains("lower", "relative")  # of a distance
 
@@ -60,3 +61,26 @@ def gains(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
     rows = [(method, *interval(by_method[first] - by_method[method])) for method in others] if len(by_method) else []
     made = pd.DataFrame(rows, columns=GAINS)
     return made.assign(**{key: [SHARES.as_written(gain) for gain in made[key]] for key in ("mean", "low", "high")})
+
+
+def gains_in_course(suite: Suite, cells: pd.DataFrame, method: str, count: str) -> pd.DataFrame:
+    """What a method gains over the suite's first in the course of training, at equal ``count``: batches or updates.
+
+    ``cells`` are curve cells of one sampler and step count. The first goes on with the runs that continue it, and is
+    compared wherever both have a cell of the same seed. Columns: COURSE, gains as in `gains`, a row per count.
+    """
+    ours = cells[(cells.method == method) & cells.fd.notna()]
+    first = cells[cells.method.isin(continued(suite)) & cells.fd.notna()]
+    both = ours.merge(first, on=["seed", count], suffixes=("", "_first"))
+    logs = np.log(both.fd_first) - np.log(both.fd)
+    made = pd.DataFrame([(at, *interval(found)) for at, found in logs.groupby(both[count])], columns=COURSE)
+    return made.assign(**{key: [SHARES.as_written(gain) for gain in made[key]] for key in ("mean", "low", "high")})
+
+
+def continued(suite: Suite) -> list[str]:
+    """The suite's first method, and those that go on where it, or another of them, ended."""
+    found = [suite.methods[0]]
+    for name in ordered(suite):
+        if suite.method(name).continues in found:
+            found.append(name)
+    return found

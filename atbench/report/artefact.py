@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from atbench.reading.sheet import Sheet
+from atbench.spec.address import WIDTHS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TABLE = (".csv", ".md", ".tex")
 FIGURE = (".pdf", ".png")
+PAGE, COLUMN = WIDTHS  # letters are as tall in both
 
 
 @dataclass(frozen=True)

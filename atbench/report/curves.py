@@ -1,48 +1,105 @@
 """Convergence: the distance in the course of training, once per image seen and once per parameter update."""
 
-from typing import Any
-
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from atbench.judgement.paired import continued, gains_in_course
 from atbench.reading.rows import Rows
-from atbench.report.figures import PANEL, WIDTH, draw_floor, empty, fit_distance, legend, title
-from atbench.report.style import looks
+from atbench.report.figures import (
+    INTERVAL,
+    PANEL,
+    SPREAD,
+    beside,
+    distance_label,
+    draw_floor,
+    empty,
+    fit_distance,
+    heading,
+    legend,
+    sheet,
+    title,
+)
+from atbench.report.style import REFERENCE, looks, narrow
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
-from atbench.spec.metrics import metric_label
 from atbench.spec.models.suites import SCRATCH
+
+COUNTS = {"batches": "by images seen", "updates": "by parameter updates"}
+WORST = -100  # per cent of a gain: a bar that goes on below would hide all others
 
 
 def convergence(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
-    """A row of two panels per sampler of the suite's curves: mean over seeds, every seed as a faint point.
+    """What the same images, or the same number of optimizer steps, are worth: the distance, and the gain it makes.
 
-    ``cells`` are the suite's declared cells, ``rows`` the reference rows (or {}). A method that continues
-    another starts where that one ended. The two columns answer two questions: what the same images, or the
-    same number of optimizer steps, are worth.
+    With one sampler the distance stands above, mean and spread over seeds, and below it the gain over the suite's first
+    method at equal batches and at equal updates, by paired seeds. With several the gain stands alone: seeds differ by
+    more than methods do. ``cells`` are the suite's declared cells, ``rows`` the reference rows (or {}). A method that
+    continues another starts where that one ended.
     """
     assert suite.curves is not None
     cells = curve_cells(suite, cells)
     if cells.fd.isna().all():
         return empty(title(suite, cells))
-    samplers = suite.curves.samplers
-    figure = Figure(figsize=(WIDTH, PANEL * len(samplers) + 1.0))
-    panels = figure.subplots(len(samplers), 2, squeeze=False, sharey="row", sharex="col")
-    for line, sampler in zip(panels, samplers):
-        chosen = cells[cells.sampler == sampler]
-        for axes, count in zip(line, ("batches", "updates")):
-            _panel(axes, suite, chosen, count)
-            draw_floor(axes, rows)
-        if chosen.fd.notna().any():
-            fit_distance(line[0].yaxis, chosen.fd, rows)
-        setting = f"{suite.sampler(sampler).label}, {chosen.nfe.iloc[0]} NFE"
-        line[0].set_ylabel(f"{metric_label('fd', suite.extractor)}\n{setting}")
-    _name_budgets(suite, panels)
-    figure.suptitle(title(suite, cells))
+    samplers = list(suite.curves.samplers)
+    marks = f"means, bars {INTERVAL} cut at {WORST} %; positive: better than {suite.method(suite.methods[0]).label}."
+    if len(samplers) == 1:
+        figure = _distance_above_gain(suite, cells, rows)
+        marks = f"{_setting(suite, cells)}. Above: means, bands {SPREAD}. Below: {marks}"
+    else:
+        figure = _gains_alone(suite, cells, samplers)
+        marks = marks[0].upper() + marks[1:]
+    heading(figure, title(suite, cells), marks)
     legend(figure)
     return figure
+
+
+def _distance_above_gain(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
+    figure = sheet(2 * PANEL)
+    panels = figure.subplots(2, 2, sharey="row", sharex="col")
+    for above, below, count in zip(*panels, COUNTS):
+        _distances(above, suite, cells, count)
+        draw_floor(above, rows)
+        _gains(below, suite, cells, count)
+        above.set_title(COUNTS[count])
+        below.set_xlabel(_axis(suite, count))
+    fit_distance(panels[0, 0].yaxis, cells.fd, rows)
+    panels[0, 0].set_ylabel(distance_label(suite))
+    panels[1, 0].set_ylabel(_gain_label(suite))
+    return figure
+
+
+def _gains_alone(suite: Suite, cells: pd.DataFrame, samplers: list[str]) -> Figure:
+    """A panel per sampler and way to count; samplers stand beside each other where there is room."""
+    places = [(sampler, count) for count in COUNTS for sampler in samplers]
+    columns = len(samplers)
+    if narrow():
+        places, columns = [(sampler, count) for sampler in samplers for count in COUNTS], len(COUNTS)
+    lines = len(places) // columns
+    figure = sheet(PANEL * lines)
+    panels = figure.subplots(lines, columns, sharey=True, sharex="col" if narrow() else "row", squeeze=False)
+    for axes, (sampler, count) in zip(panels.flat, places):
+        chosen = cells[cells.sampler == sampler]
+        _gains(axes, suite, chosen, count)
+        axes.set_title(_setting(suite, chosen))
+        axes.set_xlabel(_axis(suite, count))
+    for axes in panels[:, 0]:
+        axes.set_ylabel(_gain_label(suite))
+    return figure
+
+
+def _setting(suite: Suite, cells: pd.DataFrame) -> str:
+    return f"{suite.sampler(cells.sampler.iloc[0]).label}, {cells.nfe.iloc[0]} NFE"
+
+
+def _axis(suite: Suite, count: str) -> str:
+    words = f"batches of {suite.training.batch_size} images" if count == "batches" else "parameter updates"
+    return words if suite.init == SCRATCH else f"{words}\nafter {suite.init}"
+
+
+def _gain_label(suite: Suite) -> str:
+    return f"gain over {suite.method(suite.methods[0]).label}\n(% of its distance)"
 
 
 def curve_cells(suite: Suite, cells: pd.DataFrame) -> pd.DataFrame:
@@ -66,20 +123,40 @@ def course(suite: Suite, cells: pd.DataFrame, name: str, count: str) -> tuple[pd
     return points.groupby(count).fd.mean(), points
 
 
-def _panel(axes: Axes, suite: Suite, cells: pd.DataFrame, count: str) -> None:
+def _distances(axes: Axes, suite: Suite, cells: pd.DataFrame, count: str) -> None:
     for name, look in looks(suite).items():
         mean, points = course(suite, cells, name, count)
+        std = points.groupby(count).fd.std().fillna(0)
         label = suite.method(name).label
-        axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.line, label=label)
-        if points.seed.nunique() > 1:
-            axes.scatter(points[count], points.fd, s=8, color=look.colour, alpha=0.35, linewidths=0)
-    axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+        if len(mean):
+            axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.line, label=label)
+            axes.fill_between(mean.index, mean - std, mean + std, color=look.colour, alpha=0.12, linewidth=0)
+    _count_axis(axes)
+
+
+def _gains(axes: Axes, suite: Suite, cells: pd.DataFrame, count: str) -> None:
+    """Methods that do not continue the first, against it; their bars stand side by side."""
+    axes.axhline(0, color=REFERENCE.colour, lw=0.8)
+    styles, first = looks(suite), continued(suite)
+    found = {name: gains_in_course(suite, cells, name, count) for name in styles if name not in first}
+    drawn = {name: rows for name, rows in found.items() if len(rows)}
+    step = 0.02 * max([cells[count].max(), 1])
+    for place, (name, rows) in enumerate(drawn.items()):
+        low = rows.low.fillna(rows["mean"]).clip(lower=WORST / 100)
+        span = [rows["mean"] - low.clip(upper=rows["mean"]), rows.high.fillna(rows["mean"]) - rows["mean"]]
+        axes.errorbar(
+            rows["count"] + beside(place, len(drawn), step),
+            100 * rows["mean"],
+            [100 * side for side in span],
+            color=styles[name].colour,
+            marker=styles[name].marker,
+            linestyle=styles[name].line,
+            elinewidth=0.8,
+            label=suite.method(name).label,
+        )
+    _count_axis(axes)
+
+
+def _count_axis(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(4, integer=True))
     axes.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:,.0f}"))
-
-
-def _name_budgets(suite: Suite, panels: Any) -> None:
-    panels[0, 0].set_title("by images seen")
-    panels[0, 1].set_title("by parameter updates")
-    after = "" if suite.init == SCRATCH else f"\nafter {suite.init}"
-    panels[-1, 0].set_xlabel(f"training batches (of {suite.training.batch_size} images){after}")
-    panels[-1, 1].set_xlabel(f"parameter updates (optimizer steps){after}")

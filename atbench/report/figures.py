@@ -1,30 +1,32 @@
-"""What every figure needs: readable log axes, one legend, and files whose bytes depend on the data alone."""
+"""What every figure needs: a heading that says what it shows, readable axes, one legend, equal bytes of equal data."""
 
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from PIL import Image
 
-from atbench.reading.methods import budgets
 from atbench.reading.rows import Rows
 from atbench.report.captions import REFERENCE_LABELS, gaps
-from atbench.report.style import REFERENCE, looks
+from atbench.report.style import HEADING, LETTERS, REFERENCE, across
 from atbench.runtime.files import write_atomically
-from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
-from atbench.spec.grid import nfe_of, samplers_of
 from atbench.spec.metrics import metric_label
 
-WIDTH = 6.9  # inches, the text width of a two-column page
-PANEL = 2.2  # inches, height of one row of panels
-COLOURS = 128  # of a PNG: no pixel moves by more than a twelfth of its range, and the file is a third as large
+PANEL = 1.7  # inches, height of one row of panels
+COLOURS = 32  # of a PNG
 NO_RESULTS = "no results yet"
+LEADING = 1.35  # of lines of text, in sizes of its letters
 ONE_TWO_FIVE = (1, 2, 5)  # multiples of powers of ten that carry a tick
+SPREAD = "± one standard deviation"  # over seeds
+INTERVAL = "paired 95 % t-intervals"
 
 
 def save(figure: Figure, path: Path) -> Path:
@@ -39,17 +41,38 @@ def _pdf(figure: Figure, path: Path) -> None:
 
 
 def _png(figure: Figure, path: Path) -> None:
+    """A palette of the commonest colours, so those of methods stay exact; a photograph keeps all of its own.
+
+    Edges have no half-tones (`style.RC`).
+    """
     with BytesIO() as drawn:
         figure.savefig(drawn, format="png")
         with Image.open(drawn) as image:
-            few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-            few.save(path, optimize=True, dpi=image.info["dpi"])
+            pixels, dpi = image.convert("RGB"), image.info["dpi"]
+    photographs = [each for axes in figure.axes for each in axes.get_images() if np.ndim(each.get_array()) == 3]
+    (pixels if photographs else _few_colours(np.asarray(pixels))).save(path, optimize=True, dpi=dpi)
 
 
-def empty(title: str) -> Figure:
+def _few_colours(pixels: np.ndarray) -> Image.Image:
+    """Pixels (height, width, 3) with each colour moved to the nearest of the commonest."""
+    colours, where, counts = np.unique(pixels @ [1 << 16, 1 << 8, 1], return_inverse=True, return_counts=True)
+    parts = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1)
+    palette = parts[np.argsort(-counts, kind="stable")[:COLOURS]]
+    nearest = np.square(parts[:, None] - palette).sum(2).argmin(1)
+    few = Image.fromarray(nearest[where].reshape(pixels.shape[:2]).astype(np.uint8), "P")
+    few.putpalette(palette.astype(np.uint8).tobytes())
+    return few
+
+
+def sheet(height: float) -> Figure:
+    """An empty figure of the width that is drawn now, ``height`` inches tall: `heading` and `legend` add their own."""
+    return Figure(figsize=(across(), height + 0.3))
+
+
+def empty(words: str) -> Figure:
     """The figure of a suite without a single result."""
-    figure = Figure(figsize=(WIDTH, PANEL))
-    figure.suptitle(title)
+    figure = sheet(PANEL)
+    heading(figure, words)
     axes = figure.subplots()
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(True)
@@ -57,59 +80,46 @@ def empty(title: str) -> Figure:
     return figure
 
 
+def heading(figure: Figure, *lines: str) -> None:
+    """What the figure shows and what its marks mean, above all panels; broken where it would be wider than they."""
+    broken = [part for line in lines for part in _fitted(line, figure.get_figwidth())]
+    figure.suptitle("\n".join(broken), fontsize=HEADING)
+    _grow(figure, len(broken) * LEADING * HEADING)
+
+
+def _grow(figure: Figure, points: float) -> None:
+    figure.set_figheight(figure.get_figheight() + points / 72)
+
+
+def _fitted(words: str, inches: float) -> Iterable[str]:
+    """``words`` in lines that are no longer than ``inches`` in the letters of a heading."""
+    line = ""
+    for word in words.split():
+        longer = f"{line} {word}" if line else word
+        if line and TextPath((0, 0), longer, size=HEADING).get_extents().width > 72 * (inches - 0.1):
+            yield line
+            longer = word
+        line = longer
+    yield line
+
+
 def title(suite: Suite, frame: pd.DataFrame) -> str:
-    """Two lines: suite and conditions; what is missing from the figure."""
+    """Suite and conditions, and what is missing from the figure."""
     seeds = frame.seed.nunique()
     samples = f"{suite.evaluation.samples:,} samples per cell"
     size = f"scale {suite.scale}; {samples}; {seeds} seed{'s' if seeds != 1 else ''}"
-    conditions = f"{suite.title} ({size})"
     complete = (frame.status == "done").all()
-    return conditions if complete else f"{conditions}\n{gaps(frame)}"
+    return f"{suite.title} ({size}). {'' if complete else gaps(frame)}".rstrip()
 
 
-def quality_nfe(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
-    """Distance of the last step against NFE, both logarithmic: one panel per sampler, error bars over seeds.
-
-    ``cells`` are the suite's declared cells, ``rows`` the reference rows (or {}).
-    """
-    cells = cells[cells.step == FINAL]
-    if cells.fd.isna().all():
-        return empty(title(suite, cells))
-    samplers = samplers_of(suite)
-    columns = min(4, len(samplers))
-    lines = -(-len(samplers) // columns)
-    figure = Figure(figsize=(WIDTH, PANEL * lines + 1.0))
-    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
-    for axes, sampler in zip(panels.flat, samplers):
-        _quality_panel(axes, suite, cells[cells.sampler == sampler])
-        draw_floor(axes, rows)
-        axes.set_title(suite.sampler(sampler).label)
-        axes.set_xlabel("NFE (network evaluations)", fontsize=7)
-        log_axis(axes.xaxis, nfe_of(suite, sampler))
-    for axes in list(panels.flat)[len(samplers) :]:
-        axes.set_visible(False)
-    fit_distance(panels[0, 0].yaxis, cells.fd, rows)
-    for axes in panels[:, 0]:
-        axes.set_ylabel(f"{metric_label('fd', suite.extractor)} (lower is better)")
-    figure.suptitle(title(suite, cells))
-    legend(figure, columns=2)
-    return figure
+def distance_label(suite: Suite) -> str:
+    """The axis of a suite's main distance."""
+    return f"Fréchet distance, {metric_label('fd', suite.extractor)}\n(lower is better)"
 
 
-def _quality_panel(axes: Axes, suite: Suite, cells: pd.DataFrame) -> None:
-    spent = budgets(suite)
-    for name, look in looks(suite).items():
-        spread = cells[cells.method == name].groupby("nfe").fd.agg(["mean", "std"])
-        axes.errorbar(
-            spread.index,
-            spread["mean"],
-            spread["std"].fillna(0),
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.line,
-            capsize=2,
-            label=f"{suite.method(name).label} ({spent[name]})",
-        )
+def beside(place: int, count: int, step: float) -> float:
+    """How far the mark of one of ``count`` methods stands from their common place, so that no bar hides another."""
+    return step * (place - (count - 1) / 2)
 
 
 def draw_floor(axes: Axes, rows: Rows) -> None:
@@ -119,10 +129,10 @@ def draw_floor(axes: Axes, rows: Rows) -> None:
         axes.axhline(rows["floor"]["fd"]["mean"], color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label=label)
 
 
-def fit_distance(axis: Axis, values: pd.Series, rows: Rows) -> None:
+def fit_distance(axis: Axis, values: Iterable[float], rows: Rows) -> None:
     """A logarithmic axis for the distances ``values``, the floor included."""
     floor = rows.get("floor", {}).get("fd", {}).get("mean")
-    shown = [*values.dropna(), *([floor] if floor is not None else [])]
+    shown = [value for value in values if value == value] + ([floor] if floor is not None else [])
     low, high = min(shown), max(shown)
     if low > 0:
         margin = (high / low) ** 0.06 if high > low else 1.1
@@ -140,14 +150,15 @@ def log_axis(axis: Axis, ticks: ticker.Locator | list[float]) -> None:
     axis.set_minor_locator(ticker.NullLocator())
 
 
-def legend(figure: Figure, columns: int = 6) -> None:
+def legend(figure: Figure) -> None:
     """One legend below all panels, each label once and the floor after the methods, as many columns as fit."""
     pairs = [axes.get_legend_handles_labels() for axes in figure.axes]
     entries = {label: handle for handles, labels in pairs for handle, label in zip(handles, labels)}
     labels = sorted(entries, key=lambda label: label == REFERENCE_LABELS["floor"])  # stable: methods keep their order
     handles = [entries[label] for label in labels]
-    for count in range(min(columns, len(labels)), 0, -1):
-        drawn = figure.legend(handles, labels, loc="outside lower center", ncols=count)
-        if count == 1 or drawn.get_window_extent().width <= figure.bbox.width:
+    for rows in range(1, len(labels) + 1):
+        drawn = figure.legend(handles, labels, loc="outside lower center", ncols=-(-len(labels) // rows))
+        if rows == len(labels) or drawn.get_window_extent().width <= figure.bbox.width:
             break
         drawn.remove()
+    _grow(figure, rows * LEADING * LETTERS + 4)

@@ -141,10 +141,10 @@ def _convergence(suite: str, sheet: Sheet) -> "Figure":
 
 def _quality(suite: str, sheet: Sheet) -> "Figure":
     from atbench.reading import rows, tidy
-    from atbench.report import figures
+    from atbench.report import quality
 
     spec = sheet.suite(suite)
-    return figures.quality_nfe(spec, tidy.on_grid(sheet.frame, spec), rows.reference_rows(spec, sheet.root))
+    return quality.quality_nfe(spec, tidy.on_grid(sheet.frame, spec), rows.reference_rows(spec, sheet.root))
 
 
 def _samples(suite: str, sheet: Sheet) -> "Figure":

@@ -7,6 +7,7 @@ import pandas as pd
 
 from atbench.judgement.enough import too_few
 from atbench.judgement.paired import differences
+from atbench.reading.methods import budgets
 from atbench.reading.rows import reference_rows
 from atbench.reading.tidy import final_cells
 from atbench.report import captions
@@ -25,8 +26,9 @@ def table(suite: Suite, frame: pd.DataFrame, root: Path) -> Table:
     caption = (
         f"{suite.title}: difference of {metric_label('fd', suite.extractor)} between two methods of the same seed "
         f"(negative: first is better), mean over seeds with two-sided 95 % t-interval and, in parentheses, "
-        f"the number of seeds; bold where the interval excludes zero (each for itself, not corrected for "
-        f"the number of comparisons); one seed has no interval; — no pair. {conditions}"
+        f"the number of seeds; bold where both have as many updates or forward passes and the interval excludes "
+        f"zero (each for itself, not corrected for the number of comparisons); one seed has no interval; — no pair. "
+        f"{conditions}"
     )
     return Table(numbers, lambda markup: _wide(suite, numbers, judged, markup), caption)
 
@@ -37,15 +39,17 @@ def label(suite: Suite, method: str, baseline: str, budget: str) -> str:
 
 
 def _wide(suite: Suite, numbers: pd.DataFrame, judged: bool, markup: Markup) -> pd.DataFrame:
-    digits = decimals(numbers["mean"])
+    digits, spent = decimals(numbers["mean"]), budgets(suite)
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for row in numbers.itertuples():
         name = label(suite, row.method, row.baseline, row.budget)
+        level = spent[row.method].level_with(spent[row.baseline])
         key = markup.escape(suite.sampler(row.sampler).label), markup.escape(name)
-        lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, judged, markup)
+        lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, judged and level, markup)
     index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
     columns = [f"NFE {nfe}" for nfe in nfe_of(suite)]
-    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
+    texts = [[line.get(column, markup.dash) for column in columns] for line in lines.values()]
+    return pd.DataFrame(texts, index=index, columns=columns)
 
 
 def _entry(row: Any, digits: int, judged: bool, markup: Markup) -> str:

@@ -189,7 +189,7 @@ def picture(numbers: pd.DataFrame) -> Figure:
     """The gain of ADM-AT over ADM in few steps, by sampler and budget: a panel for each suite."""
     claim, suites = SHOWN
     benchmark = load(SCALE)
-    figure = Figure(figsize=(figures.WIDTH, 2.7))
+    figure = figures.sheet(1.8)
     panels = figure.subplots(1, len(suites), sharex=True, sharey=True)
     for axes, suite in zip(panels, suites):
         rows = _of(numbers, ((claim, suite),))
@@ -198,8 +198,10 @@ def picture(numbers: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(samplers)), [benchmark.samplers[name].label for name in samplers])
         axes.set_title(f"{benchmark.declared[suite].title}, {rows.seeds.max()} seeds")
         axes.set_xlabel("gain in % of ADM's distance (right: AT is better)")
+        axes.grid(axis="x", visible=True)
         axes.set_ylim(len(samplers) - 0.5, -0.5)
-    figure.suptitle("ADM-AT against ADM at 5 to 20 evaluations: mean over paired seeds, 95 % interval")
+    words = "Points: means over paired seeds; bars: 95 % t-intervals; gains are shares of the Fréchet distance."
+    figures.heading(figure, "ADM-AT against ADM at 5 to 20 network evaluations.", words)
     figures.legend(figure)
     return figure
 

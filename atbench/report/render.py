@@ -1,5 +1,6 @@
 """One table in three formats: CSV of its numbers, Markdown and LaTeX (booktabs) of its text."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ LATEX_ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "—": "---",
     "~": r"\textasciitilde{}",
     "<": "$<$",
+    ">": "$>$",
+    "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}",
 }
 
 
@@ -75,23 +79,46 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table, label: str) -> str:
-    """A table for \\usepackage{booktabs,multirow}; for prose a longtable, which may break across pages."""
+    """A table no wider than its line, below a comment on the packages it needs; for prose one that breaks pages."""
     text = table.text(LATEX)
     body = text.to_latex(
         escape=False,
         caption=latex_text(table.caption),
         label=f"tab:{label}",
-        column_format="p{3cm}" * (2 + len(text.columns)) if table.prose else "ll" + "r" * len(text.columns),
+        column_format=_columns(2 + len(text.columns), table.prose),
         position=None if table.prose else "tb",
         index_names=False,
-        multirow=not table.prose,
+        multirow=False,
         longtable=table.prose,
     )
-    body = body.replace(f"\\caption[]{{{latex_text(table.caption)}}}", "\\caption[]{(continued)}")  # of a longtable
-    # pandas separates blocks by \cline, also after the last one, and leaves the index without a head.
-    rule = f"\\cline{{1-{2 + len(text.columns)}}}\n"
-    body = body.replace(f"{rule}\\bottomrule", "\\bottomrule").replace(rule, "\\midrule\n")
-    return body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ")
+    body = body.replace("\n &  & ", "\n" + " & ".join(text.index.names) + " & ")  # pandas leaves the index unnamed
+    if table.prose:
+        body = body.replace(f"\\caption[]{{{latex_text(table.caption)}}}", "\\caption[]{(continued)}")
+        return f"% Needs \\usepackage{{array,booktabs,longtable}}.\n{{\\footnotesize\n{body}}}\n"
+    body = _shrunk(_blocks(body))
+    return f"% Needs \\usepackage{{booktabs,graphicx}}; graphicx shrinks a table that is wider than its line.\n{body}"
+
+
+def _columns(count: int, prose: bool) -> str:
+    if not prose:
+        return "ll" + "r" * (count - 2)
+    each = rf"\dimexpr(\linewidth-{2 * count}\tabcolsep)/{count}\relax"
+    return f">{{\\raggedright\\arraybackslash}}p{{{each}}}" * count
+
+
+def _blocks(body: str) -> str:
+    """A table with a rule above every block but the first: above each row whose first entry is not empty."""
+    head, rule, rest = body.partition("\\midrule\n")
+    rows, bottom, tail = rest.partition("\\bottomrule")
+    rows = re.sub(r"\n(?! & |\Z)", lambda _: "\n\\midrule\n", rows)
+    return f"{head}{rule}{rows}{bottom}{tail}"
+
+
+def _shrunk(body: str) -> str:
+    """A table that graphicx scales down to its line where it is wider."""
+    fit = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    body = body.replace("\\begin{tabular}", f"{fit}\n\\begin{{tabular}}")
+    return body.replace("\\end{tabular}\n", "\\end{tabular}}\n")
 
 
 def write(table: Table, stem: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from atbench.judgement.best import winners
 from atbench.judgement.enough import too_few
 from atbench.reading.methods import ordered
 from atbench.reading.rows import Rows, foreign_rows, reference_rows
@@ -14,7 +15,7 @@ from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import fits, nfe_of, samplers_of
-from atbench.spec.metrics import METRICS, metric_label
+from atbench.spec.metrics import metric_label
 
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
 
@@ -27,14 +28,15 @@ def table(
     It shows the suite's methods alone: of a view, `Suite.view`, its own.
     """
     cells, rows = final_cells(frame, suite), reference_rows(suite, root)
+    best = set() if too_few(cells, suite.extractor, metric) else winners(suite, cells, metric)
     numbers = summarise(cells, metric)
-    if too_few(cells, suite.extractor, metric):
-        numbers["best"] = False
+    numbers["best"] = [key in best for key in zip(numbers.sampler, numbers.nfe, numbers.method)]
     anchors = anchor_rows(rows, foreign_rows(root, rows), metric)
     digits = decimals(numbers["mean"])
     caption = (
-        f"{suite.title}: {metric_label(metric, suite.extractor)}, mean ± standard deviation over seeds. Best of "
-        f"each sampler and NFE in bold; — no result; † stale cells left out; (n) seeds if incomplete. "
+        f"{suite.title}: {metric_label(metric, suite.extractor)}, mean ± standard deviation over seeds. Bold: "
+        f"better than every method of as many updates or forward passes, where the 95 % t-interval of each paired "
+        f"difference excludes zero; — no result; † stale cells left out; (n) seeds if incomplete. "
         f"{captions.conditions(suite, cells, rows)}"
     )
     return Table(
@@ -54,12 +56,8 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
         declared=("seed", "size"),
         stale=("status", lambda status: (status == "stale").sum()),
         missing=("status", lambda status: status.isin(["missing", "refused"]).sum()),
-    ).reset_index()
-    loss = METRICS[metric].loss(numbers["mean"])  # compared within a sampler and NFE
-    rivals = loss.groupby([numbers.sampler, numbers.nfe])
-    # A sole survivor of missing rivals has won nothing.
-    numbers["best"] = (loss == rivals.transform("min")) & (rivals.transform("count") > 1)
-    return numbers[LONG]
+    )
+    return numbers.reset_index()
 
 
 def anchor_rows(rows: Rows, foreign: dict[str, Rows], metric: str) -> pd.DataFrame:

@@ -18,6 +18,8 @@ RELEASED = "results/released"
 FINAL = "final"
 EVALUATION = "evaluation.json"  # of a run
 PAGE = "report.html"  # of a scale, below results/, of local results or of released ones
+# Inches across the page of a paper, or one of its columns; figures as wide as a column stand in a folder of that name.
+WIDTHS = {"page": 6.75, "column": 3.25}
 
 NAME = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 STEP = rf"(?:[0-9]{{7}}|{FINAL})"

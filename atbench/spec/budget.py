@@ -7,6 +7,7 @@ from atbench.spec.models.methods import Method, PassesOf
 from atbench.spec.models.training import Distillation
 
 PASSES_PER_UPDATE = 3  # forward passes: one forward, and a backward pass that counts as two
+EQUAL_PASSES = 0.01  # how far apart, as a share, passes may lie and still be called equal: batches are whole
 TEACHER_CALLS = {"vp": 1, "ve": 2}  # network evaluations of one solver step: DDIM, Heun
 
 
@@ -38,9 +39,16 @@ class Budget:
         """In words, what two runs have in common."""
         same = [name for name in ("batches", "updates") if getattr(self, name) == getattr(other, name)]
         follow = self.follows_from_updates and other.follows_from_updates  # then equal updates say it
-        if not follow and abs(self.passes - other.passes) <= 0.01 * other.passes:
+        if not follow and self._equal_passes(other):
             same.append("passes")
         return f"equal {' and '.join(same)}" if same else "unequal budgets"
+
+    def level_with(self, other: "Budget") -> bool:
+        """Whether the better of two runs has won at equal budgets: as many updates, or as many forward passes."""
+        return self.updates == other.updates or self._equal_passes(other)
+
+    def _equal_passes(self, other: "Budget") -> bool:
+        return abs(self.passes - other.passes) <= EQUAL_PASSES * other.passes
 
 
 def batches(unit: int, method: Method, methods: Mapping[str, Method], distillation: Distillation | None) -> int:

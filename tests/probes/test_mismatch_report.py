@@ -65,11 +65,39 @@ def test_table_shows_mean_and_spread_before_the_last_step(root):
 @pytest.mark.parametrize("measure", FIGURES)
 def test_figures_have_a_line_per_method(root, measure):
     drawn = page.figure(SUITE, rows.collect(SUITE, root, SEEDS), measure)
-    lines = [line for line in drawn.axes[0].get_lines() if not line.get_label().startswith("_")]
-    labels = {line.get_label(): line for line in lines}
-    assert {"ADM", "ADM-IP", "ADM-AT", "ADM, 3x batches"} <= labels.keys()
+    labels = {text.get_text() for text in drawn.legends[0].get_texts()}
+    assert {"ADM-IP", "ADM-AT", "ADM, 3x batches"} <= labels
     if measure == "exposure":
-        assert list(labels["ADM"].get_ydata()) == pytest.approx([99.0, 1.1])
+        lines = {line.get_label(): line for line in drawn.axes[0].get_lines()}
+        assert list(lines["ADM"].get_ydata()) == pytest.approx([99.0, 1.1])
+
+
+def test_losses_that_coincide_are_shown_once_and_then_as_differences(root):
+    frame = rows.collect(SUITE, root, SEEDS)
+    radii = sorted(frame[frame.part == "robust_loss"].radius.unique())
+    drawn = page.figure(SUITE, frame, "robust-loss")
+    above, below = drawn.axes[: len(page.KINDS)], drawn.axes[len(page.KINDS) :]
+    assert [axes.get_title() for axes in above] == list(page.KINDS.values())
+    for axes in above:
+        lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
+        assert [line.get_label() for line in lines] == [f"ADM, radius {radius:g}" for radius in radii]
+    assert "difference from ADM (%)" in below[0].get_ylabel()
+    for axes in below:
+        assert [bar.get_label() for bar in axes.containers] == ["ADM, 3x batches", "ADM-IP", "ADM-AT"]
+
+
+def test_differences_are_those_of_seeds_with_their_interval():
+    values = {"adm": (1.0, 2.0, 4.0), "at": (1.1, 2.1, 4.8)}
+    frame = pd.DataFrame(
+        [{"method": m, "seed": seed, "t": 0, "y": y} for m, ys in values.items() for seed, y in enumerate(ys)]
+    )
+    found = page.differences(SUITE, frame, "at", "t", "y", relative=False).loc[0]
+    half = 4.302652729911275 * pd.Series([0.1, 0.1, 0.8]).std() / math.sqrt(3)
+    assert list(found) == pytest.approx([1 / 3, 1 / 3 - half, 1 / 3 + half])
+    share = page.differences(SUITE, frame, "at", "t", "y", relative=True).loc[0, "mean"]
+    assert share == pytest.approx(100 * ((1.1 * 1.05 * 1.2) ** (1 / 3) - 1))
+    alone = page.differences(SUITE, frame[frame.seed == 0], "at", "t", "y", relative=False).loc[0]
+    assert list(alone) == pytest.approx([0.1] * 3)  # one seed: no interval
 
 
 def test_stale_measures_are_left_out_and_missing_ones_are_dashes(root):

@@ -24,7 +24,7 @@ from atbench.report.outputs import artefacts
 from atbench.report.page import build as pages
 from atbench.report.page.grids import LAST, order
 from atbench.report.page.looks import PATHS
-from atbench.report.style import MARKERS, NFE_STYLES, looks
+from atbench.report.style import MARKERS, NFE_MARKERS, looks
 from atbench.runtime.errors import UserError
 from atbench.spec.load import load
 from atbench.spec.metrics import tabulated
@@ -153,7 +153,7 @@ def test_a_method_has_one_colour_in_every_figure(page, sheet):
 
 
 def test_every_marker_of_the_printed_figures_can_be_drawn():
-    assert {*MARKERS, *(style.marker for style in NFE_STYLES)} <= {*PATHS}
+    assert {*MARKERS, *NFE_MARKERS} <= {*PATHS}
     methods = {style.marker for method in load("laptop").methods.values() if (style := method.style)}
     assert methods and methods <= {*PATHS}
 

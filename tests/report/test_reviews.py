@@ -223,5 +223,6 @@ def test_committed_numbers_stand_beside_the_verdicts_once_with_their_source(fram
 
 def test_latex_of_phrases_breaks_across_pages(frame, paper):
     text = render.latex(verdicts(frame), "claims")
-    assert r"\begin{longtable}{p{3cm}p{3cm}p{3cm}p{3cm}p{3cm}}" in text and r"\caption[]{(continued)}" in text
+    assert r"\begin{longtable}{>{\raggedright" in text and r"\caption[]{(continued)}" in text
+    assert text.count(r"(\linewidth-10\tabcolsep)/5") == 5 and text.startswith(r"% Needs \usepackage{array,booktabs")
     assert "multirow" not in text and text.count(r"\label{tab:claims}") == 1 and "Claim & Tested on &" in text

@@ -14,6 +14,7 @@ from atbench.reading.rows import reference_rows
 from atbench.report import views
 from atbench.report.build import build
 from atbench.report.outputs import outputs
+from atbench.report.style import NFE_MARKERS, looks
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.spec import yaml
@@ -65,12 +66,17 @@ def test_a_figure_has_a_row_per_method_and_a_point_per_step_count(benchmark, roo
     drawn = views.figure(shown, cells, reference_rows(shown, root))
     axes = drawn.axes[0]
     assert [label.get_text().split("\n")[0] for label in axes.get_yticklabels()] == ["ADM", "ADM-AT", "ADM-IP"]
-    points = {bar.get_label(): bar for bar in axes.containers if isinstance(bar, ErrorbarContainer)}
-    assert list(points) == ["5 NFE", "10 NFE"]
-    sampler = shown.samplers[0]
-    final = cells[(cells.step == "final") & (cells.sampler == sampler) & (cells.nfe == 5)]
-    expected = final.groupby("method").fd.mean().reindex(["adm", "at", "ip"])
-    assert list(points["5 NFE"].lines[0].get_xdata()) == pytest.approx(list(expected))
+    bars = [bar.lines[0] for bar in axes.containers if isinstance(bar, ErrorbarContainer)]
+    points = [(*point.get_xydata()[0], point.get_color(), point.get_marker()) for point in bars]
+    final = cells[(cells.step == "final") & (cells.sampler == shown.samplers[0])]
+    styles = looks(shown)
+    for nfe, marker in zip((5, 10), NFE_MARKERS):
+        expected = final[final.nfe == nfe].groupby("method").fd.mean()
+        own = {round(y): (x, colour) for x, y, colour, at in points if at == marker}
+        for row, name in enumerate(("adm", "at", "ip")):  # the place tells the method, and so does the colour
+            assert own[row] == (pytest.approx(expected[name]), styles[name].colour)
+    assert len({round(y, 6) for _, y, *_ in points}) == len(points)  # no bar hides another
+    assert [text.get_text()[:6] for text in drawn.legends[0].get_texts()] == ["5 NFE ", "10 NFE"]
 
 
 def test_a_view_without_results_says_so(benchmark, tmp_path):

@@ -2,26 +2,40 @@
 
 from functools import partial
 
+import numpy as np
 import pandas as pd
 from matplotlib import ticker
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from atbench.judgement.statistics import interval
 from atbench.probes.mismatch import PROBE
 from atbench.probes.mismatch.rows import exposure
 from atbench.reading.methods import ordered
-from atbench.report.figures import ONE_TWO_FIVE, PANEL, WIDTH, empty, legend, log_axis
+from atbench.report.figures import (
+    INTERVAL,
+    ONE_TWO_FIVE,
+    PANEL,
+    SPREAD,
+    beside,
+    empty,
+    heading,
+    legend,
+    log_axis,
+    sheet,
+)
 from atbench.report.render import Markup, Table
-from atbench.report.style import REFERENCE, looks
+from atbench.report.style import NFE_MARKERS, REFERENCE, Style, looks, narrow
 from atbench.report.tables import value_text
 from atbench.spec.benchmark import Suite
 
 DIGITS = 3  # of the table's ratios
 AXES = {  # measure -> (column, label of the y axis)
-    "exposure": ("distance", "Frechet distance of x_t, share of variance"),
-    "eps-norm": ("eps_ratio", "|eps_hat| on sampled / on true x_t"),
+    "exposure": ("distance", "Fréchet distance of states,\nas a share of their variance"),
+    "eps-norm": ("eps_ratio", "norm of the predicted noise,\nsampled over true states"),
     "recovery": ("recovered", "share of the error taken back"),
 }
+KINDS = {"random": "random delta", "published": "delta as published", "worst": "worst delta found"}
 TITLES = {
     "exposure": "where sampling goes and training was",
     "eps-norm": "what the network says there",
@@ -31,14 +45,15 @@ TITLES = {
 
 
 def figure(suite: Suite, frame: pd.DataFrame, measure: str) -> Figure:
-    """One of the probe's FIGURES: mean over seeds, and their spread as a band."""
-    title = f"{suite.title} (scale {suite.scale}): {TITLES[measure]}"
+    """One of the probe's FIGURES: values above, and below how much methods differ from the first by paired seeds."""
+    seeds = frame.seed.nunique() if len(frame) else 0
+    title = f"{suite.title} (scale {suite.scale}; {seeds} seed{'s' if seeds != 1 else ''}): {TITLES[measure]}."
     if frame.empty:
         return empty(title)
     draw = _robust if measure == "robust-loss" else partial(_over_time, measure=measure)
     drawn = draw(suite, frame)
-    seeds = frame.seed.nunique()
-    drawn.suptitle(f"{title}\n{seeds} seed{'s' if seeds > 1 else ''}")
+    first = suite.method(suite.methods[0]).label
+    heading(drawn, title, f"Above: means, bands {SPREAD}. Below: differences from {first}, bars {INTERVAL}.")
     legend(drawn)
     return drawn
 
@@ -47,40 +62,52 @@ def _over_time(suite: Suite, frame: pd.DataFrame, measure: str) -> Figure:
     (column, label), nfe = AXES[measure], PROBE.settings(suite.benchmark).nfe
     part = frame[frame.part == ("recovery" if measure == "recovery" else "exposure")]
     samplers = [None] if measure == "recovery" else list(part.sampler.unique())
-    figure = Figure(figsize=(WIDTH, PANEL + 1.0))
-    for axes, sampler in zip(figure.subplots(1, len(samplers), squeeze=False, sharey=True)[0], samplers):
+    relative = measure != "recovery"  # a share may be zero
+    figure = sheet(2 * PANEL)
+    panels = figure.subplots(2, len(samplers), squeeze=False, sharey="row", sharex="col")
+    for above, below, sampler in zip(*panels, samplers):
         chosen = part if sampler is None else part[part.sampler == sampler]
-        _lines(axes, suite, chosen, "t", column)
+        _lines(above, suite, chosen, "t", column)
         if measure == "exposure":
             floor = chosen.groupby("t").floor.mean()
-            axes.plot(floor.index, floor, color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label="true states")
-            log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
-        axes.set_xlabel("timestep t (noise grows to the right)")
-        axes.set_title("" if sampler is None else f"{suite.sampler(sampler).label}, {nfe} NFE")
-    figure.axes[0].set_ylabel(label)
+            above.plot(floor.index, floor, color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label="true states")
+        if relative:
+            log_axis(above.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
+        _differences(below, suite, chosen, "t", column, relative)
+        below.set_xlabel("timestep t" if narrow() else "timestep t (right: more noise)")
+        above.set_title("" if sampler is None else f"{suite.sampler(sampler).label}, {nfe} NFE")
+    panels[0, 0].set_ylabel(label)
+    panels[1, 0].set_ylabel(_from_first(suite, "%" if relative else "share"))
     return figure
 
 
 def _robust(suite: Suite, frame: pd.DataFrame) -> Figure:
-    """Loss over the clean loss against the radius, a panel per timestep and a row per way to choose delta."""
+    """A column per way to choose delta: above, the first method's loss over its clean loss, below, how others differ.
+
+    The lines of all methods lie on one another; so above there is one method at every radius, and below the largest.
+    """
     part = frame[frame.part == "robust_loss"]
-    levels, kinds = sorted(part.t.unique()), ("worst", "published", "random")
-    figure = Figure(figsize=(WIDTH, PANEL * len(kinds) + 1.0))
-    panels = figure.subplots(len(kinds), len(levels), sharex=True, sharey=True)
-    for line, kind in zip(panels, kinds):
-        for axes, t in zip(line, levels):
-            chosen = part[part.t == t]
-            _lines(axes, suite, with_ratio(chosen, kind), "radius", "ratio")
-            axes.axhline(1, color=REFERENCE.colour, lw=0.6)
-            log_axis(axes.xaxis, sorted(part.radius.unique()))
-            log_axis(axes.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
-            axes.tick_params(axis="x", rotation=45)
-        line[0].set_ylabel(f"loss / clean loss\n{kind}")
-    for axes, t in zip(panels[0], levels):
-        axes.set_title(f"t = {t:.0f}")
-    for axes in panels[-1]:
-        axes.set_xlabel("radius (RMS)")
+    radii, first = sorted(part.radius.unique()), suite.methods[0]
+    figure = sheet(2 * PANEL)
+    panels = figure.subplots(2, len(KINDS), sharex=True, sharey="row")
+    for above, below, (kind, words) in zip(*panels, KINDS.items()):
+        ratios = with_ratio(part, kind)
+        for radius, marker in zip(radii, NFE_MARKERS):
+            line = over_seeds(ratios[ratios.radius == radius], first, "t", "ratio")
+            label = f"{suite.method(first).label}, radius {radius:g}"
+            _line(above, line, Style(looks(suite)[first].colour, marker), label)
+        above.axhline(1, color=REFERENCE.colour, lw=0.6)
+        log_axis(above.yaxis, ticker.LogLocator(subs=ONE_TWO_FIVE))
+        _differences(below, suite, ratios[ratios.radius == radii[-1]], "t", "ratio", True)
+        above.set_title(words)
+        below.set_xlabel("timestep t" if narrow() else "timestep t (right: more noise)")
+    panels[0, 0].set_ylabel("loss at the noisy image\nmoved by delta, over\nthat of the image itself")
+    panels[1, 0].set_ylabel(_from_first(suite, "%") + f"\nat radius {radii[-1]:g}")
     return figure
+
+
+def _from_first(suite: Suite, unit: str) -> str:
+    return f"difference from {suite.method(suite.methods[0]).label} ({unit})"
 
 
 def over_seeds(rows: pd.DataFrame, method: str, x: str, y: str) -> pd.DataFrame:
@@ -95,11 +122,47 @@ def with_ratio(rows: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 def _lines(axes: Axes, suite: Suite, rows: pd.DataFrame, x: str, y: str) -> None:
     for method, look in looks(suite).items():
-        spread = over_seeds(rows, method, x, y)
-        label = suite.method(method).label
-        axes.plot(spread.index, spread["mean"], color=look.colour, marker=look.marker, linestyle=look.line, label=label)
-        low, high = (spread["mean"] + sign * spread["std"].fillna(0) for sign in (-1, 1))
-        axes.fill_between(spread.index, low, high, color=look.colour, alpha=0.12, linewidth=0)
+        _line(axes, over_seeds(rows, method, x, y), look, suite.method(method).label)
+
+
+def _line(axes: Axes, spread: pd.DataFrame, look: Style, label: str) -> None:
+    axes.plot(spread.index, spread["mean"], color=look.colour, marker=look.marker, linestyle=look.line, label=label)
+    low, high = (spread["mean"] + sign * spread["std"].fillna(0) for sign in (-1, 1))
+    axes.fill_between(spread.index, low, high, color=look.colour, alpha=0.12, linewidth=0)
+
+
+def differences(suite: Suite, rows: pd.DataFrame, method: str, x: str, y: str, relative: bool) -> pd.DataFrame:
+    """How a method's ``y`` differs from the first method's of the same seed, by ``x``: columns mean, low and high.
+
+    ``relative``: in per cent, by the mean log ratio; else in the unit of ``y``. Low and high are the bounds of the 95 %
+    t-interval, equal to the mean with one seed.
+    """
+    ours, first = (rows[rows.method == name].set_index([x, "seed"])[y] for name in (method, suite.methods[0]))
+    found = ((np.log(ours) - np.log(first)) if relative else ours - first).dropna()
+    made = {at: interval(values) for at, values in found.groupby(level=x)}
+    spread = pd.DataFrame.from_dict(made, "index", columns=["mean", "std", "n", "low", "high"])[["mean", "low", "high"]]
+    spread = spread.apply(lambda column: column.fillna(spread["mean"]))
+    return 100 * np.expm1(spread) if relative else spread
+
+
+def _differences(axes: Axes, suite: Suite, rows: pd.DataFrame, x: str, y: str, relative: bool) -> None:
+    """Every method but the first, side by side at each ``x``."""
+    axes.axhline(0, color=REFERENCE.colour, lw=0.8)
+    others = {name: look for name, look in looks(suite).items() if name != suite.methods[0]}
+    step = 0.014 * (rows[x].max() - rows[x].min())
+    for place, (method, look) in enumerate(others.items()):
+        found = differences(suite, rows, method, x, y, relative)
+        axes.errorbar(
+            found.index + beside(place, len(others), step),
+            found["mean"],
+            [found["mean"] - found.low, found.high - found["mean"]],
+            color=look.colour,
+            marker=look.marker,
+            linestyle=look.line,
+            lw=0.6,
+            elinewidth=0.8,
+            label=suite.method(method).label,
+        )
 
 
 def table(suite: Suite, frame: pd.DataFrame) -> Table:

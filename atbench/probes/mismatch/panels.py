@@ -37,7 +37,7 @@ def _over_time(suite: Suite, rows: pd.DataFrame, measure: str, at: str) -> Panel
     column, label = AXES[measure]
     x = alt.X("x:Q", title="Timestep t (right: more noise)", axis=alt.Axis(grid=False, tickCount=5))
     drawn = _rows(suite, rows, "t", column)
-    shown = Lines(drawn, x, vertical(label, drawn, None, measure == "exposure"), "band")
+    shown = Lines(drawn, x, vertical(label.replace("\n", " "), drawn, None, measure == "exposure"), "band")
     return Panel(f"{TITLES[measure]}{at}", lines(legend(suite), shown))
 
 

@@ -9,7 +9,7 @@ from atbench.probes.wide import PROBE
 from atbench.reading import tidy
 from atbench.reading.rows import reference_rows
 from atbench.reading.sheet import Sheet
-from atbench.report import figures, tables
+from atbench.report import quality, tables
 from atbench.report.page import charts
 from atbench.report.page.panels import Panel
 from atbench.report.render import Table
@@ -25,7 +25,7 @@ def table(sheet: Sheet, name: str) -> Table:
 def figure(sheet: Sheet, name: str) -> Figure:
     """The distance against the step count."""
     wider, cells = widened(sheet, name)
-    return figures.quality_nfe(wider, cells, reference_rows(wider, sheet.root))
+    return quality.quality_nfe(wider, cells, reference_rows(wider, sheet.root))
 
 
 def panels(sheet: Sheet, name: str) -> list[Panel]:

@@ -4,6 +4,7 @@ Each figure is a row of panels, so that it fits any width.
 """
 
 import math
+from itertools import cycle
 
 import altair as alt
 import pandas as pd
@@ -11,9 +12,9 @@ import pandas as pd
 from atbench.reading.origins import cell_key
 from atbench.reading.tidy import on_grid
 from atbench.report.curves import course, curve_cells
-from atbench.report.page.looks import path
+from atbench.report.page.looks import PATHS
 from atbench.report.page.panels import HEIGHT, ROWS, Legend, Lines, Panel, colours, finished, legend, lines, vertical
-from atbench.report.style import NFE_STYLES, Style, looks
+from atbench.report.style import NFE_MARKERS, looks
 from atbench.spec.address import FINAL
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import nfe_of, samplers_of
@@ -86,7 +87,8 @@ def view(suite: Suite, methods: Legend, numbers: pd.DataFrame) -> list[Panel]:
     cells, nfes = numbers[numbers.n > 0], nfe_of(suite)
     if cells.empty:
         return []
-    shapes = alt.Scale(domain=[f"{nfe} NFE" for nfe in nfes], range=[path(_nfe_style(k)) for k in range(len(nfes))])
+    markers = [PATHS[marker] for _, marker in zip(nfes, cycle(NFE_MARKERS))]
+    shapes = alt.Scale(domain=[f"{nfe} NFE" for nfe in nfes], range=markers)
     panels = []
     for sampler in samplers_of(suite):
         own = cells[cells.sampler == sampler]
@@ -110,10 +112,6 @@ def view(suite: Suite, methods: Legend, numbers: pd.DataFrame) -> list[Panel]:
         height = max(HEIGHT, (12 + 9 * len(nfes)) * len(order))
         panels.append(Panel(suite.sampler(sampler).label, finished(bars + marks, methods, height, {"rows": rows})))
     return panels
-
-
-def _nfe_style(place: int) -> Style:
-    return NFE_STYLES[place % len(NFE_STYLES)]
 
 
 def _rows(suite: Suite, numbers: pd.DataFrame) -> pd.DataFrame:
