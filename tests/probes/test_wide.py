@@ -86,7 +86,7 @@ def test_the_report_of_everything_neither_asks_for_them_nor_counts_them(root):
     frame = tidy.collect(BENCHMARK, root, [SUITE], SEEDS)
     assert frame.nfe.max() == 10 and not frame.off_grid.any()
     assert not {*WIDE} & {*outputs(BENCHMARK, [SUITE])}
-    assert "off the grid" not in status.status(BENCHMARK, root, [SUITE], seeds=SEEDS)
+    assert "off the grid" not in str(status.status(BENCHMARK, root, [SUITE], seeds=SEEDS))
 
 
 def test_table_and_figure_have_the_grid_and_what_lies_beyond(root):
