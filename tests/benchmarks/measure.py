@@ -4,15 +4,18 @@ import json
 import logging
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch._dynamo.utils import counters
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine, method, peers
 from benchmarks.entries import DTYPES, Column, Contest, Curve, Growth, Row, Setting
 from benchmarks.method import Action
+from benchmarks.record import SIDES
 from benchmarks.rows import (
     clean_fid,
     features_to_metrics,
@@ -25,6 +28,7 @@ from benchmarks.rows import (
     update,
 )
 
+CALLS = 8  # in which compilation has to come to an end
 ROWS = {
     row.name: row
     for module in (update, sampling, free_at, images_to_metrics, features_to_metrics, clean_fid, memory)
@@ -46,7 +50,10 @@ def measure(entry: Row | Curve, column: Column, quick: bool) -> dict[str, Any]:
 
 
 def contest(made: Contest, column: Column) -> dict[str, Any]:
-    """The turns of both sides, with the work that ours does beside a matrix product."""
+    """The turns of both sides, with the work of ours beside a matrix product; why, where a side never stops compiling."""
+    for side in SIDES if column.compiled else ():
+        if not settles(getattr(made, side), graphs):
+            return {"skipped": f"compilation of {side} goes on with every call"}
     count = operations(made.ours) if made.counted else 0
     watch, judged_by = made.watch or column.watch, made.judged_by or column.judged_by
     turns, repeats = method.interleaved(made.ours, made.peer, made.budget, watch, made.warm)
@@ -62,6 +69,21 @@ def curve(made: Growth, entry: Curve, column: Column) -> dict[str, Any]:
     """The points of a curve."""
     taken = method.in_rounds(made.actions, made.budget, column.watch, made.warm)
     return {"what": entry.what, "size": entry.size, "points": method.points(taken)}
+
+
+def settles(action: Action, compiled: Callable[[], int]) -> bool:
+    """Whether a call comes, among the first CALLS, that compiles nothing; ``compiled`` counts what was so far."""
+    for _ in range(CALLS):
+        before = compiled()
+        action()
+        if compiled() == before:
+            return True
+    return False
+
+
+def graphs() -> int:
+    """Graphs that torch.compile has made in this process."""
+    return int(counters["stats"]["unique_graphs"])
 
 
 def operations(action: Action) -> int:

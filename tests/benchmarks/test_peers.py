@@ -101,6 +101,12 @@ def test_a_name_that_is_no_row_is_refused():
         run.jobs(["update-laptopp"], quick=True)
 
 
+@pytest.mark.parametrize(("compiles", "settled"), [([1, 2, 0], True), ([0], True), ([1] * 99, False)])
+def test_a_side_that_compiles_with_every_call_is_not_timed(compiles, settled):
+    made, left = [], list(compiles)
+    assert measure.settles(lambda: made.extend(range(left.pop(0))), lambda: len(made)) == settled
+
+
 @pytest.mark.slow
 def test_a_row_of_ours_alone_is_measured_from_the_command_line(tmp_path):
     """In a process of its own, as the whole suite measures it; how long it took is nobody's business here."""

@@ -19,6 +19,8 @@ def against_guided(scale: tuple[str, str], batch: int, seconds: float, setting: 
     agreement = guided.same_outputs(trainer.model, peer, x0[:2], None if labels is None else labels[:2])
     loop = guided.training_loop(peer, recipe, batch, setting.scratch)
     conditions = {} if labels is None else {"y": labels}
+    if setting.column.compiled:
+        guided.compile_whole()
     setting.compile(trainer.model, peer)
     return Contest(
         ours=partial(trainer.train_batch, x0, labels),
