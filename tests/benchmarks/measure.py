@@ -50,7 +50,7 @@ def measure(entry: Row | Curve, column: Column, quick: bool) -> dict[str, Any]:
 
 
 def contest(made: Contest, column: Column) -> dict[str, Any]:
-    """The turns of both sides, ours beside a matrix product; or why not, where a side never stops compiling."""
+    """The turns of both sides, with the work of ours beside a matrix product; or why a compiled one has none."""
     for side in SIDES if column.compiled else ():
         if not settles(getattr(made, side), graphs):
             return {"skipped": f"compilation of {side} goes on with every call"}

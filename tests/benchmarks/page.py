@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atbench.report import figures
-from atbench.report.style import COLOURS, RC, REFERENCE
+from atbench.report.style import COLOURS, REFERENCE, across, settings
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import visible, write_atomically
 from benchmarks import record
@@ -35,7 +35,7 @@ def write() -> list[Path]:
     """The page and the figures of all released records. Raises UserError for a record that cannot be believed."""
     found = released()
     made = [page(found)]
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context(settings()):
         for name, each in found.items():
             drawn = figure(each)
             made += [figures.save(drawn, RELEASED / f"{name}.{kind}") for kind in ("png", "pdf")]
@@ -179,7 +179,7 @@ def figure(found: RecordForm) -> Figure:
     curves = {name: curve for name, curve in found.curves.items() if isinstance(curve, CurveForm)}
     lines = -(-len(curves) // ABREAST)
     heights = [1.0 + ROW * len(rows), *[PANEL * lines] * bool(curves)]
-    drawn = Figure(figsize=(figures.WIDTH, sum(heights)), layout="constrained")
+    drawn = Figure(figsize=(across(), sum(heights)), layout="constrained")
     parts = drawn.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _dots(parts[0].subplots(), rows)
     panels = list(parts[1].subplots(lines, ABREAST, squeeze=False).flat) if curves else []
