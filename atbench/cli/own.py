@@ -78,7 +78,8 @@ def adopt(options: argparse.Namespace) -> int:
     print(found.text, flush=True)
     if not options.run:
         return 0
-    return verbs.watch(argparse.Namespace(scale=options.name, suites=[found.suite], command=found.command))
+    watched = argparse.Namespace(scale=options.name, suites=[found.suite], command=found.command, json=False)
+    return verbs.watch(watched)
 
 
 def check(options: argparse.Namespace) -> int:

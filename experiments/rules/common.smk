@@ -81,8 +81,8 @@ def existing(paths):
 def cells_of(wildcards, suites, pages=()):
     """The cells of some suites. Those of a run are made together, by a job whose record stands for them until then.
 
-    ``pages`` of a rule that shows them are asked for while a record is missing: Snakemake looks at no trigger of a job that
-    waits for a checkpoint (`depends_on_checkpoint_target` of its dag.py), so that pages that are there would hide the run.
+    While a record is missing, the ``pages`` that show them are asked for: Snakemake looks at no trigger of a job that waits
+    for a checkpoint (`depends_on_checkpoint_target` of its dag.py), so that pages that are there would hide the run.
     """
     for run in [] if CACHED else JOBS.runs(suites):
         if run.cells:

@@ -78,6 +78,7 @@ def measured(job: Job, quick: bool, has_gpu: bool, folder: Path) -> dict[str, An
     command = [sys.executable, "-m", "benchmarks", "measure", job.entry.name, job.column.name, str(file)]
     # Without a GPU in sight: guided-diffusion takes one wherever it sees one.
     environment = os.environ | machine.ENVIRONMENT | ({} if on_gpu else {"CUDA_VISIBLE_DEVICES": ""})
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)  # it finds what this process has found
     done = subprocess.run([*command, *(["--quick"] if quick else [])], env=environment, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
