@@ -103,7 +103,8 @@ def _ratios(found: RecordForm) -> str:
         entries = [ratio(each) if (each := _measured(row, column)) else "—" for column in columns]
         lead = next((each for column in columns if (each := _measured(row, column))), None)
         if lead is not None:
-            cells = [f"`{name}`: {row.what}", *entries, _goal(row, lead), amount(lead), _rate(lead)]
+            goal = "—" if found.quick else _goal(row, lead)  # which is for the work in full
+            cells = [f"`{name}`: {row.what}", *entries, goal, amount(lead), _rate(lead)]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

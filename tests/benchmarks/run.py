@@ -97,7 +97,7 @@ def said(result: dict[str, Any]) -> str:
         return f"skipped: {result['skipped']}"
     quantity, pairs = result["judged_by"], len(result["pairs"])
     low, high = result["ratios"][quantity]["range"]
-    return f"{result['ratio']:.3f} of the peer's {quantity} ({pairs} pairs: {low:.3f} to {high:.3f})"
+    return f"{result['ratio']:.3f} of the peer's {quantity} ({pairs} pair{'s' * (pairs > 1)}: {low:.3f} to {high:.3f})"
 
 
 def row_of(row: Row, found: dict[tuple[str, str], dict[str, Any]]) -> dict[str, Any]:
