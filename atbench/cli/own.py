@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from atbench.cli import verbs
 from atbench.cli.put import put
 from atbench.runtime import launch
 from atbench.runtime.errors import UserError
@@ -78,8 +77,10 @@ def adopt(options: argparse.Namespace) -> int:
     print(found.text, flush=True)
     if not options.run:
         return 0
-    watched = argparse.Namespace(scale=options.name, suites=[found.suite], command=found.command, json=False)
-    return verbs.watch(watched)
+    from atbench.workflow.onlooker import look_on
+    from atbench.workflow.taken import watch_of
+
+    return look_on(watch_of(load(options.name), [found.suite]), found.command)
 
 
 def check(options: argparse.Namespace) -> int:

@@ -118,14 +118,12 @@ def status(options: argparse.Namespace) -> None:
 
 def watch(options: argparse.Namespace) -> int:
     """Look on while a workflow runs: jobs, loss, delta RMS, images/s, time left; a line a minute without a terminal."""
-    from atbench.workflow.jobs import Jobs
     from atbench.workflow.onlooker import look_on
-    from atbench.workflow.taken import Taken
-    from atbench.workflow.watch import Watch, glance
+    from atbench.workflow.taken import watch_of
+    from atbench.workflow.watch import glance
 
-    benchmark = load(options.scale)
-    taken = Taken(Jobs(benchmark, None), retrains=False).addresses
-    watched, command = Watch(benchmark, suites_of(options), taken), [word for word in options.command if word != "--"]
+    watched = watch_of(load(options.scale), suites_of(options))
+    command = [word for word in options.command if word != "--"]
     if not options.json:
         return look_on(watched, command)
     if command:

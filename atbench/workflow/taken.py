@@ -10,6 +10,7 @@ from atbench.spec.address import ROOT, Run, parse_run
 from atbench.spec.benchmark import Benchmark
 from atbench.workflow.jobs import Jobs, Wildcards
 from atbench.workflow.settings import or_stop
+from atbench.workflow.watch import Watch
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class Taken:
     def key(self, wildcards: Wildcards) -> str:
         """All that taking a run writes."""
         return self.runs[_name(self.jobs.run(wildcards).address)].key
+
+
+def watch_of(benchmark: Benchmark, suites: list[str]) -> Watch:
+    """A watch on some suites, which waits for no training of a run that is taken."""
+    return Watch(benchmark, suites, Taken(Jobs(benchmark, None), retrains=False).addresses)
 
 
 def _continued(benchmark: Benchmark) -> set[Run]:
