@@ -60,7 +60,7 @@ def gains(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
     by_method = np.log(distances.dropna()).T.groupby(level="method").mean().T
     rows = [(method, *interval(by_method[first] - by_method[method])) for method in others] if len(by_method) else []
     made = pd.DataFrame(rows, columns=GAINS)
-    return made.assign(**{key: [SHARES.as_written(gain) for gain in made[key]] for key in ("mean", "low", "high")})
+    return _as_shares(made)
 
 
 def gains_in_course(suite: Suite, cells: pd.DataFrame, method: str, count: str) -> pd.DataFrame:
@@ -74,7 +74,12 @@ def gains_in_course(suite: Suite, cells: pd.DataFrame, method: str, count: str) 
     both = ours.merge(first, on=["seed", count], suffixes=("", "_first"))
     logs = np.log(both.fd_first) - np.log(both.fd)
     made = pd.DataFrame([(at, *interval(found)) for at, found in logs.groupby(both[count])], columns=COURSE)
-    return made.assign(**{key: [SHARES.as_written(gain) for gain in made[key]] for key in ("mean", "low", "high")})
+    return _as_shares(made)
+
+
+def _as_shares(logs: pd.DataFrame) -> pd.DataFrame:
+    """Gains as they are written, of mean log ratios and their bounds."""
+    return logs.assign(**{key: [SHARES.as_written(gain) for gain in logs[key]] for key in ("mean", "low", "high")})
 
 
 def continued(suite: Suite) -> list[str]:
