@@ -20,6 +20,12 @@ REPORT_JOBS = {"scratch", "finetune", "class_conditional", "consistency", "laten
 REPORT_JOBS |= {"tidy", "claims", "figures", "tables", "all"}
 
 
+def link_released(folder: Path) -> None:
+    """Give a folder the released results, as a fresh clone has them."""
+    (folder / "results").mkdir()
+    (folder / "results/released").symlink_to(REPOSITORY / "results/released")
+
+
 class Checkout:
     """A copy of the repository in which commands run as a user would type them."""
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from checkout import REPOSITORY
+from checkout import link_released
 
 from atbench import cli
 from atbench.cli import own, verbs
@@ -35,8 +35,7 @@ LISTING = [pytest.param(name, marks=SLOW if name in ("estimate", "score", "check
 @pytest.fixture(autouse=True)
 def clone(tmp_path, monkeypatch):
     """The current folder holds the released results, a set of samples and a plugin."""
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    link_released(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.setattr(launch, "with_allocator", lambda: None)  # it would start pytest anew

@@ -13,7 +13,7 @@ from types import ModuleType
 import pages
 import pytest
 import yaml
-from checkout import REPOSITORY
+from checkout import REPOSITORY, link_released
 
 from atbench import cli
 from atbench.cli.page import verbs_of
@@ -148,8 +148,7 @@ PYTHON = [
 @pytest.mark.parametrize(("page", "block"), PYTHON, ids=[f"{name}:{block.title}" for name, block in PYTHON])
 def test_code_of_the_pages_runs(page, block, monkeypatch, tmp_path):
     """In a folder that holds the released results, as a fresh clone does."""
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    link_released(tmp_path)
     monkeypatch.chdir(tmp_path)
     if block.language == "yaml":
         assert isinstance(yaml.safe_load(block.text), dict), page

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkout import REPOSITORY
+from checkout import link_released
 from diffusers import DDIMScheduler, DDPMScheduler, DiffusionPipeline, UNet2DModel
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -114,8 +114,7 @@ def test_their_ddim_draws_our_samples(tmp_path, changes, nfe):
 
 def released(monkeypatch, tmp_path: Path, *options: str) -> nn.Module:
     """The trained network that the tour releases, exported to the folder `pipeline` below the current one."""
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    link_released(tmp_path)
     monkeypatch.chdir(tmp_path)
     run = "results/tour/scratch/at/seed0"
     assert cli.main(["export-weights", f"{run}/final", "pipeline", "--diffusers", *options]) == 0

@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from checkout import REPOSITORY
+from checkout import REPOSITORY, link_released
 from nbclient import NotebookClient
 
 FILE = REPOSITORY / "docs/example.ipynb"
@@ -25,8 +25,7 @@ def outputs(notebook):
 
 @pytest.mark.slow
 def test_executed_anew_it_says_what_is_stored(tmp_path, monkeypatch):
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    link_released(tmp_path)
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     stored, executed = (nbformat.read(FILE, as_version=4) for _ in range(2))

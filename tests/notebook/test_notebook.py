@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkout import REPOSITORY
+from checkout import REPOSITORY, link_released
 
 import atbench
 from atbench.judgement.paired import differences
@@ -22,8 +22,7 @@ CELL = "results/tour/scratch/at/seed0/final/ddim-nfe5.json"
 @pytest.fixture(autouse=True)
 def clone(tmp_path, monkeypatch):
     """The current folder holds the released results, and nothing else."""
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/released").symlink_to(REPOSITORY / "results/released")
+    link_released(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ATBENCH_DEVICE", "cpu")
 
