@@ -13,7 +13,8 @@ from atbench.metrics.features import Extractor, Features
 from atbench.metrics.reference import Reference, build_reference
 from atbench.runtime.files import file_hash
 from benchmarks import ours
-from benchmarks.entries import Disagreement
+from benchmarks.entries import Contest, Disagreement
+from benchmarks.method import Action, Budget
 
 WIDTH, LOGITS = 2048, 1008
 CLOSE = 0.01  # relative, of a metric by one side and by the other
@@ -70,6 +71,22 @@ def features(count: int, name: str, spatial: int) -> Features:
     """Made-up features of samples."""
     made = [ours.made_up_features(count, width, f"{name} {width}") for width in (WIDTH, LOGITS, spatial)]
     return Features(made[0], made[1], {"sfid": made[2]})
+
+
+def same_numbers(own: Action, peer: Action, budget: Budget) -> Contest:
+    """A contest of two sides that each come to numbers by name; those that both come to must agree."""
+    found: dict[str, Any] = {}
+
+    def kept(side: str, measure: Action) -> Action:
+        return lambda: found.update({side: measure()})
+
+    return Contest(
+        ours=kept("ours", own),
+        peer=kept("peer", peer),
+        agreement=lambda: agree(found["ours"], found["peer"]),
+        budget=budget,
+        warm=False,
+    )
 
 
 def agree(own: Mapping[str, float], peer: Mapping[str, float]) -> str:

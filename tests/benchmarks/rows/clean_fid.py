@@ -11,20 +11,20 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from atbench.data.samples_file import read_samples
 from atbench.metrics.features import Extractor
-from atbench.metrics.frechet import frechet
-from atbench.metrics.reference import Reference, feature_statistics
+from atbench.metrics.frechet import distances
+from atbench.metrics.reference import Reference
 from benchmarks import inception, ours, peers
 from benchmarks.entries import Contest, Row, Setting
 from benchmarks.method import Budget
 
 
-def by_ours(extractor: Extractor, folder: Path, reference: Reference, found: dict[str, float]) -> None:
-    """Images, features, statistics, distance."""
+def by_ours(extractor: Extractor, folder: Path, reference: Reference) -> dict[str, float]:
+    """Images, features, distance."""
     features = extractor(read_samples(folder)).features
-    found["fd"] = frechet(feature_statistics(features), reference.train.statistics)
+    return {"fd": distances(features, reference.train.statistics)[0]}
 
 
-def by_clean_fid(network: torch.nn.Module, folder: Path, reference: Reference, found: dict[str, float]) -> None:
+def by_clean_fid(network: torch.nn.Module, folder: Path, reference: Reference) -> dict[str, float]:
     """The same by its functions, in the mode in which the network resizes; without worker processes."""
     fid, real = peers.package("cleanfid.fid"), reference.train.statistics
     features = fid.get_folder_features(
@@ -37,7 +37,7 @@ def by_clean_fid(network: torch.nn.Module, folder: Path, reference: Reference, f
     )
     with contextlib.redirect_stdout(io.StringIO()):  # it says when it regularises a product
         mu, sigma = np.mean(features, axis=0), np.cov(features, rowvar=False)
-        found["fd"] = float(fid.frechet_distance(mu, sigma, real.mu, real.sigma))
+        return {"fd": float(fid.frechet_distance(mu, sigma, real.mu, real.sigma))}
 
 
 def clean_fid(setting: Setting) -> Contest:
@@ -47,13 +47,10 @@ def clean_fid(setting: Setting) -> Contest:
     extractor = inception.extractor(weights)
     reference = inception.reference(extractor, 2500)
     network = FeatureExtractorInceptionV3("seeded", ["2048"], feature_extractor_weights_path=str(weights))
-    found: tuple[dict[str, float], dict[str, float]] = {}, {}
-    return Contest(
-        ours=partial(by_ours, extractor, folder, reference, found[0]),
-        peer=partial(by_clean_fid, network, folder, reference, found[1]),
-        agreement=lambda: inception.agree(*found),
-        budget=Budget(1, 1, 0) if setting.quick else Budget(2, 5, 100),
-        warm=False,
+    return inception.same_numbers(
+        partial(by_ours, extractor, folder, reference),
+        partial(by_clean_fid, network, folder, reference),
+        Budget(1, 1, 0) if setting.quick else Budget(2, 5, 100),
     )
 
 
@@ -61,7 +58,7 @@ ROWS = (
     Row(
         "clean-fid",
         "128 PNG files of 32 x 32 to FID alone; Inception with seeded weights, statistics of the reference ready",
-        "`read_samples`, the extractor, `feature_statistics`, `frechet`",
+        "`read_samples`, the extractor, `distances`",
         "clean-fid: `get_folder_features` with the same network, `frechet_distance`",
         clean_fid,
     ),

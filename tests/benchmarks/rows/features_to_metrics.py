@@ -14,23 +14,23 @@ from benchmarks.entries import Contest, Row, Setting
 from benchmarks.method import Budget
 from benchmarks.rows.images_to_metrics import NAMES, options
 
-Found = dict[str, float]
+Numbers = dict[str, float]
 Statistics = dict[str, np.ndarray]
 
 
-def by_ours(features: Features, reference: Reference, chosen: MetricOptions, found: Found) -> None:
+def by_ours(features: Features, reference: Reference, chosen: MetricOptions) -> Numbers:
     """Every metric of a cell, with standard errors."""
-    found |= score_features(features, reference, chosen)
+    return score_features(features, reference, chosen)
 
 
-def by_torch_fidelity(own: Tensor, real: Tensor, statistics: Statistics, chosen: MetricOptions, found: Found) -> None:
+def by_torch_fidelity(own: Tensor, real: Tensor, statistics: Statistics, chosen: MetricOptions) -> Numbers:
     """Its functions from features to a metric."""
     fid, kid, prc = (peers.package(f"torch_fidelity.metric_{name}") for name in ("fid", "kid", "prc"))
     subsets = {"kid_subsets": chosen.kid_subsets, "kid_subset_size": chosen.kid_subset_size}
     made = fid.fid_statistics_to_metric(fid.fid_features_to_statistics(own), statistics, verbose=False)
     made |= kid.kid_features_to_metric(own, real, verbose=False, **subsets)
     made |= prc.prc_features_to_metric(own, real, prc_neighborhood=chosen.pr_neighbours, verbose=False)
-    found |= {NAMES[key]: value for key, value in made.items() if key in NAMES}
+    return {NAMES[key]: value for key, value in made.items() if key in NAMES}
 
 
 def features_to_metrics(setting: Setting) -> Contest:
@@ -41,13 +41,11 @@ def features_to_metrics(setting: Setting) -> Contest:
     samples = inception.features(count, "samples", len(reference.extra["sfid"].mu))
     own, real = samples.features, reference.train.features.features
     ready = peers.package("torch_fidelity.metric_fid").fid_features_to_statistics(real)
-    chosen, found = options(count), ({}, {})
-    return Contest(
-        ours=partial(by_ours, samples, reference, chosen, found[0]),
-        peer=partial(by_torch_fidelity, own, real, ready, chosen, found[1]),
-        agreement=lambda: inception.agree(*found),
-        budget=Budget(1, 1, 0) if setting.quick else Budget(2, 5, 120),
-        warm=False,
+    chosen = options(count)
+    return inception.same_numbers(
+        partial(by_ours, samples, reference, chosen),
+        partial(by_torch_fidelity, own, real, ready, chosen),
+        Budget(1, 1, 0) if setting.quick else Budget(2, 5, 120),
     )
 
 

@@ -25,14 +25,14 @@ def options(count: int) -> MetricOptions:
     )
 
 
-def by_ours(weights: Path, folder: Path, reference: Reference, chosen: MetricOptions, found: dict[str, float]) -> None:
+def by_ours(weights: Path, folder: Path, reference: Reference, chosen: MetricOptions) -> dict[str, float]:
     """What `atbench score` does with a folder: every metric of a cell, with standard errors."""
     scoring = Scoring(inception.extractor(weights), reference, chosen, shuffled=True)
     scoring.add(read_samples(folder))
-    found |= scoring.finish()
+    return scoring.finish()
 
 
-def by_torch_fidelity(weights: Path, folder: Path, cache: Path, chosen: MetricOptions, found: dict[str, float]) -> None:
+def by_torch_fidelity(weights: Path, folder: Path, cache: Path, chosen: MetricOptions) -> dict[str, float]:
     """FID, KID, precision and recall by its own front door."""
     made = peers.package("torch_fidelity").calculate_metrics(
         input1=str(folder),
@@ -50,7 +50,7 @@ def by_torch_fidelity(weights: Path, folder: Path, cache: Path, chosen: MetricOp
         cuda=False,
         verbose=False,
     )
-    found |= {NAMES[key]: value for key, value in made.items() if key in NAMES}
+    return {NAMES[key]: value for key, value in made.items() if key in NAMES}
 
 
 def images_to_metrics(setting: Setting) -> Contest:
@@ -62,13 +62,10 @@ def images_to_metrics(setting: Setting) -> Contest:
     cache.mkdir()
     torch.save(reference.train.features.features, cache / f"{REFERENCE}-inception-v3-compat-features-2048.pt")
     chosen = options(count)
-    found: tuple[dict[str, float], dict[str, float]] = {}, {}
-    return Contest(
-        ours=partial(by_ours, weights, folder, reference, chosen, found[0]),
-        peer=partial(by_torch_fidelity, weights, folder, cache, chosen, found[1]),
-        agreement=lambda: inception.agree(*found),
-        budget=Budget(1, 1, 0),
-        warm=False,
+    return inception.same_numbers(
+        partial(by_ours, weights, folder, reference, chosen),
+        partial(by_torch_fidelity, weights, folder, cache, chosen),
+        Budget(1, 1, 0),
     )
 
 
