@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from atbench.judgement.paired import difference
 from atbench.reading import tidy
+from atbench.reading.tree import of_its_time
 from atbench.runtime.device import choose
 from atbench.runtime.errors import UserError
 from atbench.spec import address
@@ -32,7 +33,7 @@ def load_results(scale: str, suites: list[str] | None = None, released: bool | N
     if released is None:
         released = not any(Path(address.ROOT, scale, suite.name).is_dir() for suite in chosen)
     root = Path(address.RELEASED if released else address.ROOT, scale)
-    frame = tidy.collect(benchmark, root, [suite.name for suite in chosen if suite.samplers])
+    frame = tidy.collect(of_its_time(benchmark, root), root, [suite.name for suite in chosen if suite.samplers])
     metrics = [name for name in frame if name in METRICS]
     units = {name: METRICS[name].unit or "1" for name in metrics} | {k: u for k, u in UNITS.items() if k in frame}
     labels = {name: metric_label(name, benchmark.file.extractor) for name in metrics}

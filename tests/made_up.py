@@ -1,6 +1,7 @@
 """Made-up parts of records, in the form that real ones have."""
 
 from atbench.runtime.files import file_hash
+from atbench.runtime.provenance import PROTOCOL
 from atbench.runtime.records import write_record
 from atbench.spec.run import RunSpec
 
@@ -11,7 +12,7 @@ SOURCES = {"training": "1" * 16, "evaluation": "2" * 16}  # hashes of the source
 
 def provenance(**more: object) -> dict:
     """Where a made-up number comes from."""
-    return {"commit": COMMIT, "dirty": False, "sources": SOURCES} | more
+    return {"commit": COMMIT, "dirty": False, "protocol": PROTOCOL, "sources": SOURCES} | more
 
 
 def run_record(run: RunSpec) -> dict:

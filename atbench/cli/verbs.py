@@ -9,6 +9,7 @@ from atbench.runtime import launch
 from atbench.runtime.errors import UserError
 from atbench.runtime.listing import document
 from atbench.spec import address
+from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import load, load_cell, load_run, suites_at, workflow
 from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
@@ -80,12 +81,12 @@ def report(options: argparse.Namespace) -> None:
         return page(options)
     from atbench.report.build import build
 
-    root = tree(options)
+    benchmark, root = shown(options)
     for path in options.only:
         if not Path(path).is_relative_to(root):
             raise UserError(f"--only {path}: not below {root}")
     only = [str(Path(path).relative_to(root)) for path in options.only] or None
-    for path in build(load(options.scale), root, suites_of(options), options.seeds, only, options.width):
+    for path in build(benchmark, root, suites_of(options), options.seeds, only, options.width):
         print(path)
 
 
@@ -101,7 +102,7 @@ def page(options: argparse.Namespace) -> None:
     from atbench.report.page.build import build
     from atbench.tasks.real_images import real_images
 
-    benchmark, root = load(options.scale), tree(options)
+    benchmark, root = shown(options)
     suites = suites_of(options) if options.suites else with_results(benchmark, root)
     file = Path(options.html or Path(address.ROOT, options.scale, address.PAGE))
     others = [Path(folder) for folder in options.merge]
@@ -112,7 +113,7 @@ def status(options: argparse.Namespace) -> None:
     """Show what is done, missing, stale or failed."""
     from atbench.report.status import status
 
-    found = status(load(options.scale), tree(options), suites_of(options), options.stale, options.paths, options.time)
+    found = status(*shown(options), suites_of(options), options.stale, options.paths, options.time)
     put(found, options)
 
 
@@ -201,9 +202,12 @@ def schema(options: argparse.Namespace) -> None:
         print(path.relative_to(yaml.ROOT))
 
 
-def tree(options: argparse.Namespace) -> Path:
-    """The scale's results folder that a reading verb looks at."""
-    return Path(address.RELEASED if options.released else address.ROOT, options.scale)
+def shown(options: argparse.Namespace) -> tuple[Benchmark, Path]:
+    """The scale and the folder of its results that a reading verb looks at, under the protocol of these results."""
+    from atbench.reading.tree import of_its_time
+
+    root = Path(address.RELEASED if options.released else address.ROOT, options.scale)
+    return of_its_time(load(options.scale), root), root
 
 
 def suites_of(options: argparse.Namespace) -> list[str]:

@@ -22,7 +22,7 @@ def of_cell(tree: Tree, cell: CellSpec, record: Record) -> str:
     """In words, what of the record of a cell is no longer so; empty when all of it is."""
     changed = [part for part, value in cell.digests.items() if record["config"].get(part) != value]
     if changed:
-        return f"{' and '.join(changed)} configuration changed"
+        return _another_protocol(cell.run, record) or f"{' and '.join(changed)} configuration changed"
     samples = cell.run.suite.evaluation.samples
     if record["counts"]["samples"] != samples:
         return f"of {record['counts']['samples']} samples, not {samples}"
@@ -32,7 +32,7 @@ def of_cell(tree: Tree, cell: CellSpec, record: Record) -> str:
 def of_run(tree: Tree, run: RunSpec, record: Record, most: float = math.inf) -> str:
     """The same of the record of a run. Of files of more than ``most`` bytes the size is compared alone."""
     if record["digest"] != run.digest:
-        return "training configuration changed"
+        return _another_protocol(run, record) or "training configuration changed"
     folder, files = tree.folder(run.address), record.get("files", {})
     there = {name: folder / name for name in files if (folder / name).is_file()}
     sizes = {name: path.stat().st_size for name, path in there.items()}
@@ -54,6 +54,11 @@ def of_measure(tree: Tree, run: RunSpec, record: Record, digests: dict[str, str]
         return "configuration changed"
     weights = _weights(tree, run.address)
     return _of_inputs(record.get("inputs", {}), {"weights": weights} if weights else {})
+
+
+def _another_protocol(run: RunSpec, record: Record) -> str:
+    said, wanted = record["provenance"].get("protocol", 1), run.judging.protocol
+    return "" if said == wanted else f"made under protocol {said}, not {wanted}"
 
 
 def inputs_there(tree: Tree, cell: CellSpec) -> dict[str, str]:

@@ -12,8 +12,10 @@ from atbench.reading import packs
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import known_hash
 from atbench.runtime.json_files import read_json
+from atbench.runtime.provenance import PROTOCOL
 from atbench.runtime.records import Record, read_record, unsealed
 from atbench.spec.address import ROOT, Cell, Run, is_cell, is_run, parse_cell
+from atbench.spec.benchmark import Benchmark
 from atbench.spec.form import Form
 from atbench.spec.records import CellForm, ManifestForm
 
@@ -26,6 +28,11 @@ class Tree:
     """The results of one scale below ``root``, local or released. A record's own file goes before a line of a pack."""
 
     root: Path
+
+    @property
+    def protocol(self) -> int:
+        """What its results were made under: of released ones, as the manifest says; of local ones, that of today."""
+        return int(_manifest_of(self.root).get("protocol", 1)) if Path(self.root, MANIFEST).exists() else PROTOCOL
 
     def folder(self, run: Run) -> Path:
         """Where a run lies."""
@@ -107,17 +114,24 @@ class Tree:
 
 def manifest(root: Path) -> dict[str, str]:
     """Files of a released scale by their hashes; nothing for a local one. Raises UserError for a broken manifest."""
+    return dict(_manifest_of(root).get("files", {}))
+
+
+def _manifest_of(root: Path) -> Record:
     path = Path(root, MANIFEST)
-    if not path.exists():
-        return {}
-    return _manifest(path, known_hash(path))
+    return _manifest(path, known_hash(path)) if path.exists() else {}
 
 
 @cache
-def _manifest(path: Path, content: str) -> dict[str, str]:
+def _manifest(path: Path, content: str) -> Record:
     listed = unsealed(read_json(path))
     ManifestForm.check(path, listed)
-    return dict(listed["files"])
+    return listed
+
+
+def of_its_time(benchmark: Benchmark, root: Path) -> Benchmark:
+    """A benchmark under the protocol of the results below ``root``."""
+    return benchmark.under(Tree(root).protocol)
 
 
 @cache

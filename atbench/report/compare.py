@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from atbench.reading.tidy import AXES, collect
+from atbench.reading.tree import of_its_time
 from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import METRICS, metric_label
@@ -86,7 +87,7 @@ def _words(value: Value) -> Iterator[str | Grid]:
 
 
 def _declared(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None) -> pd.DataFrame:
-    frame = collect(benchmark, root, suites, seeds)
+    frame = collect(of_its_time(benchmark, root), root, suites, seeds)
     return frame[~frame.off_grid].reset_index(drop=True)  # both trees: the same cells in the same order
 
 

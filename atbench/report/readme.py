@@ -17,7 +17,7 @@ from atbench.judgement.claims import REFUTED, SUPPORTED, VERDICTS
 from atbench.reading import tidy
 from atbench.reading.sheet import Sheet
 from atbench.reading.timing import REFERENCES
-from atbench.reading.tree import Tree
+from atbench.reading.tree import Tree, of_its_time
 from atbench.report import figures, verdict_table
 from atbench.report.render import write_text
 from atbench.report.style import RC, REFERENCE
@@ -87,8 +87,8 @@ def replaced(text: str, made: dict[str, str]) -> str:
 
 def verdicts() -> pd.DataFrame:
     """The verdicts at the released scale with five seeds, and the paper's own gains beside them."""
-    benchmark, root = load(SCALE), Path(RELEASED, SCALE)
-    tree = Tree(root)
+    root = Path(RELEASED, SCALE)
+    benchmark, tree = of_its_time(load(SCALE), root), Tree(root)
     suites = [name for name in benchmark.suites if tree.cells(SCALE, name)]
     if not suites:
         raise UserError(f"{root}: no released cells there")

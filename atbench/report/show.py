@@ -12,13 +12,13 @@ from atbench.judgement.claims import MIN_SEEDS
 from atbench.reading import doubt
 from atbench.reading.rows import reference_rows
 from atbench.reading.tidy import older_code
-from atbench.reading.tree import Tree
+from atbench.reading.tree import Tree, of_its_time
 from atbench.report.verdict_table import amount, facts, tested_on
 from atbench.runtime.errors import UserError
 from atbench.runtime.listing import Listing, Value, listing
 from atbench.runtime.records import Record
 from atbench.spec.address import RELEASED, ROOT, made_by, parse_cell
-from atbench.spec.load import load, load_cell
+from atbench.spec.load import load
 from atbench.spec.metrics import distance_name
 from atbench.spec.run import CellSpec
 
@@ -42,7 +42,7 @@ def show(path: str | Path, over_seeds: bool = True) -> Listing:
     if record is None:
         wanted = replace(address, run=replace(address.run, root=ROOT))
         raise UserError(f"{address}: no such result; to make it: {made_by(wanted, address.run.scale)}")
-    cell = load_cell(address)
+    cell = of_its_time(load(address.run.scale), tree.root).cell(address)
     current, settings = cell.digests, {"training": cell.run.slice, "evaluation": cell.slice}
     value = {
         "cell": str(path),
@@ -83,7 +83,7 @@ def judged(tree: Tree, cell: CellSpec) -> dict[str, Any]:
             "verdicts": [],
             "no_verdict": f"{suite.method(method).label} is what others are compared with",
         }
-    benchmark = load(cell.address.run.scale)
+    benchmark = of_its_time(load(cell.address.run.scale), tree.root)
     sheet = standing.results(benchmark, tree.root)
     gain = standing.gain(cell, sheet.frame)
     if gain:

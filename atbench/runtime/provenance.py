@@ -7,6 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent
+# What all results are made by beyond their settings: a change of code that moves their bits counts on, so that no
+# table mixes what cannot be compared (docs/protocol.md says what each one changed). Records without one are of 1.
+PROTOCOL = 2
 LIBRARIES = ("torch", "torch-fidelity", "clean-fid", "numpy", "scipy", "scikit-learn")
 # What can change the weights of a run, and what can change a cell beyond its weights. An edit elsewhere
 # (reports, README, command line) makes no result stale.

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from atbench.runtime.errors import UserError, unknown
+from atbench.runtime.provenance import PROTOCOL
 from atbench.spec.address import Cell, Run
 from atbench.spec.fields import Entry
 from atbench.spec.judging import Judging, Linked
@@ -69,8 +70,13 @@ class Benchmark:
     claims: Mapping[str, Claim]  # what is under test
     questions: list[Question]  # what was asked, and what answers it
     probes: Mapping[str, Entry]  # settings of the side measures, by name
+    protocol: int = PROTOCOL
     _suites: dict[str, Suite] = field(default_factory=dict, repr=False)
     _runs: dict[Run, RunSpec] = field(default_factory=dict, repr=False)
+
+    def under(self, protocol: int) -> "Benchmark":
+        """The same under another protocol, with the digests of its time."""
+        return self if protocol == self.protocol else _under(self, protocol)
 
     @property
     def suites(self) -> list[str]:
@@ -149,7 +155,7 @@ class Benchmark:
         spec = self.suite(suite)
         run = None if suite == EXTRACTOR_SUITE else self.extractor_run
         at_home = run is not None and run.suite.data.written() == spec.judged_by.written()
-        return Judging(spec, _linked(run), at_home)
+        return Judging(spec, _linked(run), at_home, self.protocol)
 
     @cached_property
     def references(self) -> dict[Path, str]:
@@ -196,6 +202,11 @@ class Benchmark:
         parent = self.suite(suite.parent[0])
         seed = 0 if parent.is_imported else address.seed  # one checkpoint, from which runs of every seed may start
         return {"init": self.run(Run(address.scale, *suite.parent, seed, address.root))}
+
+
+@cache
+def _under(benchmark: Benchmark, protocol: int) -> Benchmark:
+    return replace(benchmark, protocol=protocol, _suites={}, _runs={})
 
 
 def _linked(run: RunSpec | None) -> Linked | None:

@@ -101,6 +101,7 @@ class Provenance(Form):
 
     commit: Commit
     dirty: bool
+    protocol: Count = 1
     versions: dict[str, str] = Field(default_factory=dict)
     device: str = ""
     threads: Count | None = None

@@ -23,6 +23,11 @@ class Linked:
         return {"run": f"{self.address.suite}/{self.address.method}/seed{self.address.seed}", "digest": self.digest}
 
 
+def said(protocol: int) -> dict[str, int]:
+    """What a slice says of the protocol: under the first, whose digests stay as they were, nothing."""
+    return {"protocol": protocol} if protocol > 1 else {}
+
+
 @dataclass(frozen=True, eq=False)
 class Judging:
     """What the cells of a suite are judged by, and where it lies."""
@@ -30,6 +35,7 @@ class Judging:
     suite: SuiteSpec
     extractor: Linked | None  # the run that trains the extractor; None for a pretrained one
     knows_classes: bool  # the extractor was trained on these images: only then do its classes mean anything
+    protocol: int
 
     @cached_property
     def slice(self) -> dict[str, Any]:
@@ -39,7 +45,7 @@ class Judging:
         checks = {"cross_checks": list(suite.cross_checks)} if suite.cross_checks else {}
         plugins = {"plugins": self.plugins} if self.plugins else {}
         judged_by = {"data": suite.judged_by.images, **suite.evaluation.written(), "extractor": extractor | checks}
-        return judged_by | plugins
+        return judged_by | plugins | said(self.protocol)
 
     @property
     def plugins(self) -> dict[str, str]:

@@ -229,4 +229,5 @@ class ManifestForm(Form):
     commit: Commit
     dirty: bool
     scale: Annotated[str, Field(pattern=f"^{NAME}$")]
+    protocol: Count = 1
     files: Manifested

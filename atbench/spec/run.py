@@ -16,7 +16,7 @@ from atbench.spec import budget, grid
 from atbench.spec.address import FINAL, Cell, Run, step_name
 from atbench.spec.budget import Budget
 from atbench.spec.fields import MOST_BATCHES
-from atbench.spec.judging import Judging, Linked
+from atbench.spec.judging import Judging, Linked, said
 from atbench.spec.models.methods import CONSISTENCY, OBJECTIVES, PERTURBATIONS, Method
 from atbench.spec.models.samplers import KINDS, Sampler
 from atbench.spec.models.scale import Checkpoint
@@ -126,6 +126,7 @@ class RunSpec:
             **({"plugins": self.plugins} if self.plugins else {}),
             **{link: Linked(parent.address, parent.digest).slice for link, parent in self.parents.items()},
             **self._latent_space,
+            **said(self.judging.protocol),
         }
 
     @cached_property

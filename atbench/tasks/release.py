@@ -40,6 +40,7 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     configuration: only whole suites are released.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
+    refuse_beside_another_protocol(benchmark, target)
     chosen = [benchmark.suite(name) for name in suites]
     names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
     names |= {*weights_files(benchmark, suites)}
@@ -56,6 +57,14 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
     write_json(target / TIME, spent | cost(benchmark, suites))
     write_manifest(benchmark, target, before, written)
     print(f"{target}: {len(written)} files with {len(names)} records, tables and figures of {', '.join(suites)}")
+
+
+def refuse_beside_another_protocol(benchmark: Benchmark, target: Path) -> None:
+    """Raises UserError where what was released is of another protocol, with which nothing may be mixed."""
+    protocol = Tree(target).protocol
+    if protocol != benchmark.protocol:
+        remedy = "remove it, and release every suite anew"
+        raise UserError(f"{target / MANIFEST}: of protocol {protocol}, not {benchmark.protocol}: {remedy}")
 
 
 def check_all_there(paths: list[Path]) -> None:
@@ -97,7 +106,11 @@ def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite]
 def write_manifest(benchmark: Benchmark, target: Path, before: dict[str, str], written: list[str]) -> None:
     """List every file of the scale with its hash, and the commit."""
     files = before | {name: file_hash(target / name) for name in written}
-    content = provenance.commit() | {"scale": benchmark.scale, "files": dict(sorted(files.items()))}
+    content = provenance.commit() | {
+        "scale": benchmark.scale,
+        "protocol": benchmark.protocol,
+        "files": dict(sorted(files.items())),
+    }
     write_json(target / MANIFEST, content)
 
 

@@ -72,8 +72,9 @@ def verified(run: Run, file: Path) -> str:
 
 
 def made_on(device: torch.device) -> dict[str, Any]:
-    """What every ``provenance`` begins with: commit, versions of the libraries, device and threads."""
+    """What every ``provenance`` begins with: commit, protocol, versions of the libraries, device and threads."""
     return provenance.commit() | {
+        "protocol": provenance.PROTOCOL,
         "versions": provenance.versions(),
         "device": describe(device),
         "threads": torch.get_num_threads(),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from atbench.reading.tree import Tree
+from atbench.reading.tree import Tree, of_its_time
 from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime.device import (
     ALLOCATOR,
@@ -36,15 +36,15 @@ if workflow.is_main_process:
     say_why(logger)
 
 SETTINGS = or_stop(settings_of, config)
-BENCHMARK = or_stop(load, SETTINGS.scale)
 CACHED = bool(SETTINGS.cached)
+ROOT = f"{address.RELEASED if CACHED else address.ROOT}/{SETTINGS.scale}"
+TREE = Tree(Path(ROOT))
+BENCHMARK = or_stop(lambda: of_its_time(load(SETTINGS.scale), TREE.root))
 PLANS = workflow.is_main_process and not CACHED  # jobs run in processes of their own
 JOBS = Jobs(BENCHMARK, SETTINGS.seeds, Times(SETTINGS.scale, acts=not workflow.dryrun) if PLANS else None)
 if PLANS:
     name_what_is_mistyped(logger, partial(why_no_rule, BENCHMARK))
 TAKEN = Taken(JOBS, retrains=bool(SETTINGS.retrain))
-ROOT = f"{address.RELEASED if CACHED else address.ROOT}/{SETTINGS.scale}"
-TREE = Tree(Path(ROOT))
 RUN = f"{ROOT}/{{suite}}/{{method}}/seed{{seed}}"
 ENVIRONMENT = "../../environment.yml"
 

@@ -19,6 +19,7 @@ from atbench.judgement import claims, points
 from atbench.reading import packs, tidy
 from atbench.reading.origins import cell_key
 from atbench.reading.sheet import Sheet, with_results
+from atbench.reading.tree import of_its_time
 from atbench.report import paired, render, reviews, tables, verdict_table
 from atbench.report.outputs import artefacts
 from atbench.report.page import build as pages
@@ -308,7 +309,8 @@ def test_the_page_and_single_tables_are_not_asked_for_at_once(capsys):
 
 @pytest.mark.parametrize("scale", ["laptop", "workstation"])
 def test_released_results_alone_make_a_page(scale, tmp_path, light):
-    root, benchmark = REPOSITORY / "results/released" / scale, load(scale)
+    root = REPOSITORY / "results/released" / scale
+    benchmark = of_its_time(load(scale), root)
     assert {"scratch", "consistency"} <= {*with_results(benchmark, root)}
     page = OpenedPage(pages.build(benchmark, root, ["scratch"], tmp_path / "page.html"))
     seeds = {record["cell"]["seed"] for record in packs.read_whole(root / "scratch/cells.jsonl").values()}

@@ -8,6 +8,7 @@ from checkout import REPOSITORY
 
 from atbench.judgement import standing
 from atbench.reading.tidy import collect
+from atbench.reading.tree import of_its_time
 from atbench.report.show import show
 from atbench.runtime.errors import UserError
 from atbench.spec.load import load
@@ -39,7 +40,8 @@ def test_verdicts_are_those_of_the_table_of_claims():
 
 def test_the_gain_at_a_point_is_the_mean_log_ratio_over_seeds():
     found = show(f"results/workstation/{JUDGED.format('at')}").value["gain"]
-    frame = collect(load("workstation"), RELEASED / "workstation", ["scratch"])
+    root = RELEASED / "workstation"
+    frame = collect(of_its_time(load("workstation"), root), root, ["scratch"])
     cells = frame[(frame.step == "final") & (frame.sampler == "ddim") & (frame.nfe == 10)]
     fd = cells.pivot(index="seed", columns="method", values="fd")
     logs = [math.log(at / adm) for at, adm in zip(fd["at"], fd["adm"])]

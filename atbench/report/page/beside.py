@@ -11,6 +11,7 @@ from atbench.judgement.claims import NOTHING
 from atbench.reading import tidy
 from atbench.reading.origins import Origins, cell_key, of_cells
 from atbench.reading.sheet import Sheet
+from atbench.reading.tree import of_its_time
 from atbench.report import compare, tables
 from atbench.report.page.grids import HTML, LAST, Entry, Grid
 from atbench.report.page.verdicts import SHORT, key_of
@@ -53,11 +54,12 @@ def beside(sheet: Sheet, folder: Path, number: int) -> tuple[Beside, Origins]:
     """
     root = found(folder, sheet.benchmark.scale, sheet.suites)
     seeds = sorted({seed for suite in sheet.suites for seed in sheet.seeds_of(suite)})
-    frame = tidy.collect(sheet.benchmark, root, sheet.suites, seeds)
+    benchmark = of_its_time(sheet.benchmark, root)
+    frame = tidy.collect(benchmark, root, sheet.suites, seeds)
     if not (frame.status == "done").any():
         problem = next((text for text in frame.problem if text), "every cell is missing")
         raise UserError(f"--merge {folder}: no cell that counts at scale {sheet.benchmark.scale}: {problem}")
-    theirs = Sheet(sheet.benchmark, root, frame, sheet.suites)
+    theirs = Sheet(benchmark, root, frame, sheet.suites)
     agreement = compare.verdicts(sheet.benchmark, sheet.root, root, sheet.suites, seeds)
     mark = f"other{number}:"
     own = of_cells(root, points.collect(theirs))
