@@ -11,10 +11,14 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, timestep_embedding, zeroed
+from atbench.models.blocks import AttentionBlock, GroupNorm32, ResBlock, SiLU, timestep_embedding, zeroed
 from atbench.models.caption_encoder import CaptionEncoder, empty_captions
 from atbench.spec import networks
 from atbench.spec.fields import Depth, Few, Rate, Series, Side, Width
+
+# Width of the first level from which convolutions are faster with channels innermost in memory: on one core the network
+# of 128 trains and samples in 0.98 of the time, that of 16 in 1.05 and 1.15.
+WIDE = 64
 
 
 class Stage(nn.Sequential):
@@ -82,8 +86,10 @@ class UNet(nn.Module):
         self._add_way_up(last, skips)
         out_channels = in_channels * (2 if learn_sigma else 1)
         self.out = nn.Sequential(
-            GroupNorm32(num_groups, first), nn.SiLU(), zeroed(nn.Conv2d(first, out_channels, 3, padding=1))
+            GroupNorm32(num_groups, first), SiLU(), zeroed(nn.Conv2d(first, out_channels, 3, padding=1))
         )
+        if channels >= WIDE:
+            self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _add_way_down(self, c: int) -> list[int]:
         """Append the input blocks from width ``c`` on; returns the widths that the way up will concatenate."""

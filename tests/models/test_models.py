@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from atbench.data import to_float
@@ -21,6 +22,7 @@ from atbench.runtime.files import file_hash
 from atbench.spec.models.training import Ema
 from atbench.spec.signatures import declared
 
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 NETWORKS = declared("models", "arguments")
 
 CIFAR = {
@@ -224,6 +226,26 @@ def plain_attention(block, x):
 def test_attention_is_plain_softmax_attention(new_order):
     block, x = randomised(AttentionBlock(12, 4, 3, new_order)), images(2, 12, 4)
     torch.testing.assert_close(block(x), plain_attention(block, x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("new_order", [True, False])
+@pytest.mark.parametrize("device", DEVICES)
+def test_attention_hands_over_what_the_fused_kernels_take(new_order, device):
+    block, x = randomised(AttentionBlock(32, 16, 4, new_order)).to(device), images(2, 32, 4).to(device)
+    fused = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]  # the latter on CUDA alone
+    with sdpa_kernel(fused[:1] if device == "cpu" else fused):
+        block(x).square().mean().backward()
+    assert block.qkv.weight.grad.abs().sum() > 0
+    for part in block.split(block.norm(x.flatten(2))):
+        assert part.stride(-1) == 1
+
+
+def test_attention_keeps_nothing_of_the_size_of_all_pairs_of_pixels():
+    block, x = randomised(AttentionBlock(32, 16, 4, True)), images(2, 32, 16)
+    kept: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
+        block(x)
+    assert kept and max(tensor.numel() for tensor in kept) <= 2 * 3 * 32 * 16**2
 
 
 def test_attention_orders_differ_by_a_permutation_of_qkv():
