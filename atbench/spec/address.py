@@ -9,6 +9,7 @@ This module builds and parses these paths; it knows no torch and no configuratio
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from atbench.runtime.errors import UserError
@@ -40,7 +41,7 @@ class Run:
     seed: int
     root: str = ROOT
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return Path(self.root, self.scale, self.suite, self.method, f"seed{self.seed}")
 
@@ -96,7 +97,7 @@ class Cell:
     sampler: str
     nfe: int
 
-    @property
+    @cached_property
     def path(self) -> Path:
         return self.run.path / self.step / f"{self.sampler}-nfe{self.nfe}.json"
 

@@ -73,6 +73,7 @@ class Benchmark:
     protocol: int = PROTOCOL
     _suites: dict[str, Suite] = field(default_factory=dict, repr=False)
     _runs: dict[Run, RunSpec] = field(default_factory=dict, repr=False)
+    _judgings: dict[str, Judging] = field(default_factory=dict, repr=False)
 
     def under(self, protocol: int) -> "Benchmark":
         """The same under another protocol, with the digests of its time."""
@@ -152,6 +153,11 @@ class Benchmark:
 
     def judging(self, suite: str) -> Judging:
         """What the cells of a suite are judged by."""
+        if suite not in self._judgings:
+            self._judgings[suite] = self._judging(suite)
+        return self._judgings[suite]
+
+    def _judging(self, suite: str) -> Judging:
         spec = self.suite(suite)
         run = None if suite == EXTRACTOR_SUITE else self.extractor_run
         at_home = run is not None and run.suite.data.written() == spec.judged_by.written()
@@ -206,7 +212,7 @@ class Benchmark:
 
 @cache
 def _under(benchmark: Benchmark, protocol: int) -> Benchmark:
-    return replace(benchmark, protocol=protocol, _suites={}, _runs={})
+    return replace(benchmark, protocol=protocol, _suites={}, _runs={}, _judgings={})
 
 
 def _linked(run: RunSpec | None) -> Linked | None:

@@ -38,7 +38,7 @@ class Option:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Declared:
     """A class that experiment files may name."""
 

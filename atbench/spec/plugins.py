@@ -89,7 +89,8 @@ def read(path: Path) -> Plugin:
 
 def present() -> tuple[Plugin, ...]:
     """The plugins that there are. Raises UserError naming the one that is missing or wrong."""
-    return tuple(dict.fromkeys([*_listed(yaml.EXPERIMENTS), *_further]))
+    listed = _listed(yaml.EXPERIMENTS)
+    return tuple(dict.fromkeys([*listed, *_further])) if _further else listed
 
 
 _further: list[Plugin] = []

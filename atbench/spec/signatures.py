@@ -114,6 +114,7 @@ def find(room: str, where: Any, what: str, kind: object) -> Any:
     return known[str(kind)].load()
 
 
+@cache
 def model_of(found: Declared, tag: str = "kind", base: type[Entry] = Entry, tunable: bool = False) -> type[Entry]:
     """The type of an entry that names a class under the key ``tag`` and writes its options beside it.
 

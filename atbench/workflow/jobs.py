@@ -7,6 +7,7 @@ Wildcards name a run (suite, method, seed), with step, sampler and nfe a cell, w
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from atbench.runtime.device import gpus
@@ -196,12 +197,12 @@ class Jobs:
                 return self.benchmark.suite(suites[wildcards[kind]])
         return or_stop(self.benchmark.suite, wildcards.suite)
 
-    @property
+    @cached_property
     def images(self) -> dict[str, str]:
         """Set of real images, by the name of its file -> a suite that is judged by it."""
         return {path.stem: suite for path, suite in or_stop(lambda: self.benchmark.references).items()}
 
-    @property
+    @cached_property
     def latents(self) -> dict[str, str]:
         """The same, of suites in the latent space of an autoencoder."""
         judgings = {name: self.benchmark.suite(name).judging for name in self.with_grid}
