@@ -125,6 +125,7 @@ def test_every_suite_of_the_default_run_and_every_side_measure_is_on_the_map_of_
             "autoencoder",
             "latent",
             "edm",
+            "head-start",
             "imported",
             "imported-class-conditional",
             "heldout",

@@ -207,8 +207,8 @@ def test_what_cannot_be_tested_says_why():
     assert reasons["consistency"] == "suite consistency is not part of this report"
     small = {c.claim: c.gap for c in comparisons(load("ci"), ["scratch", "finetune", "class-conditional"])}
     assert small["many-steps"] == "suite class-conditional has no such cells at scale ci"
-    paper = {c.claim: c.gap for c in comparisons(load("paper"), [])}
-    assert paper["free"] == "scale paper has no suite ablations"
+    night = {c.claim: c.gap for c in comparisons(load("gpu"), [])}
+    assert night["free"] == "scale gpu has no suite ablations"
 
 
 def test_wrong_budgets_and_ratios_of_nothing_are_refused():

@@ -186,3 +186,22 @@ def test_two_data_sets_of_one_name_are_refused(experiments):
         spoil(experiments / "scales/ci.yaml", "suites", suite, "data", folder | {"path": suite})
     message = refusal(lambda: load("ci").references)
     assert "scales/ci.yaml" in message and "suites.class-conditional.data" in message and "scratch" in message
+
+
+@pytest.mark.parametrize("scale", ["ci", "laptop", "workstation", "paper"])
+def test_a_whole_scale_has_every_suite_that_a_claim_or_a_question_names(scale):
+    benchmark = load(scale)
+    asked = [suite for claim in benchmark.claims.values() for suite in claim.suites]
+    asked += [
+        member.partition("/")[0] for question in benchmark.questions if (member := question.view or question.cost)
+    ]
+    assert set(asked) | {"placement"} <= set(benchmark.suites)
+
+
+def test_fine_tuning_at_paper_scale_is_the_published_path():
+    tuned = load("paper").suite("finetune")
+    for method in ("adm", "at"):
+        run = tuned.run(method, 0)
+        before = run.parents["init"]
+        assert (before.batches, before.batches + run.batches) == (250_000, 450_000)
+    assert tuned.run("at", 0).budget().updates == 3 * 200_000

@@ -1,4 +1,4 @@
-"""The scales of one GPU: whole DAGs that plan, constants with a source, and a few batches on small files."""
+"""The scales of GPUs: whole DAGs that plan, constants with a source, and a few batches on small files."""
 
 import shutil
 
@@ -40,11 +40,14 @@ def test_every_constant_has_a_source_and_a_reason(scale):
     assert changed == (set() if scale == "gpu" else {"channels", "num_res_blocks", "dropout"})
 
 
-@pytest.mark.parametrize("scale", SUITES)
-def test_the_whole_graph_plans(scale, tmp_path):
-    planned = Checkout(tmp_path / "atbench").planned(scale=scale, config=(f"suites=[{','.join(SUITES[scale])}]",))
-    runs = [run.address for suite in SUITES[scale] for run in load(scale).suite(suite).runs()]
-    assert {f"{run.suite}/{run.method}" for run in runs} <= set(planned["train"]) and len(planned["reference"]) == 1
+@pytest.mark.parametrize("scale", [*SUITES, "paper"])
+def test_every_suite_of_a_scale_plans(scale, tmp_path):
+    benchmark = load(scale)
+    suites = [name for name in benchmark.suites if benchmark.suite(name).samplers]
+    planned = Checkout(tmp_path / "atbench").planned(scale=scale, config=(f"suites=[{','.join(suites)}]",))
+    runs = [run.address for suite in benchmark.suites for run in benchmark.suite(suite).runs()]
+    assert {f"{run.suite}/{run.method}" for run in runs} == set(planned["train"])
+    assert len(planned["reference"]) == len(benchmark.references)
 
 
 @pytest.fixture
