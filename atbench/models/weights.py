@@ -31,6 +31,15 @@ def build(network: str, config: Mapping[str, Any]) -> nn.Module:
         raise UserError(f"model of network {network!r}: {error}") from error
 
 
+def compiled(model: nn.Module) -> nn.Module:
+    """The same model, its forward pass compiled when it is first called; its parameters and hooks stay what they are.
+
+    Dropout draws what it would draw uncompiled: a distillation's target drops what its student drops.
+    """
+    model.forward = torch.compile(model.forward, options={"fallback_random": True})  # type: ignore[method-assign]
+    return model
+
+
 def save_weights(path: Path, model: nn.Module, network: str, config: Mapping[str, Any]) -> None:
     """Write a model's parameters with the arguments that rebuild it, atomically: equal weights, equal bytes."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from atbench.data.samples_file import write_samples
-from atbench.models.weights import load_model
+from atbench.models.weights import compiled, load_model
 from atbench.runtime import processes, provenance
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.errors import UserError
@@ -124,7 +124,8 @@ def surroundings(run: RunSpec, device: torch.device) -> dict[str, Any]:
 def weights(run: RunSpec, step: str) -> nn.Module:
     """The averaged weights of a snapshot; cached, since a job evaluates many cells of few snapshots."""
     run_record(run)
-    return load_model(run.address.weights(step), run.suite.network_kind)
+    model = load_model(run.address.weights(step), run.suite.network_kind)
+    return compiled(model) if run.suite.evaluation.compiled else model
 
 
 @cache

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from atbench.models.ema import MovingAverage
-from atbench.models.weights import differences
+from atbench.models.weights import compiled, differences
 from atbench.rng import seed_of
 from atbench.runtime import processes
 from atbench.runtime.errors import UserError
@@ -55,7 +55,7 @@ class Trainer:
         )
         self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0, "forward_passes": 0}
         self.asked = 0  # forward passes that the perturbation has asked for since the batch began
-        self.objective.prepare(self.model, self.ema.module)
+        self._prepare()
 
     def train_batch(self, x0: Tensor, labels: Tensor | None) -> dict[str, float]:
         """All inner updates of one batch; x0 (N, C, H, W) in [-1, 1]. Returns what the log shows.
@@ -203,7 +203,14 @@ class Trainer:
                 raise UserError(f"the weights to start from are of another network: {fault}")
             module.load_state_dict(weights, strict=False)
         self.ema.updates = state["ema_updates"] if same_objective else 0
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Have the objective copy what it freezes, then compile the network: a copy would call the original."""
+        vars(self.model).pop("forward", None)
         self.objective.prepare(self.model, self.ema.module)
+        if self.recipe.training.compiled:
+            compiled(self.model)
 
     def load(self, state: dict) -> None:
         """Continue exactly where ``state`` was taken."""

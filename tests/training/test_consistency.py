@@ -340,3 +340,11 @@ def test_step_counts_are_those_of_samplers_that_fit_at_the_scale():
     heun = set(grids.nfe_of(paper, "heun"))
     assert heun <= set(grids.nfe_of(paper))  # its teacher is an EDM
     assert not heun & set(grids.nfe_of(laptop))
+
+
+def test_what_a_distillation_freezes_is_no_part_of_the_compiled_student():
+    trainer = trainer_of(PLACEMENTS["A"], compiled=True)
+    trainer.start_from(trainer.state(), True)
+    assert "forward" in vars(trainer.model)
+    for frozen in (trainer.objective.teacher, trainer.objective.target, trainer.ema.module):
+        assert "forward" not in vars(frozen)

@@ -539,3 +539,15 @@ def test_class_labels_reach_a_conditional_network():
     trainer.train_batch(x0, labels)
     assert torch.equal(seen[0][0].labels, labels)
     assert trainer.model.label_emb.weight.grad is None and trainer.counts["updates"] == 1
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike_dropout_and_inner_updates_included():
+    plain, compiled = (trainer_of(settings(perturbation=AT, compiled=on), dropout=0.3) for on in (False, True))
+    logs = []
+    for trainer in (plain, compiled):
+        randomise(trainer.model)
+        logs.append(run_batches(trainer, 0, 3))
+    assert plain.model.state_dict().keys() == compiled.model.state_dict().keys()
+    for one, other in zip(*logs, strict=True):
+        assert other == pytest.approx(one, rel=1e-3) and one["delta_rms"] > 0

@@ -91,6 +91,7 @@ class Evaluation(Entry):
     )
     block: Count | None = Field(None, description="images per pass of the network; 128 without it")
     clip: str | None = Field(None, description="name of the CLIP model of the CLIP score")
+    compiled: bool = Field(False, description="torch.compile of the network in sampling, as `training.compiled`")
 
 
 EvaluationPart: Any = part_of(Evaluation)  # what a suite has of its own: any of the keys

@@ -93,6 +93,9 @@ class Training(Entry):
     flip: bool = Field(description="mirror each image with probability one half")
     micro_batches: Count = Field(1, description="parts of a batch that go through the network one after another")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of matrix products and convolutions")
+    compiled: bool = Field(
+        False, description="torch.compile of the network in training: other bits, a minute or two in every process"
+    )
     distillation: Distillation | None = None
 
 
