@@ -4,8 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from spoil import spoil
+from torch.utils.flop_counter import FlopCounterMode
 
+from atbench.models.weights import build
 from atbench.reading.timing import summed
 from atbench.runtime.device import DEVICE_VARIABLE, PROCESSES_VARIABLE
 from atbench.runtime.errors import UserError
@@ -14,6 +17,7 @@ from atbench.spec.load import load
 from atbench.spec.workload import workloads
 from atbench.spec.yaml import EXPERIMENTS
 
+OF_PIXELS = ["scratch", "finetune", "ablations", "class-conditional", "edm", "consistency", "placement"]
 TIME = EXPERIMENTS.parent / "results/released/laptop/time.json"
 
 
@@ -97,3 +101,16 @@ def test_no_digest_knows_of_the_queue(experiments):
     changed = load("ci").suite("scratch").run("at", 0).cells[0]
     assert changed.digests == cell.digests
     assert queue.memory_mb(changed.run.suite) == 9000
+
+
+@pytest.mark.parametrize("suite", OF_PIXELS)
+def test_the_time_of_a_pass_at_paper_scale_is_that_of_its_operations(suite):
+    """At 50 TFLOP/s, as the file says: nobody has measured it."""
+    found = load("paper").suite(suite)
+    classes = {"num_classes": 1000} if found.conditional else {}
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = build(found.network_kind, dict(found.network) | classes)
+        config = network.config
+        x = torch.empty(1, config["in_channels"], config["image_size"], config["image_size"])
+        network(x, torch.zeros(1), *([torch.zeros(1, dtype=torch.long)] if classes else []))
+    assert found.queue.pass_ms == pytest.approx(1000 * counter.get_total_flops() / 50e12, rel=0.1)
