@@ -80,7 +80,7 @@ class Method(Entry):
     @property
     def fits(self) -> bool:
         """Whether its perturbation is one of what it trains: some ask the network for what not every network gives."""
-        return self._of_perturbation("perturbs", self.sampled_as) == self.sampled_as
+        return bool(self._of_perturbation("perturbs", self.sampled_as) == self.sampled_as)
 
     @property
     def sampled_as(self) -> str:

@@ -12,8 +12,8 @@ class Perturbation:
 
     Its ``kind`` is its name in methods.yaml, its fields are its constants there; what it keeps between batches lies in
     fields whose names begin with `_`. It may ask the network (`Draw.predict`) and declares by ``passes`` how often it
-    does so on a batch: a number, or the name of the option that says so. Where it needs what not every network gives, it
-    declares by ``perturbs`` the objective whose networks it is for, as `sampled_as` of an objective names it.
+    does so on a batch: a number, or the name of the option that says so. Where it needs what not every network gives,
+    it declares by ``perturbs`` the objective whose networks it is for, as `sampled_as` of an objective names it.
     """
 
     kind: str

@@ -15,8 +15,8 @@ from atbench.training.perturbations.base import Perturbation
 class ReplayPerturbation(Perturbation):
     """Plain training that makes K updates on the same x0, t and eps: what is left of free AT when delta is zero.
 
-    Batches, updates, images and dropout masks are those of AT, bit for bit those of an ascent of no length. So AT against
-    it isolates delta, where against plain training of 3x the batches it differs in the images that it has seen too.
+    Batches, updates, images and dropout masks are those of AT, bit for bit those of an ascent of no length. So AT
+    against it isolates delta, where against plain training of 3x the batches it has seen other images too.
     """
 
     kind: ClassVar[str] = "replay"

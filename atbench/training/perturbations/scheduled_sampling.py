@@ -19,14 +19,14 @@ from atbench.training.perturbations.one_round import OneRound
 class ScheduledSampling(OneRound):
     """x_{t+m} is noised from x0, the network takes m steps down to t, and the target follows (Deng et al. 2023).
 
-    A step from s to s - 1 is x0_hat = (x_s - sigma_s eps_hat(x_s, s)) / alpha_s, noised anew to s - 1. The last one takes
-    the batch's own eps, which x_{t+m} does not hold: so delta = alpha_t (x0_hat - x0), the error of the prediction alone,
-    and the law of what the network sees is that of fresh noise in every step. The predictions are made without dropout
-    and without a gradient. Source: da03/markup2im:src/train.py (scheduled_sampling_weights, min_scheduled_sampling_step).
+    A step from s to s - 1 is x0_hat = (x_s - sigma_s eps_hat(x_s, s)) / alpha_s, noised anew to s - 1. The last one
+    takes the batch's own eps, which x_{t+m} does not hold: so delta = alpha_t (x0_hat - x0), the error of the
+    prediction alone, and the law of what the network sees is that of fresh noise in every step. The predictions are
+    made without dropout and without a gradient. Source: da03/markup2im:src/train.py.
 
-    Not as there: each sample decides by itself whether it acts, at a constant probability. There a batch decides as one,
-    at a probability that rises with training, and never acts while it holds a t that is too small: of 128 samples nearly
-    every batch does. There is no variance term there; here it stands at the perturbed state.
+    Not as there: each sample decides by itself, at a constant probability, whether its input is the network's own.
+    There a batch decides as one, at a probability that rises with training, and not while it holds a t up to `above`,
+    as nearly every batch of 128 does. There is no variance term there; here it stands at the perturbed state.
     """
 
     kind: ClassVar[str] = "scheduled-sampling"
