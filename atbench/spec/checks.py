@@ -12,7 +12,7 @@ from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Origin, refusal
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS
 from atbench.spec.models.evidence import CURVE, GRID, Claim
-from atbench.spec.models.methods import OBJECTIVES, Method
+from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
 from atbench.spec.models.scale import tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
@@ -38,6 +38,7 @@ def names(files: Experiments) -> None:
         _init(f"{files.scale_file}: suites.{name}.init", block.init or SCRATCH, files)
         _imported(f"{files.scale_file}: suites.{name}", files.suites[name], block)
         _fewer_methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
+    _perturbations(files.methods)
     _tuning(files.tuning, files.methods)
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
@@ -65,6 +66,15 @@ def _references(files: Experiments) -> None:
                 if entry is files.size:  # which may stand on another scale's
                     file = short(origin(files.scale, [*key.split("."), name]))
                 raise UserError(f"{file}: {key}: {unknown(kind, name, known[kind])}")
+
+
+def _perturbations(methods: Mapping[str, Method]) -> None:
+    for name, method in methods.items():
+        if not method.fits:
+            kind = method.perturbation.kind
+            wanted = PERTURBATIONS[kind].constants["perturbs"]
+            reason = f"{kind!r} perturbs networks of {wanted}, and {name} trains {method.objective}"
+            raise UserError(f"experiments/methods.yaml: {name}.perturbation.kind: {reason}")
 
 
 def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:

@@ -84,6 +84,7 @@ Images = Annotated[int, Field(ge=1, le=10**7)]  # ImageNet eight times
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator takes
 Side = Annotated[int, Field(ge=4, le=4096)]  # pixels
 Width = Annotated[int, Field(ge=1, le=16_384)]  # channels of a layer, or groups of them
+Rounds = Annotated[int, Field(ge=1, le=1000)]  # K: of the network on one batch
 Repeats = Annotated[int, Field(ge=1, le=10_000)]  # of a measurement
 Depth = Annotated[int, Field(ge=1, le=64)]  # layers one after another
 Workers = Annotated[int, Field(ge=1, le=1024)]  # threads or processes: no machine has more processors to share

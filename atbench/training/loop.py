@@ -18,6 +18,7 @@ from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
 from atbench.training.norms import rms
 from atbench.training.objectives import make_objective
+from atbench.training.objectives.base import at_least_single
 from atbench.training.perturbations import make_perturbation
 
 STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
@@ -116,7 +117,7 @@ class Trainer:
             terms = self.objective.losses(self.network, part.draw, part.delta, self.perturbation.follow)
         if hook:
             hook.remove()
-            outputs = [output.detach().float() for output in heard[-1:] if isinstance(output, Tensor)]
+            outputs = [at_least_single(output.detach()) for output in heard[-1:] if isinstance(output, Tensor)]
             part.output = outputs[0] if outputs else None
         return terms
 
@@ -128,7 +129,7 @@ class Trainer:
             self.model.eval()  # no dropout, which would draw from the global generator
             try:
                 with torch.no_grad(), self._precision():
-                    return self.objective.predict(self.model, draw, x, t).float()
+                    return at_least_single(self.objective.predict(self.model, draw, x, t))
             finally:
                 self.model.train()
 

@@ -15,7 +15,7 @@ from atbench.spec.metrics import measuring
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS
 from atbench.spec.models.samplers import KINDS
 
-OWN = [("perturbation", kind, found, perturbations.Contract) for kind, found in PERTURBATIONS.items() if kind != "none"]
+OWN = [("perturbation", kind, found, perturbations.Contract) for kind, found in PERTURBATIONS.items()]
 OWN += [("sampler", kind, found, samplers.Contract) for kind, found in KINDS.items()]
 OWN += [("objective", kind, found, objectives.Contract) for kind, found in OBJECTIVES.items()]
 OWN += [("metric", each.metrics[0].name, each, metrics.Contract) for each in measuring()]

@@ -190,6 +190,15 @@ def test_unknown_base_of_a_scale_is_refused(experiments):
     assert "labtop" in refusal(lambda: load("ci"))
 
 
+@pytest.mark.parametrize("method", ["cm-ip", "digits-cnn", "edm"])
+def test_a_perturbation_is_refused_where_the_network_gives_not_what_it_needs(experiments, method):
+    spoil(experiments / "methods.yaml", method, "perturbation", {"kind": "dream", "power": 1.0})
+    message = refusal(lambda: load("ci"))
+    trained = {"cm-ip": "consistency", "digits-cnn": "classify", "edm": "denoising"}[method]
+    reason = f"'dream' perturbs networks of noise-prediction, and {method} trains {trained}"
+    assert message == f"experiments/methods.yaml: {method}.perturbation.kind: {reason}"
+
+
 @pytest.mark.parametrize("candidate", ["at-c4", "at-c", "at-cx", "ddpm-c0", "at"])
 def test_unknown_tuning_candidate_is_refused(candidate):
     assert candidate.partition("-c")[0] in refusal(lambda: CI.suite("tune-scratch").run(candidate, 100))

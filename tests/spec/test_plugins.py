@@ -263,6 +263,17 @@ def test_what_fails_as_it_is_imported_is_one_line(plug):
     assert "cannot be imported (ModuleNotFoundError" in refusal(PERTURBATIONS["uniform"].load)
 
 
+def test_a_perturbation_says_whose_networks_it_is_for(plug):
+    """By what they are sampled as, so that an objective of a plugin may be one of them."""
+    named = UNIFORM.replace("passes: ClassVar[int] = 2", 'perturbs: ClassVar[str] = "noise-prediction"')
+    experiments = plug("weighted", uniform=named)
+    add_method(experiments, objective="weighted")
+    assert load("ci").methods["uni"].fits
+    forget()
+    add_method(experiments, objective="denoising")
+    assert "uni.perturbation.kind: 'uniform' perturbs networks of noise-prediction" in refusal(lambda: load("ci"))
+
+
 def test_what_runs_is_what_was_hashed(plug):
     experiments = plug("uniform")
     found = PERTURBATIONS["uniform"]

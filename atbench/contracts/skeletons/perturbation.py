@@ -17,9 +17,10 @@ class ExamplePerturbation(OneRound):
     """delta = size sigma_t xi with xi ~ N(0, I): noise in proportion to the noise that is there.
 
     What a perturbation may use: `draw.x0`, `draw.state` (x_t), `draw.sigma`, `draw.t`, `draw.eps`, and the network by
-    `draw.predict(x, t)`, which is counted (declare ``passes: ClassVar[int] = 1`` for one call a batch). For rounds that
-    follow the gradient set ``inner_steps`` and write `move`, which sees the network's last output as `draw.previous`.
-    For a memory between batches keep it in a field `_name`, and give and take it by `state` and `load`.
+    `draw.predict(x, t)`, which is counted: declare ``passes: ClassVar[int] = 1`` for one call a batch, and, if its
+    answer has to be eps, ``perturbs: ClassVar[str] = "noise-prediction"``. For rounds that follow the gradient set
+    ``inner_steps`` and write `move`, which sees the network's last output as `draw.previous`. For a memory between
+    batches keep it in a field `_name`, and give and take it by `state` and `load`.
     """
 
     kind: ClassVar[str] = "example-perturbation"

@@ -78,6 +78,11 @@ class Method(Entry):
         return sum(int(self._of_perturbation(each, 0)) if isinstance(each, str) else int(each) for each in declared)
 
     @property
+    def fits(self) -> bool:
+        """Whether its perturbation is one of what it trains: some ask the network for what not every network gives."""
+        return bool(self._of_perturbation("perturbs", self.sampled_as) == self.sampled_as)
+
+    @property
     def sampled_as(self) -> str:
         """The objective whose samplers sample its networks: its own, or one that this says it is an eps-network of."""
         return str(next(self._constants(OBJECTIVES, self.objective, "sampled_as"), self.objective))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from atbench.spec.recipe import Recipe
@@ -33,7 +34,7 @@ class Objective:
 
     def predict(self, model: nn.Module, draw: Draw, x: Tensor, t: Tensor) -> Tensor:
         """What the network makes of other states x at other times t of a batch: by itself its output, eps then v."""
-        return model(x, t, *(() if draw.labels is None else (draw.labels,))).float()
+        return at_least_single(model(x, t, *(() if draw.labels is None else (draw.labels,))))
 
     def observe(self, t: Tensor, losses: Tensor) -> None:
         """See timesteps and losses (N,) of an update, on the CPU."""
@@ -47,3 +48,8 @@ class Objective:
 
     def load(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
+
+
+def at_least_single(output: Tensor) -> Tensor:
+    """A network's output in float32, or as it is in float64: losses are never taken in the bfloat16 of autocast."""
+    return output.to(torch.promote_types(output.dtype, torch.float32))

@@ -13,7 +13,7 @@ from atbench.rng import gaussian, seed_of, uniform
 from atbench.spec.recipe import Recipe
 from atbench.training.distances import make_distance
 from atbench.training.draw import Draw
-from atbench.training.objectives.base import Objective
+from atbench.training.objectives.base import Objective, at_least_single
 
 
 class Given(NamedTuple):
@@ -137,7 +137,7 @@ class Consistency(Objective):
 
 def network_of(model: nn.Module, given: Given) -> Network:
     """The model as a function of x and t alone."""
-    return lambda x, t: model(x, t, *(value for value in given if value is not None)).float()
+    return lambda x, t: at_least_single(model(x, t, *(value for value in given if value is not None)))
 
 
 def guided_network(model: nn.Module, given: Given) -> Network:

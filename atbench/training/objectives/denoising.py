@@ -7,7 +7,7 @@ from atbench.diffusion.consistency import SIGMA_DATA, first_channels, preconditi
 from atbench.rng import gaussian
 from atbench.spec.recipe import Recipe
 from atbench.training.draw import Draw
-from atbench.training.objectives.base import Objective
+from atbench.training.objectives.base import Objective, at_least_single
 
 LOG_MEAN, LOG_STD = -1.2, 1.2  # of ln sigma
 
@@ -41,5 +41,5 @@ class Denoising(Objective):
     def losses(self, model: nn.Module, draw: Draw, delta: Tensor, follow: bool) -> dict[str, Tensor]:
         """Per-sample squared error (N,), weighted by the loop; differentiable in delta."""
         labels = [] if draw.labels is None else [draw.labels]
-        denoised = preconditioned(lambda x, t: model(x, t, *labels).float(), draw.state + delta, draw.sigma)
+        denoised = preconditioned(lambda x, t: at_least_single(model(x, t, *labels)), draw.state + delta, draw.sigma)
         return {"loss": (first_channels(denoised, draw.x0) - draw.x0).square().mean(dim=(1, 2, 3))}

@@ -1,4 +1,11 @@
-"""The perturbation delta of the network's input during training, a file each: none, Gaussian, adversarial.
+"""The perturbation delta of the network's input during training, a file each.
+
+none                plain training
+replay              none either, but K updates on a batch: the control of free adversarial training
+gaussian            noise (ADM-IP)
+adversarial         ascent on the loss inside a ball (ADM-AT), or its controls: a random or the opposite direction
+dream               the error of the network's own prediction at the same time
+scheduled-sampling  that of its own steps from a noisier time
 
 A perturbation is two facts: how delta starts and moves, and whether the target follows it.
 """

@@ -4,14 +4,13 @@ Sizes are RMS per dimension: the L2 norm of a sample's delta is rms * sqrt(C*H*W
 """
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from atbench.rng import gaussian
-from atbench.spec.fields import Interval, NoiseLevel, Size
+from atbench.spec.fields import Interval, NoiseLevel, Rounds, Size
 from atbench.training.draw import Draw
 from atbench.training.norms import make_norm
 from atbench.training.perturbations.base import Perturbation
@@ -28,7 +27,7 @@ class AdversarialPerturbation(Perturbation):
     """
 
     kind: ClassVar[str] = "adversarial"
-    inner_steps: Annotated[int, Field(ge=1, le=1000)]  # K: rounds on one batch
+    inner_steps: Rounds  # K: rounds on one batch
     step_rms: Size  # length of one ascent step, RMS per dimension
     radius_rms: Size  # radius of the ball, RMS per dimension
     follow: bool  # the target moves with delta: in noise prediction so that the implied x0 stays

@@ -1,6 +1,6 @@
 """What every perturbation is; most need only `start`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -12,13 +12,15 @@ class Perturbation:
 
     Its ``kind`` is its name in methods.yaml, its fields are its constants there; what it keeps between batches lies in
     fields whose names begin with `_`. It may ask the network (`Draw.predict`) and declares by ``passes`` how often it
-    does so on a batch: a number, or the name of the option that says so.
+    does so on a batch: a number, or the name of the option that says so. Where it needs what not every network gives,
+    it declares by ``perturbs`` the objective whose networks it is for, as `sampled_as` of an objective names it.
     """
 
     kind: str
     inner_steps: int  # rounds of the network on one batch
     follow: bool  # whether the target moves with delta
     free: bool  # whether the parameters are updated in every round, or in the last alone
+    plain: ClassVar[bool] = False  # whether delta is zero, and meant to be
 
     def start(self, draw: Draw, names: tuple) -> Tensor:
         """delta (N, C, H, W) of the first round; random numbers by ``names`` alone."""

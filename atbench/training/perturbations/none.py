@@ -15,6 +15,7 @@ class NoPerturbation(OneRound):
     """Plain training: delta is zero."""
 
     kind: ClassVar[str] = "none"
+    plain: ClassVar[bool] = True
 
     def start(self, draw: Draw, names: tuple) -> Tensor:
         return torch.zeros_like(draw.state)
