@@ -55,8 +55,10 @@ def test_digests_of_a_scale_are_those_of_the_release(scale):
         assert probes()["cost"].digest(benchmark) == golden["cost"]
 
 
-def test_every_scale_has_golden_digests():
-    assert {file.stem for file in yaml_files(EXPERIMENTS / "scales")} == set(GOLDEN)
+def test_every_released_scale_has_golden_digests():
+    scales = {file.stem for file in yaml_files(EXPERIMENTS / "scales")}
+    released = {scale for scale in scales if (REPOSITORY / "results/released" / scale).is_dir()}
+    assert released and released <= set(GOLDEN) <= scales
 
 
 @pytest.mark.parametrize("scale", [scale for scale in GOLDEN if (REPOSITORY / "results/released" / scale).is_dir()])
