@@ -7,13 +7,20 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from atbench.data import cifar10, coco, digits, folder, imagenet64
+from atbench.data import cifar10, coco, digits, fashion_mnist, folder, imagenet64
 from atbench.runtime.errors import UserError
 from atbench.spec.datasets import Format, format_of
 from atbench.spec.models.scale import Data
 
 # A reader is a module with `read(data, held_out) -> (images, labels, class_names)`; its keys: `atbench.spec.datasets`.
-READERS = {"cifar10": cifar10, "coco": coco, "digits": digits, "image-folder": folder, "imagenet64": imagenet64}
+READERS = {
+    "cifar10": cifar10,
+    "coco": coco,
+    "digits": digits,
+    "fashion-mnist": fashion_mnist,
+    "image-folder": folder,
+    "imagenet64": imagenet64,
+}
 SPLITS = ("train", "held-out")
 
 

@@ -7,8 +7,6 @@ layout, re-encoded ones say, are read under a name of their own with ``format: c
 import gzip
 import hashlib
 import tarfile
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Container, Iterator
 from pathlib import Path
@@ -18,10 +16,11 @@ import torch
 from torch import Tensor
 
 from atbench.data import array_pickle
+from atbench.data.fetch import fetch
 from atbench.data.npz import Sips
 from atbench.data.place import place
 from atbench.runtime.errors import UserError
-from atbench.runtime.files import open_file, read_bytes, write_atomically
+from atbench.runtime.files import open_file, read_bytes
 from atbench.spec.models.scale import Data
 
 NAME = "cifar10"
@@ -44,7 +43,6 @@ SHAPE = (3, 32, 32)  # of one image, planes first, as the files have it
 GZIP = b"\x1f\x8b"
 # Bytes of a batch and of the archive, and members of it: the official ones have 31 MB, 171 MB and 9.
 MOST_BATCH, MOST_ARCHIVE, MOST_MEMBERS = 64 << 20, 256 << 20, 16
-DOWNLOAD_TIMEOUT = 60  # seconds without a byte
 
 
 def read(data: Data, held_out: bool) -> tuple[Tensor, Tensor, tuple[str, ...]]:
@@ -80,17 +78,11 @@ def download(folder: Path) -> None:
     if archive.exists() or (folder / FOLDER).exists():
         return
 
-    def fetch(temporary: Path) -> None:
-        try:
-            with urllib.request.urlopen(URL, timeout=DOWNLOAD_TIMEOUT) as answer, temporary.open("wb") as file:
-                while (block := answer.read(1 << 20)) and file.tell() < MOST_ARCHIVE:
-                    file.write(block)
-        except OSError as error:  # of urllib, the socket or the disk
-            raise UserError(f"{archive}: download failed ({error}): get {URL} elsewhere and put it there") from error
+    def verify(temporary: Path) -> None:
         with temporary.open("rb") as file:
             _verify(temporary, hashlib.file_digest(file, _md5), ARCHIVE)
 
-    write_atomically(archive, fetch)
+    fetch(URL, archive, MOST_ARCHIVE, verify)
 
 
 def _source(root: Path) -> Path:

@@ -116,6 +116,10 @@ class ScaleProbe(Probe[AnySettings]):
         """The JSON."""
         return Path(ROOT, benchmark.scale, f"{self.name}.json")
 
+    def reads(self, benchmark: Benchmark) -> list[Path]:
+        """Results of the scale that it is measured with: the workflow makes them before."""
+        return []
+
     @abstractmethod
     def digest(self, benchmark: Benchmark) -> str:
         """Digest of all that determines it."""

@@ -151,13 +151,13 @@ def _views(file: str, suite: SuiteFile) -> None:
 
 
 def _fewer_methods(key: str, suite: SuiteFile, methods: Collection[str] | None) -> None:
-    """A scale leaves methods of a suite out, never the first, whose learning rate all use."""
+    """A scale leaves methods of a suite out; where they are compared never the first, whose learning rate all use."""
     if methods is None:
         return
     for method in methods:
         if method not in suite.methods:
             raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
-    if suite.methods[0] not in methods:
+    if suite.samplers and suite.methods[0] not in methods:
         raise UserError(f"{key}: must hold the suite's first, {suite.methods[0]}, whose learning rate all use")
     for name, view in suite.views.items():
         if left := [method for method in view.methods if method not in methods]:

@@ -11,7 +11,8 @@ from atbench.runtime.errors import UserError
 from atbench.spec.models.scale import Data
 
 Shape = tuple[int, int, int]  # C, H, W
-CIFAR10, COCO, DIGITS, TEXT_IMAGES = "cifar10", "coco", "digits", "text-images"
+CIFAR10, COCO, DIGITS, FASHION, TEXT_IMAGES = "cifar10", "coco", "digits", "fashion-mnist", "text-images"
+CHECKED = (CIFAR10, FASHION)  # formats whose own name stands for files of known checksums
 
 
 @dataclass(frozen=True)
@@ -22,22 +23,46 @@ class Format:
     optional: tuple[str, ...] = ()
     channels: int | None = None  # None: as the key `channels` says
     side: int | None = None  # pixels; None: as the key `resolution` says
+    sides: tuple[int, ...] = ()  # that `resolution` may be; empty: any
     classes: int | None = 0  # label values; None: as many as there are class folders, unless some are held out
     train: int | None = None  # images, under the format's own name
     held_out: int | None = None
     public: str = ""  # what its own name stands for, where anybody can fetch it
+    installed: str = ""  # folder into which a package of an operating system puts just that
 
 
 FORMATS = {
     CIFAR10: Format(
-        (), ("path", "checksum", "download"), 3, 32, 10, 50_000, 10_000, "CIFAR-10, cifar-10-python.tar.gz or unpacked"
+        (),
+        ("path", "checksum", "download"),
+        3,
+        32,
+        (),
+        10,
+        50_000,
+        10_000,
+        "CIFAR-10, cifar-10-python.tar.gz or unpacked",
     ),
     COCO: Format(
         ("path", "annotations", "prompts", "prompt_seed", "resolution"), (), 3, public="MS-COCO 2014 and its captions"
     ),
-    DIGITS: Format((), (), 1, 8, 10, 1348, 449),
+    DIGITS: Format((), (), 1, 8, (), 10, 1348, 449),
+    FASHION: Format(
+        ("resolution",),
+        ("path", "checksum", "download"),
+        1,
+        None,
+        (16, 28, 32),
+        10,
+        60_000,
+        10_000,
+        "Fashion-MNIST, its four idx files; Debian and Ubuntu: apt-get install dataset-fashion-mnist",
+        "/usr/share/datasets/fashion-mnist",
+    ),
     "image-folder": Format(("path", "resolution", "channels"), ("held_out", "held_out_folders"), classes=None),
-    "imagenet64": Format((), ("path", "classes"), 3, 64, 1000, 1_281_167, 50_000, "ImageNet 64x64, its npz batches"),
+    "imagenet64": Format(
+        (), ("path", "classes"), 3, 64, (), 1000, 1_281_167, 50_000, "ImageNet 64x64, its npz batches"
+    ),
     TEXT_IMAGES: Format(("path", "resolution"), (), 3, public="image-text pairs, webdataset shards of LAION say"),
 }
 
@@ -58,10 +83,12 @@ def format_of(data: Data) -> Format:
     for option in found.required:
         if getattr(data, option) is None:
             raise UserError(f"{option}: missing, {name} needs {', '.join(found.required)}")
-    if data.format == CIFAR10 and not data.checksum:
+    if found.sides and data.resolution not in found.sides:
+        raise UserError(f"resolution: {data.resolution}, allowed: {', '.join(map(str, found.sides))}")
+    if data.format in CHECKED and not data.checksum:
         raise UserError("checksum: missing: images other than the official ones need `checksum: skip`")
     if data.checksum and data.download:
-        raise UserError(f"download: fetches the official files, which are called {CIFAR10}")
+        raise UserError(f"download: fetches the official files, which are called {data.format}")
     if data.held_out_folders:
         if data.held_out is not None:
             raise UserError("held_out: with held_out_folders, these alone say which images are held out")
@@ -89,6 +116,12 @@ def counts_of(data: Data) -> tuple[int, int] | None:
 def variable_of(data: Data) -> str:
     """The environment variable that says where the files lie, where no ``path`` does."""
     return "ATBENCH_DATA_" + data.name.upper().replace("-", "_")
+
+
+def installed_of(data: Data) -> Path | None:
+    """The folder into which a package of this system has put a public data set, without anybody's saying so."""
+    folder = FORMATS[data.name].installed if data.name in FORMATS else ""
+    return Path(folder) if folder and Path(folder).is_dir() else None
 
 
 def files_of(data: Data) -> dict[str, Path]:

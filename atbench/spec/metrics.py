@@ -24,8 +24,18 @@ NAME = re.compile("[a-z][a-z0-9_]*")  # it stands in names of files and columns
 
 # A Frechet distance may be called FID only in the features of the 2015 Inception network: numbers of two
 # extractors are not comparable, and one name for both would invite the comparison.
-DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
-FEATURES = {"digits-cnn": 128, "effnet-lite0": 1280, "inception-2015": 2048}  # numbers that an image becomes
+DISTANCE_NAMES = {
+    "digits-cnn": "FD-digits",
+    "effnet-lite0": "FD-effnet-lite0",
+    "fashion-cnn": "FD-fashion",
+    "inception-2015": "FID",
+}
+FEATURES = {
+    "digits-cnn": 128,
+    "effnet-lite0": 1280,
+    "fashion-cnn": 128,
+    "inception-2015": 2048,
+}  # numbers that an image becomes
 PER_FEATURE = 5  # real images that a covariance of these features wants: of fewer, a Frechet distance is no judge
 
 

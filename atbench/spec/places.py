@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.datasets import files_of, format_of, variable_of
+from atbench.spec.datasets import files_of, format_of, installed_of, variable_of
 from atbench.spec.fit import refuse
 from atbench.spec.models.scale import Data
 from atbench.spec.run import RunSpec
@@ -79,6 +79,8 @@ def _of_data(suite: SuiteSpec, block: str, data: Data) -> Iterator[Absent]:
         return
     variable = variable_of(data)
     named = os.environ.get(variable)
+    if named is None and installed_of(data):
+        return
     if named is None:
         wanted = f"set its path or {variable} to where it lies ({form.public or 'your images'})"
         yield Absent(refuse(suite, block, f"{data.name} is not in place yet: {wanted}"), later=True)

@@ -101,6 +101,10 @@ class Jobs:
         self._notice_measure(wildcards)
         return self.weights(wildcards) + (self.parents(wildcards) if compared else [])
 
+    def read_by_measure(self, wildcards: Wildcards) -> list[str]:
+        """What a side measure of the scale reads."""
+        return [str(path) for path in or_stop(probes()[wildcards.probe].reads, self.benchmark)]
+
     def evaluated(self, wildcards: Wildcards) -> list[str]:
         """The same of all cells of a run."""
         self._notice("of_evaluation", self.run(wildcards))

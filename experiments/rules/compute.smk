@@ -204,6 +204,8 @@ rule measure_run:
 
 
 rule measure_scale:
+    input:
+        JOBS.read_by_measure,
     output:
         f"{ROOT}/{{probe}}.json",
     log:

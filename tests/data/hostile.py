@@ -4,6 +4,7 @@
 a JSON line for each: what was raised, in which words, and the peak of memory beyond that of the idle process.
 """
 
+import gzip
 import io
 import json
 import math
@@ -147,6 +148,28 @@ def reference(path: Path, kind: int, odd: str, content: bytes, fill: int = 0) ->
     return zipped(path, members | {f"{odd}.npy": content}, fill, kind)
 
 
+def idx(path: Path, images: int, fill: int = 0, labels: int | None = None) -> Path:
+    """A folder with files of Fashion-MNIST's form that say they hold so many; ``fill`` zeros stand for the pixels."""
+    path.mkdir()
+    count = images if labels is None else labels
+    (path / "t10k-labels-idx1-ubyte").write_bytes(
+        b"\0\0\x08\x01" + struct.pack(">I", count) + bytes(min(count, 1 << 20))
+    )
+    with gzip.open(path / "t10k-images-idx3-ubyte.gz", "wb", 1) as file:
+        file.write(b"\0\0\x08\x03" + struct.pack(">III", images, 28, 28))
+        for _ in range(fill >> 20):
+            file.write(bytes(1 << 20))
+    return path
+
+
+def beside_labels(path: Path, make: Callable[[Path], object]) -> Path:
+    """The same with something else in the place of the images."""
+    idx(path, 4)
+    (path / "t10k-images-idx3-ubyte.gz").unlink()
+    make(path / "t10k-images-idx3-ubyte")
+    return path
+
+
 class Loud:
     def __reduce__(self):
         return os.system, ("echo owned",)
@@ -275,6 +298,13 @@ ROOMS: dict[str, dict[str, dict[str, Callable[[Path], Path]]]] = {
         | {f"for a shard {w}": lambda p, m=make: (p.mkdir(), m(p / "0.tar"), p)[2] for w, make in ODD.items()},
         "cifar10": {w: lambda p, c=c: (p.mkdir(), (p / "test_batch").write_bytes(c), p)[2] for w, c in BATCHES.items()}
         | {"an archive": lambda p: tarred(p, (member("x", MANY), bytes(MANY)), mode="w:gz")},
+        "fashion": {
+            "many zeros": lambda p: idx(p, 100, MANY),
+            "as many as it says, and more": lambda p: idx(p, 100_000, MANY),
+            "a shape of terabytes": lambda p: idx(p, 2**32 - 1, labels=100),
+            "labels of gigabytes": lambda p: idx(p, 2**32 - 1),
+        }
+        | {what: lambda p, m=make: beside_labels(p, m) for what, make in ODD.items()},
         "imagenet64": {
             "zeros": lambda p: zipped(
                 p, {"labels.npy": npy((1,)) + b"1", "data.npy": npy((GREAT, 12288))}, GREAT * 12288
@@ -324,12 +354,14 @@ def readers(room: str) -> dict[str, Callable[[Path], object]]:
 
         folder = {"name": "own", "format": "image-folder", "resolution": 8, "channels": 1}
         batches = {"name": "own", "format": "cifar10", "checksum": "skip"}
+        fashion = {"name": "own", "format": "fashion-mnist", "checksum": "skip", "resolution": 16}
         pairs = {"name": "text-images", "resolution": 8}
         return {
             "samples": lambda path: read_samples(path, (1, 8, 8), 100_000),
             "images": lambda path: [load_images(folder | {"path": str(path)}, s) for s in ("train", "held-out")],
             "pairs": lambda path: both(PairBatches(TextImages(data_of(pairs | {"path": str(path)})), 1, ("a",))),
             "cifar10": lambda path: load_images(batches | {"path": str(path)}, "held-out"),
+            "fashion": lambda path: load_images(fashion | {"path": str(path)}, "held-out"),
             "imagenet64": lambda path: read_batches([path], None),
             "coco": coco.annotations,
         }

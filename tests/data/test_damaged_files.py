@@ -1,6 +1,8 @@
 """Good files with bytes changed or cut off: each reader takes them or refuses them by name, and raises nothing else."""
 
+import gzip
 import random
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,7 @@ import text_to_image_files as files
 import torch
 from tiny import NETWORKS
 
-from atbench.data import array_pickle, shards
+from atbench.data import array_pickle, fashion_mnist, shards
 from atbench.data.folder import read_image
 from atbench.data.samples_file import read_samples
 from atbench.metrics.reference import Reference
@@ -34,6 +36,15 @@ def pickled(path: Path) -> list | dict:
     return array_pickle.read(str(path), path.read_bytes())
 
 
+def idx(count: int) -> bytes:
+    """The head of an idx file of images."""
+    return b"\0\0\x08\x03" + struct.pack(">III", count, 28, 28)
+
+
+def digits(path: Path) -> np.ndarray:
+    return fashion_mnist._values(path, path.name, (28, 28), official=False)
+
+
 READERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = {
     "x.npz": (lambda path: np.savez_compressed(path, arr_0=np.zeros((3, 8, 8, 1), np.uint8)), read_samples),
     "x.pt": (lambda path: torch.save({"a": torch.zeros(3), "b": torch.ones(2, 2)}, path), read_checkpoint),
@@ -47,6 +58,11 @@ READERS: dict[str, tuple[Callable[[Path], object], Callable[[Path], object]]] = 
     "x.jpg": (lambda path: path.write_bytes(files.picture(1, "JPEG")), read_image),
     "x.json": (lambda path: path.write_text('{"a": [1, 2.5e3, "\\u00e9", {"b": null}]}'), read_json),
     "x.yaml": (lambda path: path.write_bytes((EXPERIMENTS / "scales/ci.yaml").read_bytes()), read_yaml),
+    "x-idx3-ubyte": (lambda path: path.write_bytes(idx(2) + bytes(2 * 784)), digits),
+    "x-idx3-ubyte.gz": (
+        lambda path: path.write_bytes(gzip.compress(idx(2) + bytes(range(256)) * 6 + bytes(32))),
+        digits,
+    ),
     "x.pickle": (lambda path: path.write_bytes(hostile.unpickled(b"}X\x01\0\0\0a(K\x01K\x02ls")), pickled),
 }
 

@@ -37,7 +37,8 @@ from atbench.spec.probes import probes, probes_of_runs, probes_of_scales
 from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm, TuningForm
 
 SCALE, BATCH, RARE = "laptop", 50, 4
-BESIDE = {"time", "tuning", "cost", "mixture", "rows", "reconstruction"}  # kinds of the scale, in every suite's batches
+# Kinds of the scale, in every suite's batches.
+BESIDE = {"time", "tuning", "cost", "mixture", "noise", "rows", "reconstruction"}
 OF_CELLS = {"another cell": None, "sealed anew": mutations.sealed_anew}
 FORMS = {name: probe.form for name, probe in probes().items()} | {
     "run": RunForm,

@@ -233,6 +233,12 @@ def test_extractor_is_registered_with_torch_fidelity_under_its_hash(extractor, w
     assert torch.equal(features, extractor(digits[0][:256]).features)
 
 
+def test_a_classifier_of_clothes_has_a_name_of_its_own(extractor, weights, digits):
+    other = load_extractor("fashion-cnn", weights, "cpu")
+    assert other.name == "fashion-cnn" and other.module.get_name() == f"fashion-cnn-{extractor.hash[:8]}"
+    assert torch.equal(other(digits[0][:4]).features, extractor(digits[0][:4]).features)
+
+
 @pytest.mark.parametrize(
     ("images", "word"),
     [
@@ -249,7 +255,7 @@ def test_extract_refuses_wrong_images(extractor, images, word):
 
 
 def test_unknown_extractor_and_missing_file_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"inception-v4.*digits-cnn, effnet-lite0, inception-2015"):
+    with pytest.raises(UserError, match=r"inception-v4.*digits-cnn, effnet-lite0, fashion-cnn, inception-2015"):
         load_extractor("inception-v4", tmp_path / "x", "cpu")
     with pytest.raises(UserError, match=r"none\.safetensors"):
         load_extractor("digits-cnn", tmp_path / "none.safetensors", "cpu")
@@ -473,8 +479,9 @@ def test_reference_rows_refuse_another_extractor_and_single_draws(reference, ext
 
 def test_only_inception_features_make_an_fid():
     assert distance_name("digits-cnn") == "FD-digits" and distance_name("inception-2015") == "FID"
+    assert distance_name("fashion-cnn") == "FD-fashion"
     assert set(EXTRACTORS) == set(DISTANCE_NAMES)
-    with pytest.raises(UserError, match="digits-cnn, effnet-lite0, inception-2015"):
+    with pytest.raises(UserError, match="digits-cnn, effnet-lite0, fashion-cnn, inception-2015"):
         distance_name("inception")
 
 

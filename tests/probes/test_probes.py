@@ -44,6 +44,7 @@ def test_files_of_a_scale_bear_the_name_of_the_measure():
     assert {name: str(probe.path(BENCHMARK)) for name, probe in probes_of_scales().items()} == {
         "cost": "results/ci/cost.json",
         "mixture": "results/ci/mixture.json",
+        "noise": "results/ci/noise.json",
     }
 
 

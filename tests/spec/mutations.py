@@ -17,7 +17,7 @@ import yaml
 SCALE = "ci"
 CHAIN = ("scales/ci.yaml", "scales/laptop.yaml")  # the scale's file, then that which it extends
 FILES = (*CHAIN, "methods.yaml", "samplers.yaml", "tuning.yaml", "claims.yaml", "reviews.yaml", "config.yaml")
-FILES += ("mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml")
+FILES += ("mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml")
 FILES += tuple(
     f"suites/{name}.yaml"
     for name in ("scratch", "finetune", "class-conditional", "consistency", "latent", "latent-consistency", "edm")
@@ -30,9 +30,10 @@ WHOLE |= {"channel_mult", "num_res_blocks", "attention_resolutions", "channels_p
 WHOLE |= {"latent_channels", "num_classes", "samples", "kid_subsets", "kid_subset_size", "is_splits", "pr_neighbours"}
 WHOLE |= {"blocks", "floor_repeats", "threads", "t_start", "stride", "inner_steps", "budget", "order", "levels"}
 WHOLE |= {"draws", "ascent_steps", "images", "warm_up", "turns", "bumps", "from", "to"}
+WHOLE |= {"twins", "batch_size_factor"}
 # Keys in whose lists nothing may stand twice.
 DISTINCT = {"seeds", "nfe", "methods", "samplers", "suites", "attention_resolutions", "levels", "radii", "bumps"}
-DISTINCT |= {"learning_rate", "gamma", "step_rms", "claims", "metrics", "kl", "state"}
+DISTINCT |= {"learning_rate", "gamma", "step_rms", "claims", "metrics", "kl", "state", "averages"}
 # Values that a key can never have, whatever stands beside it.
 IMPOSSIBLE: dict[str, tuple[Any, ...]] = {
     "batch_size": (0, -64, 10**9),
@@ -72,6 +73,10 @@ IMPOSSIBLE: dict[str, tuple[Any, ...]] = {
     "draws": (0, -1, 10**9),
     "ascent_steps": (0, -1, 10**9),
     "turns": (0, -1, 10**9),
+    "twins": (0, -1, 10**9),
+    "jitter": (0.0, -0.01, 1e30),
+    "averages": (0.0, -0.1, 0.28),
+    "batch_size_factor": (0, -1, 10**9),
     "warm_up": (0, -1, 10**9),
 }
 REQUIRED: dict[str, tuple[str, ...]] = {  # at the top of a file, or of each of its entries
@@ -85,6 +90,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {  # at the top of a file, or of each of 
     "wide.yaml": ("suites", "samplers", "nfe"),
     "cost.yaml": ("methods", "warm_up", "turns"),
     "mixture.yaml": ("mixture", "nfe", "bumps", "radii"),
+    "noise.yaml": ("method", "seeds", "twins", "jitter", "averages", "cells", "images", "settings"),
     "suites": ("title", "paper", "methods", "samplers", "init", "conditional"),
 }
 DEEP = 60  # levels; no key of any file is deeper than ten

@@ -38,6 +38,12 @@ def test_the_tour_has_three_methods_of_one_seed_and_says_that_it_releases_their_
     assert tour.file.releases_weights and not load("laptop").file.releases_weights
 
 
+def test_a_suite_that_compares_nothing_may_lack_its_first():
+    fashion, laptop = load("fashion").suite("extractor"), load("laptop").suite("extractor")
+    assert fashion.methods == (fashion.baseline,) == ("fashion-cnn",) and laptop.methods == ("digits-cnn",)
+    assert load("fashion").extractor_run.recipe.learning_rate == fashion.tuned["fashion-cnn"].learning_rate
+
+
 def test_the_suites_of_the_configuration_are_those_that_a_scale_has():
     assert suites_at(load("tour"), workflow().suites) == ["scratch"]
     assert suites_at(load("laptop"), workflow().suites) == list(workflow().suites)

@@ -1,8 +1,11 @@
 """Files that are not in place: a path of somebody's own is refused, public data are named and waited for."""
 
+from dataclasses import replace
+
 import pytest
 from spoil import refusal, spoil
 
+from atbench.spec.datasets import FASHION, FORMATS
 from atbench.spec.load import load
 from atbench.spec.places import absent, refuse_without
 
@@ -13,8 +16,9 @@ OWN = {"name": "cats", "format": "image-folder", "path": "nowhere", "resolution"
 def bare(tmp_path, monkeypatch):
     """A machine on which nothing lies and no variable says otherwise."""
     monkeypatch.chdir(tmp_path)
-    for name in ("CIFAR10", "IMAGENET64", "CATS"):
+    for name in ("CIFAR10", "FASHION_MNIST", "IMAGENET64", "CATS"):
         monkeypatch.delenv(f"ATBENCH_DATA_{name}", raising=False)
+    monkeypatch.setitem(FORMATS, FASHION, replace(FORMATS[FASHION], installed="/no/such/folder"))
 
 
 def test_public_data_are_named_when_planning_and_refused_when_running():
@@ -24,6 +28,18 @@ def test_public_data_are_named_when_planning_and_refused_when_running():
     assert any("paper.yaml: data: cifar10" in line and "ATBENCH_DATA_CIFAR10" in line for line in told)
     assert any("suites.latent-consistency.judged_by.annotations" in line for line in told)
     assert refusal(lambda: refuse_without(paper, ["scratch"])) == told[0]
+
+
+def test_public_data_that_a_package_brings_are_in_place_once_it_is_installed(tmp_path, monkeypatch):
+    fashion = load("fashion")
+    [told] = map(str, absent(fashion, ["scratch", "finetune"]))
+    assert "scales/fashion.yaml: data: fashion-mnist is not in place yet" in told
+    assert "ATBENCH_DATA_FASHION_MNIST" in told and "apt-get install dataset-fashion-mnist" in told
+    assert refusal(lambda: refuse_without(fashion, ["scratch"])) == told
+    monkeypatch.setitem(FORMATS, FASHION, replace(FORMATS[FASHION], installed=str(tmp_path)))
+    assert absent(fashion, ["scratch"]) == []
+    monkeypatch.setenv("ATBENCH_DATA_FASHION_MNIST", "/no/such/folder")  # whoever says a place means it
+    assert "is /no/such/folder" in refusal(lambda: absent(fashion, ["scratch"]))
 
 
 def test_only_what_a_suite_needs_is_asked_for():

@@ -4,6 +4,7 @@ A new one is a module with `load(path, file_hash, device) -> Extractor`, a line 
 whose weights are a file of an installed package says in PACKAGED where.
 """
 
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from atbench.runtime.files import file_hash
 EXTRACTORS = {
     "digits-cnn": digits_cnn.load,
     "effnet-lite0": effnet_lite0.load,
+    "fashion-cnn": partial(digits_cnn.load, extractor="fashion-cnn"),
     "inception-2015": inception_2015.load,
 }
 WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED}  # files to fetch, and their source

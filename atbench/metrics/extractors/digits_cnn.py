@@ -1,4 +1,4 @@
-"""The features of our own small classifier, as a torch-fidelity feature extractor."""
+"""The features of our own small classifiers, as torch-fidelity feature extractors: one name for each data set's."""
 
 from pathlib import Path
 
@@ -38,15 +38,15 @@ class DigitsFeatures(FeatureExtractorBase):
         return tuple(outputs[name] for name in self.features_list)
 
 
-def load(path: Path, file_hash: str, device: torch.device) -> Extractor:
-    """The extractor of one classifier file; errors as for `atbench.models.weights.load_model`.
+def load(path: Path, file_hash: str, device: torch.device, extractor: str = "digits-cnn") -> Extractor:
+    """The ``extractor`` of one classifier file; errors as for `atbench.models.weights.load_model`.
 
     torch-fidelity keys its feature cache by extractor name only, so two classifiers under one name would
     silently share features: the name carries the file's hash.
     """
-    name = f"digits-cnn-{file_hash[:8]}"
+    name = f"{extractor}-{file_hash[:8]}"
     if name not in FEATURE_EXTRACTORS_REGISTRY:
         register_feature_extractor(name, DigitsFeatures)
     module = DigitsFeatures(name, ["features", "logits"], feature_extractor_weights_path=path).to(device)
     classifier = module.classifier
-    return Extractor("digits-cnn", file_hash, module, classifier.channels, classifier.image_size, BLOCK, device)
+    return Extractor(extractor, file_hash, module, classifier.channels, classifier.image_size, BLOCK, device)

@@ -31,7 +31,11 @@ from atbench.spec.models.training import Training, TrainingPart
 from atbench.spec.plugins import Plugin
 from atbench.spec.signatures import is_number
 
-PUBLIC = ("cifar10", "imagenet64")  # data sets whose name alone says which images they are, checked on reading
+PUBLIC = (
+    "cifar10",
+    "fashion-mnist",
+    "imagenet64",
+)  # data sets whose name alone says which images they are, checked on reading
 PLACE = ("path", "download")  # where the files of such a set lie changes no result
 FolderName = Annotated[str, Field(pattern=r"^[^/]+$")]
 Init = Annotated[str, Field(pattern=r"^(scratch|imported|[a-z0-9-]+/[a-z0-9-]+)$")]
@@ -41,7 +45,7 @@ class Data(Entry):
     """Images: a public data set by its name, or files of yours in one of the formats."""
 
     name: Name = Field(description="in results: of a public data set, or yours")
-    format: Literal["cifar10", "image-folder", "imagenet64"] | None = Field(
+    format: Literal["cifar10", "fashion-mnist", "image-folder", "imagenet64"] | None = Field(
         None, description="of the files, under a name of yours"
     )
     path: str | None = Field(None, description="where they lie; or the variable ATBENCH_DATA_<NAME>")

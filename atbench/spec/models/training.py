@@ -6,11 +6,13 @@ from pydantic import Field, model_validator
 
 from atbench.spec.fields import MOST_NFE, Bounds, Count, Decay, Entry, Guidance, Rate, Size, part_of
 
+Length = Annotated[float, Field(gt=0, lt=0.28)]  # of an average, relative to the training
+
 
 class Ema(Entry):
     """The moving average of the weights that all sampling uses: one of its two lengths."""
 
-    relative_length: Annotated[float, Field(gt=0, lt=0.28)] | None = Field(
+    relative_length: Length | None = Field(
         None, description="standard deviation as a share of the training so far (Karras et al. 2024)"
     )
     decay: Annotated[float, Field(gt=0, lt=1)] | None = Field(None, description="per update")
