@@ -48,8 +48,14 @@ def nearest_nfe(suite: SuiteSpec, sampler: str, wanted: int) -> int:
     return min(nfe_of(suite, sampler), key=lambda nfe: abs(nfe - wanted))
 
 
-def points(suite: SuiteSpec, method: Method, steps: Iterable[str]) -> list[Point]:
-    """The declared cells of a run with the snapshots ``steps``: its grid, then what its curve has beside it."""
+def points(suite: SuiteSpec, method: Method, seed: int, steps: Iterable[str]) -> list[Point]:
+    """The declared cells of a run with the snapshots ``steps``: its grid, then what its curve has beside it.
+
+    A seed of the headline has its cells alone.
+    """
+    headline = suite.size.headline
+    if headline is not None and seed in headline.seeds:
+        return [Point(FINAL, s, nfe) for s in fitting(suite, method, headline.samplers) for nfe in headline.nfe]
     grid = [Point(FINAL, s, nfe) for s in fitting(suite, method, suite.samplers) for nfe in nfe_of(suite, s)]
     return grid + [point for point in curve_points(suite, method, steps) if point not in grid]
 

@@ -13,7 +13,7 @@ from atbench.spec.fields import Entry, refusal
 from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
 from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import Evaluation, Queue
-from atbench.spec.models.suites import IMPORTED, PRETRAINED
+from atbench.spec.models.suites import IMPORTED, PRETRAINED, Curves
 from atbench.spec.models.training import Training
 from atbench.spec.scales import at, origin
 from atbench.spec.signatures import declared as classes
@@ -45,6 +45,7 @@ class _Resolver:
         init, where = block.init or declared.init, f"suites.{name}"
         own = declared.methods if block.methods is None else [m for m in declared.methods if m in block.methods]
         compared = (*own, *self.joining(name))
+        samplers = tuple(s for s in declared.samplers if block.samplers is None or s in block.samplers)
         if init == IMPORTED:  # a suite of files has the methods that there are files for
             compared = tuple(method for method in compared if method in (block.imported or {}))
         objective = self.inherited(init)
@@ -69,14 +70,14 @@ class _Resolver:
             baseline=compared[0],
             catalogue=catalogue,
             lineage=self.lineage,
-            samplers=declared.samplers,
+            samplers=samplers,
             sampler_catalogue=self.sampling(block.sampling, f"{where}.sampling"),
-            grid=declared.nfe or self.size.nfe,
+            grid=_grid(declared.nfe or self.size.nfe, samplers, block.nfe),
             init=init,
             is_latent=declared.space == "latent",
             conditional=declared.conditional,
             views=declared.views,
-            curves=declared.curves,
+            curves=_curves(declared.curves, block.samplers),
             samples=declared.grids,
             size=block,
             data=data,
@@ -155,6 +156,21 @@ class _Resolver:
             return model.model_validate(value)
         except ValidationError as error:
             raise refusal(error, value, partial(origin, self.scale), where) from error
+
+
+def _curves(curves: Curves | None, samplers: tuple[str, ...] | None) -> Curves | None:
+    """The curves of the samplers that a scale has; None where it has none of them."""
+    if curves is None or samplers is None:
+        return curves
+    left = tuple(sampler for sampler in curves.samplers if sampler in samplers)
+    return curves.model_copy(update={"samplers": left}) if left else None
+
+
+def _grid(whole: Any, samplers: tuple[str, ...], own: Mapping[str, Any]) -> Any:
+    """The step counts of all samplers, or of each where some have their own."""
+    if not own:
+        return whole
+    return {name: own.get(name) or (whole[name] if isinstance(whole, Mapping) else whole) for name in samplers}
 
 
 def _lineage(methods: Mapping[str, Method], name: str) -> tuple[str, ...]:

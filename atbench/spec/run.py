@@ -145,7 +145,9 @@ class RunSpec:
     @cached_property
     def cells(self) -> tuple["CellSpec", ...]:
         """Its declared cells: the sampler x NFE grid of its last step, then its convergence curve."""
-        return tuple(self.cell(*point) for point in grid.points(self.suite, self.method, self.snapshots))
+        return tuple(
+            self.cell(*point) for point in grid.points(self.suite, self.method, self.address.seed, self.snapshots)
+        )
 
     @property
     def curve_cells(self) -> tuple["CellSpec", ...]:

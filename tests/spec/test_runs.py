@@ -127,7 +127,7 @@ def test_shuffled_files_change_no_digest(experiments):
         ("methods.yaml", "at", "label", "our method"),
         ("samplers.yaml", "ddim", "label", "DDIM, eta 0"),
         ("suites/scratch.yaml", "title", "From nothing"),
-        ("suites/scratch.yaml", "methods", ["adm", "at", "adm-3x"]),
+        ("suites/scratch.yaml", "methods", ["adm", "at", "adm-3x", "ip"]),
         ("scales/ci.yaml", "threads", 1),
         ("scales/ci.yaml", "evaluation", "floor_repeats", 5),
     ],
@@ -205,3 +205,39 @@ def test_fine_tuning_at_paper_scale_is_the_published_path():
         before = run.parents["init"]
         assert (before.batches, before.batches + run.batches) == (250_000, 450_000)
     assert tuned.run("at", 0).budget().updates == 3 * 200_000
+
+
+def fewer_cells(experiments, **block):
+    spoil(experiments / "scales/ci.yaml", "suites", "scratch", {"batches": 20, "seeds": [0, 1]} | block)
+    load.cache_clear()
+    return load("ci").suite("scratch")
+
+
+def test_a_scale_may_leave_samplers_out_and_give_one_step_counts_of_its_own(experiments):
+    suite = fewer_cells(experiments, samplers=["iddpm", "ddim"], nfe={"ddim": [4]})
+    found = {(cell.address.sampler, cell.nfe) for cell in suite.run("at", 0).cells}
+    assert found == {("iddpm", 5), ("iddpm", 10), ("ddim", 4)}
+
+
+def test_seeds_of_the_headline_have_its_cells_alone(experiments):
+    suite = fewer_cells(experiments, headline={"seeds": [1], "samplers": ["ddim"], "nfe": [5]})
+    whole, headline = (suite.run("at", seed).cells for seed in (0, 1))
+    assert [(cell.address.sampler, cell.nfe) for cell in headline] == [("ddim", 5)]
+    assert len(whole) > len(headline) and {cell.address.sampler for cell in whole} == set(suite.samplers)
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        ({"samplers": ["iddpm", "dimm"]}, "suites.scratch.samplers: unknown sampler 'dimm'"),
+        ({"samplers": ["iddpm", "cm"]}, "suites.scratch.samplers: unknown sampler of the suite 'cm'"),
+        ({"samplers": ["ddim"]}, "suites.scratch.samplers: lacks iddpm, whose images the suite shows"),
+        ({"samplers": ["iddpm"], "nfe": {"ddim": [5]}}, "suites.scratch.nfe: unknown sampler of the suite 'ddim'"),
+        (
+            {"headline": {"seeds": [7], "samplers": ["ddim"], "nfe": [5]}},
+            "suites.scratch.headline.seeds: 7 is none of its seeds",
+        ),
+    ],
+)
+def test_fewer_cells_are_of_the_suite_and_of_its_seeds(experiments, block, words):
+    assert words in refusal(lambda: fewer_cells(experiments, **block))

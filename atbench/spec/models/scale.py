@@ -147,6 +147,14 @@ class Checkpoint(Entry):
         return {role: file for role, file in (("ema", self.ema), ("raw", self.raw)) if file}
 
 
+class Headline(Entry):
+    """Cells that some seeds have alone, so that what decides is tried in many; the others have the whole grid."""
+
+    seeds: Many[Seed]
+    samplers: Many[SamplerName]
+    nfe: Many[Nfe]
+
+
 class SuiteSize(Entry):
     """How large a suite is at this scale, and what it has of its own there."""
 
@@ -154,6 +162,9 @@ class SuiteSize(Entry):
     methods: Annotated[Many[MethodName], Field(min_length=1)] | None = Field(
         None, description="of the suite's, those that this scale has; its first among them"
     )
+    samplers: Many[SamplerName] | None = Field(None, description="of the suite's, those that this scale has")
+    nfe: dict[SamplerName, Many[Nfe]] = Field({}, description="of single samplers, in place of the grid's")
+    headline: Headline | None = Field(None, description="of some seeds: their final cells, in place of the whole grid")
     batches: Batches | None = Field(None, description="that a method of budget 1 trains on")
     snapshots: Count | None = Field(None, description="weights kept in the course of training, the last included")
     init: Init | None = Field(None, description="in place of the suite's own")
