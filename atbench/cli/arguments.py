@@ -115,7 +115,7 @@ def owning(verb: Verb) -> None:
     exporting = verb(own.export)
     exporting.add_argument("cell", help="address of a cell")
     exporting.add_argument("file", help="npz to write")
-    exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    exporting.add_argument("--count", type=int, help="number of images; without it, as many as the cell is judged by")
     importing = verb(own.import_weights, "scale")
     importing.add_argument(
         "files", nargs="+", help="averaged and raw weights, in any order: .pt files or folders of diffusers"
