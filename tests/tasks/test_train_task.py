@@ -351,7 +351,7 @@ def test_other_weights_in_place_make_a_cell_stale(workplace):
 REFERENCE = load("ci").suite("scratch").judging.reference_path()
 REFUSED = {
     "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
-    "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
+    "unknown sampler": (Cell(ADM, "final", "leapfrog", 5), lambda: None, "unknown sampler 'leapfrog'"),
     "weights missing": (CELL, lambda: ADM.weights().unlink(), f"{ADM}: its weights are neither here nor released"),
     "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
     "run missing": (CELL, lambda: ADM.record.unlink(), f"to make them: snakemake --cores all {ADM.weights_folder}"),

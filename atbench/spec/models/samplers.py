@@ -1,11 +1,13 @@
 """samplers.yaml: the science of sampling. NFE is the number of network evaluations per image."""
 
+import typing
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import Field
 
 from atbench.spec import plugins
+from atbench.spec.corrections import NAMES
 from atbench.spec.fields import Entry, Guidance
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
 from atbench.spec.plugins import Plugin
@@ -21,6 +23,15 @@ class Sampler(Entry):
     kind: str
     guidance: Guidance | None = Field(None, description="weight towards the caption (classifier-free guidance)")
     schedule: Literal["cosine", "scaled-linear"] = Field("cosine", description="noise schedule of the network")
+
+    @classmethod
+    def why_not(cls, key: object) -> str:
+        """In words, that a key is not known; of a correction, which kinds a source defines it for."""
+        if key not in NAMES:
+            return super().why_not(key)
+        kinds = [kind for kind, found in KINDS.items() if key in (option.name for option in found.options)]
+        [own] = typing.get_args(cls.model_fields["kind"].annotation)
+        return f"no source defines {NAMES[str(key)]} for {own!r}, only for {', '.join(kinds)}"
 
     @property
     def objective(self) -> str:
