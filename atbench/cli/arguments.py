@@ -65,7 +65,7 @@ def computing(verb: Verb) -> None:
     measuring = verb(verbs.measure, "scale")
     measuring.add_argument("name", help=f"one of {', '.join(probes())}")
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
-    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml")
+    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml, or SUITE-samplers")
 
 
 def reading(verb: Verb) -> None:
