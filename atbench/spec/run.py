@@ -15,7 +15,6 @@ from atbench.runtime.files import digest
 from atbench.spec import budget, grid
 from atbench.spec.address import FINAL, Cell, Run, step_name
 from atbench.spec.budget import Budget
-from atbench.spec.corrections import resolved
 from atbench.spec.fields import MOST_BATCHES
 from atbench.spec.judging import Judging, Linked
 from atbench.spec.models.methods import CONSISTENCY, OBJECTIVES, PERTURBATIONS, Method
@@ -225,8 +224,7 @@ class CellSpec:
     @cached_property
     def slice(self) -> dict[str, Any]:
         """All that determines it beyond the weights of its run."""
-        entry = resolved(self.sampler.written(), self.nfe // self.sampler.evaluations_per_step)
-        sampler = {key: value for key, value in entry.items() if key != "label"}
+        sampler = self.sampler.settings_at(self.nfe)
         if self.sampler.is_distilled:
             sampler["grid"] = self.run.slice["distillation"]["grid"]
         plugins = {"plugins": self._plugins} if self._plugins else {}

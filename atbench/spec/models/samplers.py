@@ -7,11 +7,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from atbench.spec import plugins
-from atbench.spec.corrections import NAMES
+from atbench.spec.corrections import NAMES, resolved
 from atbench.spec.fields import Entry, Guidance
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
 from atbench.spec.plugins import Plugin
 from atbench.spec.signatures import Kinds, any_of, model_of
+from atbench.spec.yaml import Mapping
 
 KINDS = Kinds("sampling", "build")
 
@@ -47,6 +48,11 @@ class Sampler(Entry):
     def evaluations_per_step(self) -> int:
         """Network evaluations that a step of the sampler asks of its denoiser's network: guidance takes two."""
         return 2 if self.guidance is not None and not self.is_distilled else 1
+
+    def settings_at(self, nfe: int) -> Mapping:
+        """What of it determines a cell of ``nfe`` evaluations: all but its label and the constants of other counts."""
+        settings = {key: value for key, value in self.written().items() if key != "label"}
+        return resolved(settings, nfe // self.evaluations_per_step)
 
 
 def sampler_type() -> Any:
