@@ -14,6 +14,7 @@ CORRECTIONS = ("eps_scale", "eps_slope", "dcw", "time_shift")
 PUBLIC = {
     ("scratch", "adm", "es-linear", 20): {"eps_scale": 1.0, "eps_slope": 0.0025},
     ("class-conditional", "adm", "es-linear", 20): {"eps_scale": 1.0041, "eps_slope": 0.0002},
+    ("class-conditional", "adm", "es", 5): {"eps_scale": 1.006},
     ("edm", "edm", "es-heun", 13): {"eps_scale": 1.0060},
     ("edm", "edm", "es-euler", 35): {"eps_scale": 1.0034},
     ("consistency", "teacher", "es-heun", 35): {"eps_scale": 1.0005},
