@@ -65,7 +65,7 @@ def computing(verb: Verb) -> None:
     measuring = verb(verbs.measure, "scale")
     measuring.add_argument("name", help=f"one of {', '.join(probes())}")
     measuring.add_argument("run", nargs="?", help=f"{address_of_run}, for what is measured of runs")
-    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml")
+    verb(verbs.tune, "scale").add_argument("suite", help="a suite of experiments/tuning.yaml, or SUITE-samplers")
 
 
 def reading(verb: Verb) -> None:
@@ -115,7 +115,7 @@ def owning(verb: Verb) -> None:
     exporting = verb(own.export)
     exporting.add_argument("cell", help="address of a cell")
     exporting.add_argument("file", help="npz to write")
-    exporting.add_argument("--count", type=int, default=1024, help="number of images")
+    exporting.add_argument("--count", type=int, help="number of images; without it, as many as the cell is judged by")
     importing = verb(own.import_weights, "scale")
     importing.add_argument(
         "files", nargs="+", help="averaged and raw weights, in any order: .pt files or folders of diffusers"

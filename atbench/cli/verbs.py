@@ -13,6 +13,7 @@ from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import load, load_cell, load_run, suites_at, workflow
 from atbench.spec.places import absent
 from atbench.spec.suite import SEARCH_PREFIX
+from atbench.spec.tuning import looks_through
 
 
 def train(options: argparse.Namespace) -> None:
@@ -71,8 +72,11 @@ def measure(options: argparse.Namespace) -> None:
 def tune(options: argparse.Namespace) -> None:
     """Pick the winners of a finished tuning search."""
     from atbench.tasks.tune import choose
+    from atbench.tasks.tune_samplers import choose_samplers
 
-    choose(load(options.scale).suite(SEARCH_PREFIX + options.suite))
+    benchmark = load(options.scale)
+    chosen = choose_samplers if looks_through(benchmark.tuning, options.suite) else choose
+    chosen(benchmark.suite(SEARCH_PREFIX + options.suite))
 
 
 def report(options: argparse.Namespace) -> None:

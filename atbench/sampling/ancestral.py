@@ -1,11 +1,10 @@
-"""Ancestral sampling: DDPM (Ho et al. 2020), IDDPM (Nichol & Dhariwal 2021) and ES, scaled eps (Ning et al. 2024)."""
+"""Ancestral sampling: DDPM (Ho et al. 2020) and IDDPM (Nichol & Dhariwal 2021)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from atbench.diffusion.process import Process
@@ -13,8 +12,10 @@ from atbench.diffusion.respacing import even_timesteps, respaced
 from atbench.diffusion.schedule import Schedule
 from atbench.diffusion.steps import ancestral_step
 from atbench.runtime.errors import UserError
+from atbench.sampling import dcw as bands
+from atbench.sampling.eps_scaling import EpsScaling
+from atbench.spec.corrections import ByNfe, Dcw, Scale, Slope
 from atbench.spec.fields import Fraction
-from atbench.spec.nfe import positive_scale
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Ancestral:
     kind: ClassVar[str] = "ancestral"
     spends: ClassVar[str] = "many"  # its rule in `atbench.spec.nfe`
     process: Process  # respaced: one step per network evaluation
-    eps_scale: float  # b in lambda_i = b + k i; 1 is plain IDDPM
-    eps_slope: float  # k in lambda_i = b + k i, per respaced step (i = 0 is the least noisy)
+    scaling: EpsScaling
+    correct: bands.Dcw | bands.Plain
     variance: float | None  # 0: the posterior's, 1: beta_t, between them on a logarithmic scale; None: learned
 
     @classmethod
@@ -34,14 +35,14 @@ class Ancestral:
         nfe: int,
         schedule: Schedule,
         *,
-        eps_scale: Annotated[float, Field(gt=0, le=10)] = 1.0,  # b in lambda_i = b + k i; 1 is plain IDDPM
-        eps_slope: Annotated[float, Field(ge=-1, le=1)] = 0.0,  # k in lambda_i = b + k i, per step
+        eps_scale: ByNfe[Scale] = 1.0,  # b in lambda_i = b + k i, eps_hat / lambda_i; by NFE or for all
+        eps_slope: ByNfe[Slope] = 0.0,  # k in lambda_i = b + k i, per step
+        dcw: Dcw | None = None,  # DC or DCW after each step
         variance: Fraction | None = None,  # 0: the posterior's, 1: beta_t; without it the learned one
     ) -> "Ancestral":
-        """Refuse with UserError an nfe outside 2..T, or a scale that reaches zero (eps is divided by it)."""
+        """Refuse with UserError an nfe outside 2..T, or at which a correction cannot be."""
         process = respaced(schedule, even_timesteps(nfe, schedule.num_steps))
-        positive_scale(nfe, eps_scale, eps_slope)
-        return cls(process, eps_scale, eps_slope, variance)
+        return cls(process, EpsScaling.at(nfe, eps_scale, eps_slope), bands.Dcw.at(nfe, dcw), variance)
 
     @torch.no_grad()
     def __call__(
@@ -57,10 +58,9 @@ class Ancestral:
             label = torch.full((count,), float(self.process.timesteps[i]), device=x.device)
             output = denoise(x, label)
             eps_hat, v = output[:, :channels], self.v_of(output[:, channels:], x)
-            # ES: eps / lambda_i before x0_hat is formed, hence before the clamp (Ning et al. 2024)
-            scaled_eps = eps_hat / (self.eps_scale + self.eps_slope * i)
-            x0_hat = self.process.x0_from_eps(x, t, scaled_eps).clamp(-1, 1)
+            x0_hat = self.process.x0_from_eps(x, t, self.scaling.eps(eps_hat, i)).clamp(-1, 1)
             x = ancestral_step(self.process, x, t, x0_hat, v, noise=step_noise(k) if i else None)
+            x = self.correct(x, x0_hat) if i else x
         return x
 
     def v_of(self, learned: Tensor, like: Tensor) -> Tensor:

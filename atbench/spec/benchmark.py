@@ -20,7 +20,7 @@ from atbench.spec.models.tuning import TuningFile
 from atbench.spec.run import CellSpec, RunSpec
 from atbench.spec.scales import at
 from atbench.spec.suite import SEARCH_PREFIX, SuiteSpec
-from atbench.spec.tuning import as_suite, searched
+from atbench.spec.tuning import as_sampler_suite, as_suite, looks_through, searched
 
 EXTRACTOR_SUITE, AUTOENCODER_SUITE = "extractor", "autoencoder"
 AnyEntry = TypeVar("AnyEntry", bound=Entry)
@@ -86,7 +86,7 @@ class Benchmark:
 
     @property
     def searches(self) -> list[str]:
-        """The suites that the tuning search looks through at this scale."""
+        """The tuning searches at this scale: suites that they look through, `<suite>-samplers` for samplers alone."""
         return searched(self.tuning, self.suites)
 
     def suite(self, name: str) -> Suite:
@@ -186,6 +186,9 @@ class Benchmark:
 
     def _search(self, name: str) -> SuiteSpec:
         through = name.removeprefix(SEARCH_PREFIX)
+        suite = looks_through(self.tuning, through)
+        if suite:
+            return as_sampler_suite(self.tuning, self._resolved(suite))
         if through not in self.tuning.search:
             raise unknown("tuning search", through, self.tuning.search)
         return as_suite(self.tuning, self._resolved(through))

@@ -19,6 +19,7 @@ from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
 from atbench.spec.scales import at, origin
 from atbench.spec.suite import SEARCH_PREFIX
+from atbench.spec.tuning import with_options
 from atbench.spec.yaml import short
 
 EXPERIMENTS = re.compile(r"^\S+\.yaml: ")  # how a line about a file of experiments/ begins
@@ -41,6 +42,7 @@ def names(files: Experiments) -> None:
         _fewer_cells(f"{files.scale_file}: suites.{name}", files.suites[name], block)
     _perturbations(files.methods)
     _tuning(files.tuning, files.methods)
+    _tried_samplers(files)
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
     _questions(files)
@@ -92,6 +94,19 @@ def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
                 raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
             for value in values:  # each in the range that the constant has in `tuned:`
                 _tried({constant: value}, key)
+
+
+def _tried_samplers(files: Experiments) -> None:
+    for suite, search in files.tuning.samplers.items():
+        for name, candidates in search.candidates.items():
+            for index, options in enumerate(candidates):
+                key = f"samplers.{suite}.candidates.{name}.{index}"
+                if surplus := [option for option in options if option in ("label", "kind")]:
+                    raise UserError(f"experiments/tuning.yaml: {key}.{surplus[0]}: is no constant")
+                try:
+                    with_options(files.samplers[name], options)
+                except ValidationError as error:
+                    raise refusal(error, options, "experiments/tuning.yaml", key) from error
 
 
 def _tried(constant: dict[str, Any], key: str) -> None:

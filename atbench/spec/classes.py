@@ -1,8 +1,8 @@
 """What a class says of its options, read from its source without running it.
 
 Options are the annotated fields of a dataclass, the keyword-only parameters of ``build`` or ``__init__``, or the other
-parameters of ``__init__``. Annotations are types of `atbench.spec.fields`; a comment at the end of a line says what its
-option means. What a class inherits from its own file and from the package is read too.
+parameters of ``__init__``. Annotations are types of `atbench.spec.fields` and `.corrections`; a comment at the end of a
+line says what its option means. What a class inherits from its own file and from the package is read too.
 """
 
 import ast
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from atbench.spec import fields
+from atbench.spec import corrections, fields
 from atbench.spec.plugins import Plugin
 
 PACKAGE = Path(__file__).parent.parent
@@ -190,7 +190,7 @@ def _option(name: str, annotation: ast.expr | None, value: ast.expr | None, of: 
     """None for what the run fills in."""
     if annotation is None or ast.unparse(annotation).startswith(GIVEN):
         return None
-    scope = {**vars(builtins), **vars(typing), **vars(fields)}
+    scope = {**vars(builtins), **vars(typing), **vars(fields), **vars(corrections)}
     default = REQUIRED if value is None else ast.literal_eval(value)
     note = of.source.lines[annotation.lineno - 1].partition("  # ")[2].strip()
     return Option(name, eval(ast.unparse(annotation), scope), default, note)

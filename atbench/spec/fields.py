@@ -139,9 +139,7 @@ class Entry(BaseModel):
         if isinstance(value, dict):
             for key in value:
                 if key not in cls.known_keys():
-                    raise PydanticCustomError(
-                        "unknown_key", "{near}", {"key": key, "near": _near("key", key, cls.known_keys())}
-                    )
+                    raise PydanticCustomError("unknown_key", "{near}", {"key": key, "near": cls.why_not(key)})
         entry = handler(value)
         if isinstance(value, dict):
             entry._written = value
@@ -151,6 +149,11 @@ class Entry(BaseModel):
     def known_keys(cls) -> list[str]:
         """The keys that a file may write."""
         return [field.alias or name for name, field in cls.model_fields.items()]
+
+    @classmethod
+    def why_not(cls, key: object) -> str:
+        """In words, that a key is not known."""
+        return _near("key", key, cls.known_keys())
 
     def written(self) -> Mapping:
         """What the file says: only the keys that stand there, with their values as written."""

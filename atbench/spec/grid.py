@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 from atbench.runtime.errors import UserError
 from atbench.spec.address import FINAL
+from atbench.spec.corrections import NotKnown
 from atbench.spec.models.methods import Method
 from atbench.spec.models.samplers import KINDS
 from atbench.spec.nfe import check
+from atbench.spec.scales import at
 from atbench.spec.suite import SuiteSpec
 
 
@@ -78,5 +80,9 @@ def steps_of(suite: SuiteSpec, sampler: str, nfe: int) -> int:
         raise UserError(f"nfe {nfe}: guidance takes two evaluations a step; nearest valid nfe: {nfe + 1}")
     steps = nfe // entry.evaluations_per_step
     spends = KINDS[entry.kind].constants.get("spends")
-    check(spends, steps, entry, distillation.grid if distillation else None)
+    try:
+        check(spends, steps, entry, distillation.grid if distillation else None)
+    except NotKnown as error:
+        key = f"suites.{suite.drawn_as}.sampling.{sampler}.{error.key}"
+        raise UserError(f"{at(suite.scale, key)}: {error.reason}") from error
     return steps

@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from atbench.runtime.errors import UserError
+from atbench.spec.corrections import Dcw, TimeShift, at_nfe
 from atbench.spec.fields import MOST_NFE
 from atbench.spec.models.training import VeGrid, VpGrid
 
@@ -56,6 +57,40 @@ def positive_scale(nfe: int, eps_scale: float, eps_slope: float) -> None:
         )
 
 
+def shift_within(nfe: int, moves: str, window: int, cutoff: int) -> None:
+    """Raises UserError for a time shift that leaves the timesteps of DDIM's ``nfe`` steps.
+
+    The public code takes entries from the other end of its table there, or gives NaN. Source:
+    tingyu215/TS-DPM-ADM:guided_diffusion/gaussian_diffusion.py, whose destination lies T // (nfe - 1) + 1 below t_s.
+    """
+    stride, half = stride_of(nfe, MOST_NFE), window // 2
+    for i in range(1, nfe - 1):  # the first step is plain
+        centre = stride * (i - 1 if moves == "next" else i)
+        drop = MOST_NFE // (nfe - 1) + 1
+        if centre <= cutoff:
+            continue
+        if centre + half >= MOST_NFE:
+            most = 2 * (MOST_NFE - 1 - centre) + 1
+            raise UserError(f"time_shift.window {window}: leaves 0..{MOST_NFE - 1} at t = {centre}; at most {most}")
+        if moves == "destination" and half > drop:
+            raise UserError(f"time_shift.window {window}: steps back at nfe {nfe}; at most {2 * drop + 1}")
+        if moves == "destination" and centre - half < drop:
+            raise UserError(f"time_shift.cutoff {cutoff}: steps below 0 at nfe {nfe}; at least {centre}")
+
+
+def corrected(nfe: int, sampler: Any) -> None:
+    """Raises UserError for corrections of an entry of samplers.yaml that cannot be, or are not known, at ``nfe``."""
+    scale, slope = (getattr(sampler, key, neutral) for key, neutral in (("eps_scale", 1.0), ("eps_slope", 0.0)))
+    positive_scale(nfe, at_nfe(scale, nfe, "eps_scale"), at_nfe(slope, nfe, "eps_slope"))
+    dcw, shift = getattr(sampler, "dcw", None), getattr(sampler, "time_shift", None)
+    if isinstance(dcw, Dcw):
+        at_nfe(dcw.low, nfe, "dcw.low")
+        at_nfe(dcw.high, nfe, "dcw.high")
+    if isinstance(shift, TimeShift):
+        window, cutoff = (at_nfe(getattr(shift, key), nfe, f"time_shift.{key}") for key in ("window", "cutoff"))
+        shift_within(nfe, shift.moves, window, cutoff)
+
+
 def check(rule: str | None, nfe: int, sampler: Any, grid: VpGrid | VeGrid | None) -> None:
     """Raises UserError for an nfe that a sampler cannot spend.
 
@@ -63,7 +98,6 @@ def check(rule: str | None, nfe: int, sampler: Any, grid: VpGrid | VeGrid | None
     """
     if rule == "many":
         within(nfe, 2, MOST_NFE)
-        positive_scale(nfe, getattr(sampler, "eps_scale", 1.0), getattr(sampler, "eps_slope", 0.0))
     elif rule == "strides":
         stride_of(nfe, MOST_NFE)
     elif rule == "orders":
@@ -72,3 +106,5 @@ def check(rule: str | None, nfe: int, sampler: Any, grid: VpGrid | VeGrid | None
         within(nfe, 1, grid.steps)
     elif rule == "odd":
         odd(nfe)
+    if rule is not None:
+        corrected(nfe, sampler)

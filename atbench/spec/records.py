@@ -192,6 +192,17 @@ class TuningForm(Form):
     configs: dict[Name, Digest]
 
 
+class SamplerTuningForm(Form):
+    """A search for the constants of samplers."""
+
+    suite: Name
+    metric: str
+    seed: Index
+    samplers: dict[Name, list[dict[str, Any]]]
+    winners: dict[Name, dict[str, Any]]
+    configs: dict[Name, Digest]
+
+
 class Spending(Form):
     """CPU seconds by kind."""
 

@@ -227,7 +227,7 @@ class CellSpec:
     @cached_property
     def slice(self) -> dict[str, Any]:
         """All that determines it beyond the weights of its run."""
-        sampler = {key: value for key, value in self.sampler.written().items() if key != "label"}
+        sampler = self.sampler.settings_at(self.nfe)
         if self.sampler.is_distilled:
             sampler["grid"] = self.run.slice["distillation"]["grid"]
         plugins = {"plugins": self._plugins} if self._plugins else {}

@@ -8,6 +8,7 @@ from atbench.spec import grid
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.fit import CAPTION, suite_file
 from atbench.spec.suite import SEARCH_PREFIX
+from atbench.spec.tuning import looks_through
 
 
 class Asked(NamedTuple):
@@ -29,7 +30,8 @@ def check(benchmark: Benchmark) -> None:
         for sampler in samplers:
             for count in counts if any(grid.fits(suite, method, sampler) for method in methods) else ():
                 if reason := _unspendable(suite, sampler, count):
-                    raise UserError(f"{where}: {sampler}: {reason}")
+                    is_placed = reason.startswith("experiments/")  # of a constant that the scale lacks
+                    raise UserError(reason if is_placed else f"{where}: {sampler}: {reason}")
 
 
 def _guidance(suite: Suite) -> None:
@@ -66,8 +68,9 @@ def _probes(benchmark: Benchmark) -> Iterator[Asked]:
 
 def _searches(benchmark: Benchmark) -> Iterator[Asked]:
     for name in benchmark.searches:
-        cells, where = benchmark.tuning.search[name].cells, f"experiments/tuning.yaml: search.{name}.cells.nfe"
-        yield Asked(where, benchmark.suite(SEARCH_PREFIX + name), cells.samplers, cells.nfe)
+        suite, through = benchmark.suite(SEARCH_PREFIX + name), looks_through(benchmark.tuning, name)
+        key = f"samplers.{through}.nfe" if through else f"search.{name}.cells.nfe"
+        yield Asked(f"experiments/tuning.yaml: {key}", suite, suite.samplers, tuple(grid.nfe_of(suite)))
 
 
 def _unspendable(suite: Suite, name: str, count: int) -> str | None:

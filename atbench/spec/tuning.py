@@ -1,17 +1,31 @@
-"""The tuning search as suites of candidates: suite ``tune-<suite>``, methods ``<method>-c<index>``."""
+"""The tuning search as suites of candidates: suite ``tune-<suite>``, methods ``<method>-c<index>``.
+
+The constants of training-free samplers have a suite of their own, ``tune-<suite>-samplers``: one run, the suite's
+baseline from the search's seed, and samplers ``<sampler>-c<index>``.
+"""
 
 from dataclasses import replace
 
+from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import SuiteSize
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.suite import SEARCH_PREFIX, SuiteSpec
+from atbench.spec.yaml import Mapping
 
 CANDIDATE = "{method}-c{index}"
+OF_SAMPLERS = "-samplers"
 
 
 def searched(tuning: TuningFile, present: list[str]) -> list[str]:
-    """The suites that the search looks through, of those ``present`` at a scale."""
-    return sorted({search for suite, search in tuning.suites.items() if suite in present})
+    """The searches of a scale with the suites ``present``: names of suites, or of suites with OF_SAMPLERS."""
+    methods = sorted({search for suite, search in tuning.suites.items() if suite in present})
+    return methods + [suite + OF_SAMPLERS for suite in tuning.samplers if suite in present]
+
+
+def looks_through(tuning: TuningFile, name: str) -> str | None:
+    """The suite that a search of samplers looks through; None for another search."""
+    suite = name.removesuffix(OF_SAMPLERS)
+    return suite if suite != name and suite in tuning.samplers else None
 
 
 def candidates(tuning: TuningFile, suite: str, method: str) -> dict[str, float]:
@@ -43,3 +57,30 @@ def as_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
         size=SuiteSize.model_validate(suite.size.written() | {"seeds": [tuning.seed]}),
         candidates=tried,
     )
+
+
+def as_sampler_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
+    """The suite of one run, the baseline of ``suite`` from the search's seed, sampled with every candidate."""
+    search = tuning.samplers[suite.name]
+    tried = {
+        CANDIDATE.format(method=name, index=index): with_options(suite.sampler(name), options)
+        for name, candidates in search.candidates.items()
+        for index, options in enumerate(candidates)
+    }
+    return replace(
+        suite,
+        name=f"{SEARCH_PREFIX}{suite.name}{OF_SAMPLERS}",
+        methods=(suite.baseline,),
+        samplers=tuple(tried),
+        sampler_catalogue=tried,
+        grid=search.nfe,
+        views={},
+        curves=None,
+        samples=None,
+        size=SuiteSize.model_validate(suite.size.written() | {"seeds": [tuning.seed]}),
+    )
+
+
+def with_options(sampler: Sampler, options: Mapping) -> Sampler:
+    """A sampler with other options. Raises what validating an entry raises."""
+    return type(sampler).model_validate(sampler.written() | options)

@@ -197,8 +197,12 @@ def save_grid(path: Path, images: Tensor) -> None:
     write_atomically(path, lambda temporary: picture.save(temporary))
 
 
-def export(cell: CellSpec, path: Path, count: int) -> None:
-    """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8)."""
+def export(cell: CellSpec, path: Path, count: int | None) -> None:
+    """Write ``count`` samples of a cell in the field's npz format (``arr_0``, NHWC uint8).
+
+    Without a count as many as its record was scored from, `evaluation.samples`.
+    """
     sampler_of(cell)  # refuses what cannot be sampled before anything is read
     run_record(cell.run)
+    count = cell.run.suite.evaluation.samples if count is None else count
     write_samples(path, generator_of(cell, choose(cell.run.suite.threads))(count)[0])

@@ -1,4 +1,4 @@
-"""Generate the images of a cell: fixed blocks, every latent and label a function of (suite, seed, block) alone."""
+"""Generate the images of a cell, block by block; what is random belongs to (suite, seed, image), not to a block."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,8 @@ from atbench.runtime import processes
 from atbench.runtime.errors import UserError
 from atbench.sampling import CountingDenoiser, Sampler
 
-BLOCK = 128  # images per pass, always: CPU convolutions give other bits at other batch sizes
+BLOCK = 128  # images per pass: CPU convolutions give other bits at other batch sizes, so round-off belongs to it
+GROUP = 128  # images whose random numbers are drawn at once: one at a time takes two to ten times as long
 
 
 @dataclass(frozen=True)
@@ -65,21 +66,40 @@ class Generator:
         """A block's uint8 images, what they are to show, and the NFE."""
         counting, requests = CountingDenoiser(None, samples=self.block), self.requests(block)
         denoise = self.denoiser(counting, requests, block)
-        x_T = gaussian((self.block, *self.shape), *self.names, "latent", block).to(self.device)
+        x_T = self.drawn(block, lambda group: gaussian((GROUP, *self.shape), *self.names, "latent", group))
+        x_T = x_T.to(self.device)
         images = to_uint8(self.decode(self.sampler(denoise, x_T, self.step_noise(block)))).cpu()
         return images, requests, counting.nfe
 
     def step_noise(self, block: int) -> Callable[..., Tensor]:
         """Noise of the k-th sampling step of a block, or by further names."""
-        shape = (self.block, *self.shape)
-        return lambda *names: gaussian(shape, *self.names, "step", block, *names).to(self.device)
+
+        def noise(*names: str | int) -> Tensor:
+            shape = (GROUP, *self.shape)
+            return self.drawn(block, lambda group: gaussian(shape, *self.names, "step", group, *names)).to(self.device)
+
+        return noise
+
+    def drawn(self, block: int, of_group: Callable[[int], Tensor]) -> Tensor:
+        """The rows of a block of what ``of_group`` draws for each GROUP of images, (block, ...).
+
+        So what image i gets depends on i, not on how many are passed through the network at once.
+        """
+        start, end = block * self.block, (block + 1) * self.block
+        first = start // GROUP
+        rows = torch.cat([of_group(group) for group in range(first, -(-end // GROUP))])
+        return rows[start - first * GROUP : end - first * GROUP]
 
     def requests(self, block: int) -> Tensor | None:
         """What the images are to show (block,): classes, i.i.d. uniform as in the protocol; or prompts in order."""
         if self.prompts:
             return torch.arange(block * self.block, (block + 1) * self.block) % len(self.prompts)
         count = self.model.num_classes if self.model.vocabulary is None else len(captions.CLASS_NAMES)
-        return None if count is None else (uniform((self.block,), *self.names, "label", block) * count).long()
+        return None if count is None else self.drawn(block, lambda group: self.classes(group, count))
+
+    def classes(self, group: int, count: int) -> Tensor:
+        """Classes (GROUP,) below ``count`` of a group of images."""
+        return (uniform((GROUP,), *self.names, "label", group) * count).long()
 
     def denoiser(
         self, counting: CountingDenoiser, requests: Tensor | None, block: int
@@ -101,8 +121,13 @@ class Generator:
         """What the network is conditioned on: embeddings of the prompts, classes, or captions of these."""
         if self.prompts:
             return self.embed([self.prompts[row] for row in requests.tolist()])
-        kind = requests is not None if self.model.vocabulary is None else CAPTION
-        return condition(kind, requests, (*self.names, "label", block))
+        if self.model.vocabulary is None:
+            return requests
+
+        def captioned(group: int) -> Tensor:
+            return condition(CAPTION, self.classes(group, len(captions.CLASS_NAMES)), (*self.names, "label", group))
+
+        return self.drawn(block, captioned)
 
 
 def guided(both: Tensor, weight: float) -> Tensor:

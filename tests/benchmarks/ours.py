@@ -13,7 +13,7 @@ from atbench.rng import gaussian, generator
 from atbench.sampling import make_sampler
 from atbench.spec.load import load
 from atbench.spec.recipe import Recipe
-from atbench.tasks.generate import Generator
+from atbench.tasks.generate import GROUP, Generator
 from atbench.training.loop import Trainer
 from benchmarks.entries import Setting
 
@@ -70,7 +70,8 @@ def sampling_of(model: nn.Module, nfe: int, block: int, setting: Setting) -> Gen
 
 def latents(shape: tuple[int, ...]) -> Tensor:
     """The latents (N, C, H, W) that `Generator` starts its first block from."""
-    return gaussian(shape, *NAMES, "latent", 0)
+    groups = range(-(-shape[0] // GROUP))
+    return torch.cat([gaussian((GROUP, *shape[1:]), *NAMES, "latent", group) for group in groups])[: shape[0]]
 
 
 def pictures(folder: Path, count: int, side: int = 32) -> Path:

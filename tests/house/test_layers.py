@@ -38,6 +38,7 @@ ORDER = {
     "spec": [
         ("address", "yaml"),
         ("fields", "scales", "plugins"),
+        ("corrections",),
         ("classes", "references", "networks"),
         ("signatures",),
         ("models",),

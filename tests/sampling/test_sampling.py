@@ -323,7 +323,7 @@ def test_impossible_nfe_is_refused_at_construction(name, nfe, message):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"kind": "euler"}, "'euler'.*'ancestral', 'consistency', 'ddim', 'dpm-solver"),
+        ({"kind": "euler-maruyama"}, "'euler-maruyama'.*'ancestral', 'consistency', 'ddim', 'dpm-solver"),
         ({"kind": "ddim", "eta": 1.0}, "eta"),
         ({"kind": "ancestral", "eps_scale": "big"}, "eps_scale"),
         ({"kind": "ancestral", "eps_scale": 0.0}, "eps_scale"),

@@ -190,12 +190,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _by_nfe(value: dict[Any, Any]) -> bool:
+    """Whether the keys of a mapping are step counts, of which any may stand there."""
+    return all(isinstance(key, int) for key in value)
+
+
 # What must be refused.
 
 
 def unknown_key(tree: Tree, rng: random.Random) -> Mutation:
     """A key that no file knows, in any mapping."""
-    place = rng.choice([place for place in places(tree) if isinstance(place.value, dict)])
+    named = [place for place in places(tree) if isinstance(place.value, dict) and not _by_nfe(place.value)]
+    place = rng.choice(named)
     key = rng.choice(["colour", "Batch_Size", "learning-rate", "métrique", 7, True, 0.5])
     return changed(tree, place, place.value | {key: rng.choice([1, "red", [1], {"a": 1}])}, True, f"with a key {key!r}")
 

@@ -28,7 +28,7 @@ BAD_COMMANDS = {
     "nfe 37, ddim": (["evaluate", FINAL_CELL.format("ddim-nfe37")], "nearest valid nfe"),
     "nfe 2000": (["evaluate", FINAL_CELL.format("iddpm-nfe2000")], "nearest valid nfe: 1000"),
     "nfe 2000, ddim": (["evaluate", FINAL_CELL.format("ddim-nfe2000")], "nearest valid nfe: 1000"),
-    "unknown sampler": (["evaluate", FINAL_CELL.format("euler-nfe5")], "euler"),
+    "unknown sampler": (["evaluate", FINAL_CELL.format("leapfrog-nfe5")], "leapfrog"),
     "two scales": (
         ["evaluate", *(f"results/{s}/scratch/adm/seed0/final/ddim-nfe5.json" for s in ("ci", "laptop"))],
         "scale",

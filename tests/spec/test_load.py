@@ -90,7 +90,7 @@ VALUES = [
     ("methods.yaml", ("ip", "perturbation", "gamma"), -0.1),
     ("methods.yaml", ("adm", "objective"), "denoise"),
     ("methods.yaml", ("adm", "perturbation", "kind"), "uniform"),
-    ("samplers.yaml", ("ddim", "kind"), "euler"),
+    ("samplers.yaml", ("ddim", "kind"), "euler-maruyama"),
     ("suites/scratch.yaml", ("methods",), []),
     ("suites/scratch.yaml", ("curves", "samplers"), []),
     ("suites/scratch.yaml", ("init",), "Scratch"),
@@ -183,7 +183,7 @@ def test_unknown_scale_suite_method_sampler_list_the_known_ones():
     assert "'laptopp'" in refusal(lambda: load("laptopp")) and "workstation" in refusal(lambda: load("laptopp"))
     assert "finetune" in refusal(lambda: CI.suite("tune"))
     assert "adm-3x" in refusal(lambda: CI.suite("scratch").run("ddpm", 0))
-    assert "dpm-solver" in refusal(lambda: CI.suite("scratch").run("adm", 0).cell(FINAL, "euler", 5).slice)
+    assert "dpm-solver" in refusal(lambda: CI.suite("scratch").run("adm", 0).cell(FINAL, "leapfrog", 5).slice)
 
 
 def test_unknown_base_of_a_scale_is_refused(experiments):

@@ -351,7 +351,7 @@ def test_other_weights_in_place_make_a_cell_stale(workplace):
 REFERENCE = load("ci").suite("scratch").judging.reference_path()
 REFUSED = {
     "no such snapshot": (Cell(ADM, "0000011", "ddim", 5), lambda: None, r"0000011.*0000010, final"),
-    "unknown sampler": (Cell(ADM, "final", "euler", 5), lambda: None, "unknown sampler 'euler'"),
+    "unknown sampler": (Cell(ADM, "final", "leapfrog", 5), lambda: None, "unknown sampler 'leapfrog'"),
     "weights missing": (CELL, lambda: ADM.weights().unlink(), f"{ADM}: its weights are neither here nor released"),
     "weights truncated": (CELL, lambda: ADM.weights().write_bytes(b"abc"), str(ADM.weights())),
     "run missing": (CELL, lambda: ADM.record.unlink(), f"to make them: snakemake --cores all {ADM.weights_folder}"),
@@ -396,10 +396,12 @@ def test_a_bad_cell_is_refused_before_the_good_ones_are_sampled(workplace):
 def test_exported_images_are_those_of_the_cell(workplace, monkeypatch):
     kept, generate = [], generating.Generator.one
     monkeypatch.setattr(generating.Generator, "one", lambda *args: kept.append(generate(*args)) or kept[-1])
-    evaluated(CELL)
-    evaluating.export(load_cell(CELL), workplace / "images.npz", 10)
-    exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)
-    assert torch.equal(exported, kept[0][0][:10])
+    [record] = evaluated(CELL)
+    images = torch.cat([block for block, _, _ in kept])[: record["counts"]["samples"]]
+    for count, expected in ((10, images[:10]), (None, images)):  # without a number as many as the cell was scored from
+        evaluating.export(load_cell(CELL), workplace / "images.npz", count)
+        exported = torch.from_numpy(np.load(workplace / "images.npz")["arr_0"]).permute(0, 3, 1, 2)
+        assert torch.equal(exported, expected)
 
 
 def test_a_reference_of_fewer_images_has_an_address_of_its_own(workplace):

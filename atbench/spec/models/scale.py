@@ -93,7 +93,9 @@ class Evaluation(Entry):
     floor_repeats: Annotated[int, Field(ge=2, le=10**6)] = Field(
         description="draws of the training set behind the floor row"
     )
-    block: Count | None = Field(None, description="images per pass of the network; 128 without it")
+    block: Count | None = Field(
+        None, description="images per pass of the network, which moves round-off alone; 128 without it"
+    )
     clip: str | None = Field(None, description="name of the CLIP model of the CLIP score")
     compiled: bool = Field(False, description="torch.compile of the network in sampling, as `training.compiled`")
 

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, SuiteName
+from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, Series, SuiteName
 
 Candidates = Annotated[Many[Factor], Field(min_length=4)]  # the constant has a range of its own besides
+
+SamplerCandidates = Annotated[Series[dict[str, Any]], Field(min_length=4)]  # options, as under a scale's `sampling:`
 
 
 class JudgingCells(Entry):
@@ -30,6 +32,15 @@ class Search(Entry):
         return constant, tuple(self.written()["methods"][method][constant])
 
 
+class SamplerSearch(Entry):
+    """The candidates of training-free samplers, judged on the run of the suite's baseline."""
+
+    nfe: Many[Nfe] = Field(description="of the cells that judge; each has a winner of its own")
+    candidates: Annotated[dict[SamplerName, SamplerCandidates], Field(min_length=1)] = Field(
+        description="sampler -> what is tried in place of its options"
+    )
+
+
 class TuningFile(Entry):
     """tuning.yaml."""
 
@@ -39,3 +50,4 @@ class TuningFile(Entry):
     seed: Seed = Field(description="of all candidates: no reported run has it")
     metric: MetricName
     search: Annotated[dict[SuiteName, Search], Field(min_length=1)]
+    samplers: dict[SuiteName, SamplerSearch] = Field({}, description="searched suite -> constants of its samplers")
