@@ -42,7 +42,7 @@ def source_hash(part: str, sources: tuple[str, ...] = ()) -> str:
 
 
 @cache
-def commit() -> dict:
+def commit() -> dict[str, str | bool]:
     """The commit of the package's checkout and whether package or experiments differ from it; 'unknown' outside git."""
 
     def git(*arguments: str) -> str:

@@ -7,13 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from atbench.runtime.errors import UserError, unknown
+from atbench.spec import fewer
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Origin, refusal
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS
 from atbench.spec.models.evidence import CURVE, GRID, Claim
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
-from atbench.spec.models.scale import SuiteSize, tuned_type
+from atbench.spec.models.scale import tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
@@ -38,8 +39,8 @@ def names(files: Experiments) -> None:
     for name, block in files.size.suites.items():
         _init(f"{files.scale_file}: suites.{name}.init", block.init or SCRATCH, files)
         _imported(f"{files.scale_file}: suites.{name}", files.suites[name], block)
-        _fewer_methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
-        _fewer_cells(f"{files.scale_file}: suites.{name}", files.suites[name], block)
+        fewer.methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
+        fewer.cells(f"{files.scale_file}: suites.{name}", files.suites[name], block)
     _perturbations(files.methods)
     _tuning(files.tuning, files.methods)
     _tried_samplers(files)
@@ -164,36 +165,6 @@ def _views(file: str, suite: SuiteFile) -> None:
                 raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
         if view.methods[0] != suite.methods[0]:  # whose learning rate all of them use
             raise UserError(f"{key}: must begin with the suite's first, {suite.methods[0]}")
-
-
-def _fewer_methods(key: str, suite: SuiteFile, methods: Collection[str] | None) -> None:
-    """A scale leaves methods of a suite out; where they are compared never the first, whose learning rate all use."""
-    if methods is None:
-        return
-    for method in methods:
-        if method not in suite.methods:
-            raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
-    if suite.samplers and suite.methods[0] not in methods:
-        raise UserError(f"{key}: must hold the suite's first, {suite.methods[0]}, whose learning rate all use")
-    for name, view in suite.views.items():
-        if left := [method for method in view.methods if method not in methods]:
-            raise UserError(f"{key}: lacks {left[0]}, which the view {name} shows")
-
-
-def _fewer_cells(key: str, suite: SuiteFile, block: SuiteSize) -> None:
-    """A scale leaves samplers of a suite out, and evaluates some seeds at the headline's cells alone."""
-    samplers = block.samplers or suite.samplers
-    asked = {"samplers": samplers, "nfe": block.nfe, "headline.samplers": block.headline and block.headline.samplers}
-    for where, names in asked.items():
-        known = suite.samplers if where == "samplers" else samplers
-        for name in names or ():
-            if name not in known:
-                raise UserError(f"{key}.{where}: {unknown('sampler of the suite', name, known)}")
-    if block.samplers and suite.grids and suite.grids.sampler not in samplers:
-        raise UserError(f"{key}.samplers: lacks {suite.grids.sampler}, whose images the suite shows")
-    for seed in block.headline.seeds if block.headline else ():
-        if seed not in block.seeds:
-            raise UserError(f"{key}.headline.seeds: {seed} is none of its seeds")
 
 
 def _imported(key: str, suite: SuiteFile, block: Any) -> None:

@@ -172,10 +172,6 @@ class RunSpec:
         return self.suite.training.distillation if self.method.objective == CONSISTENCY else None
 
     @property
-    def _base_method(self) -> str:
-        return self.suite.lineage[self.address.method][-1]
-
-    @property
     def _imported_slice(self) -> dict[str, Any]:
         """All that determines the weights of an imported run: its files, by hash, and the network they are for."""
         assert self.checkpoint is not None

@@ -47,7 +47,7 @@ ORDER = {
         ("metrics",),
         ("grid", "judging", "recipe", "resolve", "tuning"),
         ("run",),
-        ("benchmark", "form", "probes"),
+        ("benchmark", "fewer", "form", "probes"),
         ("records",),
         ("checks", "chains", "fit", "parents", "progress", "workload"),
         ("queue", "timetable", "spending", "places"),

@@ -48,7 +48,7 @@ def test_digests_of_a_suite_are_those_of_the_release(scale, suite):
 @pytest.mark.parametrize("scale", GOLDEN)
 def test_digests_of_a_scale_are_those_of_the_release(scale):
     benchmark, golden = load(scale).under(1), GOLDEN[scale]
-    assert {*benchmark.suites, *(SEARCH_PREFIX + suite for suite in benchmark.searches)} == set(golden["suites"])
+    assert set(golden["suites"]) <= {*benchmark.suites, *(SEARCH_PREFIX + suite for suite in benchmark.searches)}
     assert probes()["mixture"].digest(benchmark) == golden["mixture"]
     if golden["cost"]:
         assert probes()["cost"].digest(benchmark) == golden["cost"]
