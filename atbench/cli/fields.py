@@ -137,6 +137,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "sets[].given": "images in the set",
         "sets[].reference": "real images",
         "sets[].metrics.*": "as of a cell",
+        "sets[].against.*": "the same against public reference files, by the name given to each",
         "sets[].effect_of_count": "what fewer images than a cell's do to the distance, in words",
     },
     "check": {

@@ -15,7 +15,7 @@ from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import fits, nfe_of, samplers_of
-from atbench.spec.metrics import metric_label
+from atbench.spec.metrics import METRICS, metric_label
 
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
 
@@ -61,7 +61,13 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def anchor_rows(rows: Rows, foreign: dict[str, Rows], metric: str) -> pd.DataFrame:
-    """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set."""
+    """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set.
+
+    A metric whose `Metric.mark` is known has that in place of the floor, which would lie below it.
+    """
+    mark = METRICS[metric].mark
+    if mark is not None and "floor" in rows:
+        rows = {key: value for key, value in rows.items() if key != "floor"} | {"mark": {metric: mark}}
     made = [
         {"sampler": "foreign", "method": name, "mean": metrics[metric], "std": math.nan}
         for name, metrics in foreign.items()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from atbench.spec.suite import SuiteSpec
 
 HAS_SPATIAL = ("inception-2015",)  # extractors with the features of sFID
+KNOWS_NO_CLASSES = ("dinov2-vit-l-14",)  # extractors without logits
 
 
 def everywhere(suite: "SuiteSpec") -> bool:
@@ -19,6 +20,11 @@ def everywhere(suite: "SuiteSpec") -> bool:
 def has_spatial_features(suite: "SuiteSpec") -> bool:
     """The extractor has the features of sFID."""
     return suite.extractor in HAS_SPATIAL
+
+
+def has_logits(suite: "SuiteSpec") -> bool:
+    """The extractor is a classifier."""
+    return suite.extractor not in KNOWS_NO_CLASSES
 
 
 def is_judged_at_home(suite: "SuiteSpec") -> bool:
@@ -36,6 +42,11 @@ def has_classes_alone(suite: "SuiteSpec") -> bool:
     return bool(suite.conditional) and not has_clip(suite)
 
 
+def where_asked(option: str) -> Callable[["SuiteSpec"], bool]:
+    """The evaluation of a suite states this option of the metrics: no cell has them otherwise, and no digest moves."""
+    return lambda suite: getattr(suite.evaluation.metrics, option) is not None
+
+
 @dataclass(frozen=True)
 class Metric:
     """One key of a scored cell. ``label`` is its name in tables; what brackets add to it is left out in a phrase."""
@@ -48,6 +59,9 @@ class Metric:
     unit: str = ""
     is_spread: bool = False  # beside the metric of its name: a standard error, or a spread that is none
     has_table: bool = False  # in the layout of the main one, for the suites that it applies to
+    # What samples of the very law of the images have on average, where no sample can say: an unbiased estimate's is 0,
+    # while images drawn from the reference itself come out below. None: the floor row is the mark.
+    mark: float | None = None
     applies: Callable[["SuiteSpec"], bool] = everywhere
     rare: bool = False  # a column of the tidy file only where a cell has it
     column: int = 100  # its place among the columns of the tidy file; those of one place stand by name

@@ -24,8 +24,10 @@ NAME = re.compile("[a-z][a-z0-9_]*")  # it stands in names of files and columns
 
 # A Frechet distance may be called FID only in the features of the 2015 Inception network: numbers of two
 # extractors are not comparable, and one name for both would invite the comparison.
-DISTANCE_NAMES = {"digits-cnn": "FD-digits", "effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
-FEATURES = {"digits-cnn": 128, "effnet-lite0": 1280, "inception-2015": 2048}  # numbers that an image becomes
+DISTANCE_NAMES = {"digits-cnn": "FD-digits", "dinov2-vit-l-14": "FD-dinov2"}
+DISTANCE_NAMES |= {"effnet-lite0": "FD-effnet-lite0", "inception-2015": "FID"}
+# Numbers that an image becomes.
+FEATURES = {"digits-cnn": 128, "dinov2-vit-l-14": 1024, "effnet-lite0": 1280, "inception-2015": 2048}
 PER_FEATURE = 5  # real images that a covariance of these features wants: of fewer, a Frechet distance is no judge
 
 

@@ -56,5 +56,5 @@ def test_each_pair_is_measured_once_whatever_the_number_of_blocks(monkeypatch):
     features = Features(real, real)
     split = Split(torch.zeros(0, 1, 8, 8), features, feature_statistics(real))
     for blocks in (2, 10):
-        overlap(samples, real, split.radii(3), 3, blocks_of(100, blocks))
+        overlap(samples, real, split.manifold(3)[1], 3, blocks_of(100, blocks))
     assert seen == [(150, 150), *[(100, 100), (150, 100)] * 2]  # real balls once for all cells

@@ -255,7 +255,7 @@ def test_extract_refuses_wrong_images(extractor, images, word):
 
 
 def test_unknown_extractor_and_missing_file_are_named(tmp_path):
-    with pytest.raises(UserError, match=r"inception-v4.*digits-cnn, effnet-lite0, inception-2015"):
+    with pytest.raises(UserError, match=r"inception-v4.*digits-cnn, dinov2-vit-l-14, effnet-lite0, inception-2015"):
         load_extractor("inception-v4", tmp_path / "x", "cpu")
     with pytest.raises(UserError, match=r"none\.safetensors"):
         load_extractor("digits-cnn", tmp_path / "none.safetensors", "cpu")
@@ -480,7 +480,7 @@ def test_reference_rows_refuse_another_extractor_and_single_draws(reference, ext
 def test_only_inception_features_make_an_fid():
     assert distance_name("digits-cnn") == "FD-digits" and distance_name("inception-2015") == "FID"
     assert set(EXTRACTORS) == set(DISTANCE_NAMES)
-    with pytest.raises(UserError, match="digits-cnn, effnet-lite0, inception-2015"):
+    with pytest.raises(UserError, match="digits-cnn, dinov2-vit-l-14, effnet-lite0, inception-2015"):
         distance_name("inception")
 
 

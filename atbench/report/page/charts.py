@@ -20,13 +20,14 @@ from atbench.spec.benchmark import Suite
 from atbench.spec.grid import nfe_of, samplers_of
 from atbench.spec.metrics import METRICS, metric_label
 
+MARKS = ("floor", "mark")  # rows of a table of which it has one: how good samples can be
 DODGE = 0.035  # of a logarithmic axis between methods of one step count, so that their bars lie side by side
 
 
 def quality(suite: Suite, numbers: pd.DataFrame, metric: str) -> list[Panel]:
     """A metric against the step count, a panel per sampler. ``numbers`` are those of the metric's table."""
     cells = numbers[numbers.n > 0]
-    floor = numbers[(numbers.sampler == "reference") & (numbers.method == "floor")]["mean"]
+    floor = numbers[(numbers.sampler == "reference") & numbers.method.isin(MARKS)]["mean"]
     level = float(floor.iloc[0]) if len(floor) else None
     y = vertical(_capital(metric_label(metric, suite.extractor)), cells, level, bool(METRICS[metric].unit))
     names = list(looks(suite))
