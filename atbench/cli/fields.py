@@ -73,6 +73,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "show": {
         "cell": "address",
         "distance": "what `fd` is called",
+        "leads": "the metric that `floor` and `baseline` compare: `fd`, or `fd_heldout` to held-out images",
         "metrics.*": "as in the record; `..._se` standard error, `..._std` spread over parts",
         "floor.mean": "distance of as many real images",
         "floor.std": "its spread over draws",

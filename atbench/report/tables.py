@@ -21,12 +21,13 @@ LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "mi
 
 
 def table(
-    suite: Suite, frame: pd.DataFrame, root: Path, metric: str = "fd", order: Sequence[str] | None = None
+    suite: Suite, frame: pd.DataFrame, root: Path, metric: str | None = None, order: Sequence[str] | None = None
 ) -> Table:
-    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`; ``order`` of methods: that of methods.yaml.
+    """The suite's table of ``metric``. its leading distance without one. ``order`` of methods: that of methods.yaml.
 
     It shows the suite's methods alone: of a view, `Suite.view`, its own.
     """
+    metric = metric or suite.leads
     cells, rows = final_cells(frame, suite), reference_rows(suite, root)
     best = set() if too_few(cells, suite.extractor, metric) else winners(suite, cells, metric)
     numbers = summarise(cells, metric)

@@ -32,6 +32,11 @@ def is_judged_at_home(suite: "SuiteSpec") -> bool:
     return suite.judged_by.written() == suite.data.written()
 
 
+def leads_by_heldout(suite: "SuiteSpec") -> bool:
+    """Distances to held-out images stand first."""
+    return suite.leads == "fd_heldout"
+
+
 def has_clip(suite: "SuiteSpec") -> bool:
     """A CLIP model says whether images show their captions."""
     return suite.evaluation.clip is not None

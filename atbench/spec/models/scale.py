@@ -218,6 +218,11 @@ class ScaleFile(Entry):
     nfe: Many[Nfe] = Field(description="network evaluations of the grid")
     evaluation: Evaluation
     extractor: str = Field(description="of the features that distances are taken in")
+    leads: Literal["fd", "fd_heldout"] = Field(
+        "fd",
+        description="distance that tables, figures and claims show first: to the training images, or to the held-out "
+        "ones, where copying wins nothing; a verdict then has to stand by both. Part of no digest",
+    )
     cross_checks: Many[Literal["legacy_tensorflow", "clean"]] | None = Field(
         None, description="FID once more by clean-fid, in these of its modes"
     )
