@@ -111,6 +111,8 @@ def owning(verb: Verb) -> None:
     scoring.add_argument("samples", nargs="+", help=sets)
     scoring.add_argument("--name", nargs="+", help="names of their rows, e.g. my-method (default: those of the files)")
     scoring.add_argument("--csv", help="a file for all numbers, a line per set")
+    public = "NAME=FILE: real images as others publish them, npz with mu and sigma or arr_0, under a name of your own"
+    scoring.add_argument("--against", nargs="+", default=[], metavar="NAME=FILE", help=public)
     scoring.add_argument("--suite", default="scratch", help="whose reference images judge (default: scratch)")
     exporting = verb(own.export)
     exporting.add_argument("cell", help="address of a cell")

@@ -73,6 +73,7 @@ FIELDS: dict[str, dict[str, str]] = {
     "show": {
         "cell": "address",
         "distance": "what `fd` is called",
+        "leads": "the metric that `floor` and `baseline` compare: `fd`, or `fd_heldout` to held-out images",
         "metrics.*": "as in the record; `..._se` standard error, `..._std` spread over parts",
         "floor.mean": "distance of as many real images",
         "floor.std": "its spread over draws",
@@ -137,6 +138,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "sets[].given": "images in the set",
         "sets[].reference": "real images",
         "sets[].metrics.*": "as of a cell",
+        "sets[].against.*": "the same against public reference files, by the name given to each",
         "sets[].effect_of_count": "what fewer images than a cell's do to the distance, in words",
     },
     "check": {

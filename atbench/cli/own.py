@@ -36,7 +36,13 @@ def score(options: argparse.Namespace) -> None:
     if len(set(names)) < len(names):
         raise UserError(f"--name: {', '.join(names)}: two sets of one name; give each its own")
     suite, csv = load(options.scale).suite(options.suite), options.csv and Path(options.csv)
-    put(score(suite, dict(zip(names, samples)), csv), options)
+    against: dict[str, Path] = {}
+    for each in options.against:
+        name, given, file = each.partition("=")
+        if not given or not file or name in against:
+            raise UserError(f"--against: {each!r}: must be NAME=FILE, each name once")
+        against[name] = Path(file)
+    put(score(suite, dict(zip(names, samples)), csv, against), options)
 
 
 def export(options: argparse.Namespace) -> None:

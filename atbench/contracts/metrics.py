@@ -17,10 +17,19 @@ from atbench.metrics.uncertainty import blocks_of
 from atbench.rng import gaussian, generator
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import Measuring
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.scale import Extrapolation, MetricOptions
 
 TRAIN, HELDOUT, SAMPLES, WIDTH, CLASSES = 192, 64, 128, 8, 4
-OPTIONS = MetricOptions(kid_subsets=4, kid_subset_size=32, is_splits=2, pr_neighbours=3, blocks=4)
+OPTIONS = MetricOptions(
+    kid_subsets=4,
+    kid_subset_size=32,
+    is_splits=2,
+    pr_neighbours=3,
+    blocks=4,
+    density_neighbours=5,
+    extrapolation=Extrapolation(points=4, least=32),
+    mmd_bandwidth=1.0,
+)
 CLOSE = 1e-3  # relative; sums in another order
 
 

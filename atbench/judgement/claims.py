@@ -9,7 +9,12 @@ A claim with a relative margin works on log ratios of the metric: a distance is 
 both, large distances at few steps do not drown the rest, and exchanging the methods changes the sign only. An absolute
 margin works on plain differences. Gains are positive in the claimed direction.
 
-**Verdicts.** Two t-tests over seeds, each corrected by Holm for the number of comparisons with MIN_SEEDS seeds or more:
+**Distances.** A claim on `distance` is judged by the one that leads at the scale. Where that is the one to held-out
+images, the one to training images has to say the same, or the verdict is inconclusive: a method that only copies better
+has not sampled better, and chance in the held-out images is no gain.
+
+**Verdicts.** Two t-tests over seeds, each corrected by Holm within its family (`atbench.judgement.families`): of the
+secondary claims for the number of comparisons with MIN_SEEDS seeds or more.
 
     supported       the gain is above the floor:      0, or for a claim of no loss minus the margin
     not supported   the gain is below what counts:    the margin, or for a claim of no loss minus the margin
@@ -28,13 +33,12 @@ from typing import Any
 
 import pandas as pd
 
-from atbench.judgement import statistics
+from atbench.judgement import families, statistics
 from atbench.judgement.comparisons import Comparison, comparisons
 from atbench.judgement.enough import too_few
-from atbench.judgement.gains import Gains
-from atbench.runtime.errors import UserError
+from atbench.judgement.margins import Values, above_the_least, bounds, gains_of, metric_of, paired_gain
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.metrics import distance_name, images_wanted
+from atbench.spec.metrics import HELD_OUT, TRAINING, distance_name, images_wanted
 from atbench.spec.models.evidence import CURVE, GRID, Claim
 
 MIN_SEEDS = 5
@@ -43,8 +47,9 @@ SUPPORTED, REFUTED, OPEN, NOTHING = VERDICTS = ("supported", "not supported", "i
 LONG = ["claim", "suite", "samplers", "nfe", "metric", "budget", "method", "baseline", "unit", "margin", "verdict"]
 LONG += ["seeds", "incomplete", "gain", "low", "high", "effect", "p", "p_corrected", "p_margin", "p_margin_corrected"]
 LONG += ["tests", "seeds_needed", "detectable", "decisive", "note"]
+FAMILY = ["family", "std"]  # of scales that have one; std of what is tested: log gains, or differences
+BESIDE = ["beside", "beside_gain"]  # of scales where held-out images lead: verdict and gain by the training images
 Row = dict[str, Any]
-Values = dict[tuple[Any, ...], float]  # (suite, seed, method, step, sampler, nfe) -> number
 
 
 def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.DataFrame:
@@ -54,19 +59,42 @@ def judge(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.Da
 
 def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of `judge` for comparisons made before."""
+    rows, leads = _decided(benchmark, compared, frame, benchmark.file.leads), benchmark.file.leads
+    columns = LONG + (FAMILY if any(row["family"] for row in rows) else []) + (BESIDE if leads == HELD_OUT else [])
+    if leads == HELD_OUT:
+        for row, other in zip(rows, _decided(benchmark, compared, frame, TRAINING), strict=True):
+            _share(row, other)
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _share(row: Row, other: Row) -> None:
+    """Beside a verdict by held-out images that by training images: what they do not share is inconclusive."""
+    if row["metric"] == other["metric"]:
+        return
+    row |= {"beside": other["verdict"], "beside_gain": other["gain"]}
+    if row["verdict"] != other["verdict"] and NOTHING not in (row["verdict"], other["verdict"]):
+        said = f"{row['verdict']} by held-out images, {other['verdict']} by training images"
+        row |= {"verdict": OPEN, "note": "; ".join(filter(None, [said, row["note"]]))}
+
+
+def _decided(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFrame, leads: str) -> list[Row]:
+    """The rows of comparisons with their verdicts, by the distance ``leads`` where a claim is about distances."""
     seeds = {suite: sorted(group.seed.unique()) for suite, group in frame.groupby("suite")}
     values: dict[str, Values] = {}
     rows = []
     for comparison in compared:
-        claim = benchmark.claims[comparison.claim]
+        claim = metric_of(benchmark.claims[comparison.claim], leads)
         comparison = _with_enough_images(benchmark, claim, comparison, frame)
-        if claim.metric in frame and claim.metric not in values:
-            values[claim.metric] = _values(frame, claim.metric)
+        for metric in filter(None, (claim.metric, claim.margin.above)):
+            if metric in frame and metric not in values:
+                values[metric] = _values(frame, metric)
+        claim = above_the_least(claim, comparison, values, seeds.get(comparison.suite, []))
         rows.append(_row(claim, comparison, values.get(claim.metric, {}), seeds.get(comparison.suite, [])))
-    _correct(rows)
+        rows[-1]["judged_as"] = claim
+    families.correct(rows, families.sizes(benchmark), MIN_SEEDS)
     for row in rows:
-        _decide(benchmark.claims[row["claim"]], row)
-    return pd.DataFrame(rows, columns=LONG)
+        _decide(row.pop("judged_as"), row)
+    return rows
 
 
 def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparison, frame: pd.DataFrame) -> Comparison:
@@ -80,27 +108,6 @@ def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparis
     return replace(comparison, groups={}, gap=f"{distance_name(extractor)} gets no verdict below {wanted}")
 
 
-def gains_of(claim: Claim) -> Gains:
-    """How the gains of a claim are counted."""
-    return Gains(claim.better, claim.margin.unit)
-
-
-def paired_gain(name: str, claim: Claim, ours: float, theirs: float) -> float:
-    """The gain of one pair of cells on the scale of the tests. Raises UserError for a ratio of what is not positive."""
-    if claim.margin.unit == "relative" and not (ours > 0 and theirs > 0):
-        key = f"experiments/claims.yaml: claims.{name}.margin"
-        raise UserError(f"{key}: {claim.metric} is not always positive: make it absolute")
-    return gains_of(claim).of(ours, theirs)
-
-
-def bounds(claim: Claim) -> tuple[float, float]:
-    """On the scale of the tests: the gain above which a claim is supported, and the one below which it is not."""
-    gains, margin = gains_of(claim), claim.margin.size
-    if claim.test == "gain":
-        return 0.0, gains.on_test_scale(margin)
-    return (gains.on_test_scale(-margin),) * 2
-
-
 def _values(frame: pd.DataFrame, metric: str) -> Values:
     """The numbers of declared cells that have one."""
     usable = frame[(frame.status == "done") & ~frame.off_grid & frame[metric].notna()]
@@ -111,8 +118,9 @@ def _values(frame: pd.DataFrame, metric: str) -> Values:
 def _row(claim: Claim, comparison: Comparison, values: Values, seeds: list[int]) -> Row:
     """Numbers of one comparison; verdict and corrections follow when all are known."""
     nfes = sorted({point[3] for pair in comparison.pairs for point in pair})
-    row = dict.fromkeys(LONG, math.nan) | {
+    row = dict.fromkeys([*LONG, *FAMILY, *BESIDE], math.nan) | {
         "claim": comparison.claim,
+        "family": claim.family.name if claim.family else families.SECONDARY,
         "suite": comparison.suite,
         "samplers": " ".join(comparison.samplers),
         "nfe": " ".join(map(str, nfes)),
@@ -173,21 +181,10 @@ def _test(claim: Claim, gains: dict[str, list[float]], declared: int) -> Row:
     }
 
 
-def _correct(rows: list[Row]) -> None:
-    """Holm over the comparisons that can get a verdict; the others are planned as if all results counted."""
-    judged = [row for row in rows if row["seeds"] >= MIN_SEEDS]
-    for key in ("p", "p_margin"):
-        for row, corrected in zip(judged, statistics.holm([row[key] for row in judged])):
-            row[f"{key}_corrected"] = corrected
-    present = sum(row["seeds"] > 0 for row in rows)
-    for row in rows:
-        row["tests"] = len(judged) if row["seeds"] >= MIN_SEEDS else present
-
-
 def _decide(claim: Claim, row: Row) -> None:
     """Fill in verdict, power and notes; turn gains from the scale of the tests into shares or differences."""
     floor, enough = bounds(claim)
-    n, mean, std = row["seeds"], row["gain"], row.pop("std", math.nan)
+    n, mean, std = row["seeds"], row["gain"], row["std"]
     if n == 0:
         row["verdict"] = NOTHING
         return

@@ -39,6 +39,7 @@ class Comparison:
 def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     """Every comparison of claims.yaml, in its order. Those outside ``suites``, the reported ones, say so as a gap.
 
+    The tests of a family stand only where their methods are trained: elsewhere nobody misses them.
     Raises UserError where a baseline does not have the budget that the claim says it has.
     """
     made = []
@@ -47,8 +48,15 @@ def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
         for suite in claim.suites:
             for samplers in split:
                 for kind in (kind for kind in BUDGETS if kind in claim.against):
-                    made.append(_comparison(benchmark, name, suite, samplers, kind, suites))
+                    if not claim.family or not _gap(benchmark, suite, (claim.method, claim.against[kind])):
+                        made.append(_comparison(benchmark, name, suite, samplers, kind, suites))
     return made
+
+
+def of_families(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
+    """The comparisons that belong to a family, where one of them stands in ``suites``; otherwise none."""
+    found = [each for each in comparisons(benchmark, suites) if benchmark.claims[each.claim].family]
+    return found if any(each.suite in suites for each in found) else []
 
 
 def _comparison(

@@ -25,11 +25,11 @@ def pairs(suite: Suite) -> list[tuple[str, str]]:
 
 
 def differences(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
-    """Per sampler, NFE and pair: mean, std (divisor n - 1), n and 95 % t-interval of fd differences."""
+    """Per sampler, NFE and pair: mean, std (divisor n - 1), n and 95 % t-interval of differences of the distance."""
     spent = budgets(suite)
     made = []
     for (sampler, nfe), group in final_cells(frame, suite).groupby(["sampler", "nfe"], sort=False):
-        by_seed = group.pivot(index="seed", columns="method", values="fd")
+        by_seed = group.pivot(index="seed", columns="method", values=suite.leads)
         present = [pair for pair in pairs(suite) if {*pair} <= {*by_seed.columns}]
         for method, baseline in present:
             values = (by_seed[method] - by_seed[baseline]).dropna()
@@ -56,7 +56,7 @@ def gains(suite: Suite, frame: pd.DataFrame) -> pd.DataFrame:
     95 % t-interval (NaN below two seeds); no row without a complete seed. ``std`` is that of the log ratios.
     """
     first, *others = suite.methods
-    distances = final_cells(frame, suite).pivot(index="seed", columns=["method", "sampler", "nfe"], values="fd")
+    distances = final_cells(frame, suite).pivot(index="seed", columns=["method", "sampler", "nfe"], values=suite.leads)
     by_method = np.log(distances.dropna()).T.groupby(level="method").mean().T
     rows = [(method, *interval(by_method[first] - by_method[method])) for method in others] if len(by_method) else []
     made = pd.DataFrame(rows, columns=GAINS)
@@ -69,10 +69,10 @@ def gains_in_course(suite: Suite, cells: pd.DataFrame, method: str, count: str) 
     ``cells`` are curve cells of one sampler and step count. The first goes on with the runs that continue it, and is
     compared wherever both have a cell of the same seed. Columns: COURSE, gains as in `gains`, a row per count.
     """
-    ours = cells[(cells.method == method) & cells.fd.notna()]
-    first = cells[cells.method.isin(continued(suite)) & cells.fd.notna()]
+    ours = cells[(cells.method == method) & cells[suite.leads].notna()]
+    first = cells[cells.method.isin(continued(suite)) & cells[suite.leads].notna()]
     both = ours.merge(first, on=["seed", count], suffixes=("", "_first"))
-    logs = np.log(both.fd_first) - np.log(both.fd)
+    logs = np.log(both[f"{suite.leads}_first"]) - np.log(both[suite.leads])
     made = pd.DataFrame([(at, *interval(found)) for at, found in logs.groupby(both[count])], columns=COURSE)
     return _as_shares(made)
 

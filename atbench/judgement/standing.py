@@ -13,7 +13,7 @@ from atbench.judgement.statistics import interval
 from atbench.reading import tidy
 from atbench.reading.sheet import Sheet, with_results
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.metrics import METRICS
+from atbench.spec.metrics import DISTANCE, METRICS
 from atbench.spec.run import CellSpec
 
 AT = ["suite", "step", "sampler", "nfe"]  # what cells share that are compared
@@ -37,9 +37,9 @@ def gain(cell: CellSpec, frame: pd.DataFrame) -> dict[str, Any] | None:
     Shares of the baseline's distance, positive where the method is better: the mean of log ratios over ``seeds``, and
     its 95 % t-interval, NaN from one seed.
     """
-    axes, baseline = cell.address.axes, cell.run.suite.baseline
-    there = frame[(frame[AT] == [axes[key] for key in AT]).all(axis=1) & (frame.fd > 0)]
-    distances = there.pivot(index="seed", columns="method", values="fd")
+    axes, baseline, leads = cell.address.axes, cell.run.suite.baseline, cell.run.suite.leads
+    there = frame[(frame[AT] == [axes[key] for key in AT]).all(axis=1) & (frame[leads] > 0)]
+    distances = there.pivot(index="seed", columns="method", values=leads)
     if axes["method"] == baseline or not {axes["method"], baseline} <= {*distances.columns}:
         return None
     ratios = np.log(distances[baseline] / distances[axes["method"]]).dropna()
@@ -59,7 +59,7 @@ def verdicts(cell: CellSpec, sheet: Sheet) -> pd.DataFrame:
     point = (at.run.method, at.step, at.sampler, at.nfe)
     compared = comparisons(sheet.benchmark, sheet.suites)
     judged = claims.verdicts(sheet.benchmark, compared, points.collect(sheet))
-    metrics = {name for name, claim in sheet.benchmark.claims.items() if claim.metric in METRICS}
+    metrics = {name for name, claim in sheet.benchmark.claims.items() if claim.metric in {*METRICS, DISTANCE}}
     about = [
         each.claim in metrics and each.suite == at.run.suite and point in {ours for ours, _ in each.pairs}
         for each in compared

@@ -10,9 +10,11 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from atbench.metrics.reference import Statistics
+from atbench.rng import generator
 
 ROWS = 4096  # features held in float64 at once, a bound on memory only
 NONE = np.array([], dtype=np.int64)
@@ -28,6 +30,20 @@ def distances(features: Tensor, reference: Statistics, blocks: Sequence[Tensor] 
     """`frechet` of features (n, d) to a Gaussian; then that of all rows but a block (m,), for each of ``blocks``."""
     rows = _Rows(features, reference)
     return rows.without(NONE), [rows.without(block.numpy()) for block in blocks]
+
+
+def extrapolated(features: Tensor, reference: Statistics, points: int, least: int) -> float:
+    """The distance that infinitely many samples of this kind would have; ``features`` (n, d), n above ``least``.
+
+    Its bias falls as 1 / N: a line through the distances of ``points`` numbers N of samples, evenly spaced from
+    ``least`` to n, is read off at 1 / N = 0. The samples of each N are drawn anew, by name
+    (Chong and Forsyth 2020, section 4; mchong6/FID_IS_infinity:score_infinity.py).
+    """
+    counts = np.linspace(least, len(features), points).astype(int)
+    rows = [torch.randperm(len(features), generator=generator("fd-infinity", place)) for place in range(points)]
+    found = [distances(features[order[:count]], reference)[0] for order, count in zip(rows, counts)]
+    _, level = np.polyfit(1 / counts, found, 1)
+    return float(level)
 
 
 def frechet_cleanfid(first: Statistics, second: Statistics) -> float:

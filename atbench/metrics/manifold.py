@@ -1,7 +1,8 @@
-"""Precision and recall (Kynkaanniemi et al. 2019), and what they are without each block of samples.
+"""Precision and recall, density and coverage, and what they are without each block of samples.
 
-Equal to toshas/torch-fidelity:torch_fidelity/metric_prc.py, whose distances they are taken from: each pair's once for
-both numbers and all blocks, and only those of an image with all others at a time.
+Precision and recall (Kynkaanniemi et al. 2019) equal toshas/torch-fidelity:torch_fidelity/metric_prc.py, whose
+distances all four are taken from: each pair's once for both numbers and all blocks, and only those of an image with all
+others at a time. Density and coverage (Naeem et al. 2020) equal clovaai/generative-evaluation-prdc:prdc/prdc.py.
 """
 
 from collections.abc import Sequence
@@ -45,6 +46,39 @@ def overlap(samples: Tensor, real: Tensor, radii: Tensor, neighbours: int, block
     return Overlap(precision, recall, precisions, recalls)
 
 
+@dataclass(frozen=True)
+class Filling:
+    """Density and coverage of all samples, and of all but each block."""
+
+    density: float
+    coverage: float
+    densities: list[float]
+    coverages: list[float]
+
+
+def filling(samples: Tensor, real: Tensor, radii: Tensor, neighbours: int, blocks: Sequence[Tensor]) -> Filling:
+    """How the balls of real images (m, d) are filled by samples (n, d); ``radii`` (m,) are of their k-th neighbours.
+
+    density     real balls that hold a sample, mean over samples, by k (``neighbours``). Above 1 where samples crowd
+                into the densest places; a single outlier among the real images counts as one ball, however large
+    coverage    share of real balls that hold a sample
+
+    A sample on a ball's surface is outside, as in the public code. Both as in Naeem et al. 2020 (ICML), section 3.2.
+    """
+    columns = list(blocks) or [torch.arange(len(samples))]
+    balls = torch.zeros(len(samples), dtype=torch.float64)
+    covered = torch.zeros(1 + (len(columns) if len(columns) > 1 else 0), dtype=torch.float64)
+    for start in range(0, len(real), ROWS):
+        distances, reach = calc_cdist_part(real[start : start + ROWS], samples), radii[start : start + ROWS]
+        balls += (distances < reach[:, None]).sum(dim=0)
+        least = [distances[:, block].min(dim=1, keepdim=True).values for block in columns]
+        nearest = [torch.cat(some, dim=1).min(dim=1).values for some in _all_and_all_but_one(least)]
+        covered += torch.stack([(each < reach).sum() for each in nearest])
+    density, *densities = [_mean(balls / neighbours, block) for block in (None, *blocks)]
+    coverage, *coverages = (covered / len(real)).tolist()
+    return Filling(density, coverage, densities, coverages)
+
+
 def ball_radii(points: Tensor, neighbours: int) -> Tensor:
     """Each point's (n, d) distance to the nearest other one but ``neighbours`` - 1: (n,)."""
     return _radii_without(points, neighbours, [])[0]
@@ -76,7 +110,11 @@ def _least(distances: Tensor, count: int) -> Tensor:
 
 
 def _share(inside: Tensor, left_out: Tensor | None) -> float:
-    stay = torch.ones(len(inside), dtype=torch.bool)
+    return _mean(inside.float(), left_out)
+
+
+def _mean(values: Tensor, left_out: Tensor | None) -> float:
+    stay = torch.ones(len(values), dtype=torch.bool)
     if left_out is not None:
         stay[left_out] = False
-    return inside[stay].float().mean().item()
+    return values[stay].mean().item()

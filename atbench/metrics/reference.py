@@ -3,10 +3,12 @@ extractor.
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,16 +19,17 @@ from atbench.data import npz
 from atbench.metrics.features import Extractor, Features
 from atbench.metrics.manifold import ball_radii
 from atbench.metrics.memorisation import check_split_sizes
+from atbench.rng import generator
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import write_atomically
 from atbench.spec.metrics import EXTRA_DISTANCES
 
+Found = TypeVar("Found")
 SHOWN, MOST_TEXT = 9, 4096  # keys in a message; bytes of a name
 STRINGS = ("data", "extractor", "extractor_hash")
 ARRAYS = tuple(
     f"{split}_{part}" for split in ("train", "heldout") for part in ("images", "features", "logits", "mu", "sigma")
 )
-
 EXTRA = {name: (f"train_{name}_mu", f"train_{name}_sigma") for name in EXTRA_DISTANCES}
 
 
@@ -66,7 +69,7 @@ class Split:
     images: Tensor
     features: Features
     statistics: Statistics
-    _radii: dict[int, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _found: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.features)
@@ -80,11 +83,27 @@ class Split:
         """Images, if kept, and features of some rows."""
         return self.images[index] if self.has_images else self.images, self.features[index]
 
-    def radii(self, neighbours: int) -> Tensor:
-        """`manifold.ball_radii` of the features, found once for all that is compared with them."""
-        if neighbours not in self._radii:
-            self._radii[neighbours] = ball_radii(self.features.features, neighbours)
-        return self._radii[neighbours]
+    def once(self, key: Any, make: Callable[[], Found]) -> Found:
+        """What ``make`` finds in this split alone, found once for all samples that are compared with it."""
+        if key not in self._found:
+            self._found[key] = make()
+        found: Found = self._found[key]
+        return found
+
+    def manifold(self, neighbours: int, most: int | None = None) -> tuple[Tensor, Tensor]:
+        """Features (m, d) whose balls are a manifold, and the radii (m,) of these, by `manifold.ball_radii`.
+
+        Those of all images, or of ``most`` that a random stream of their number's name draws.
+        """
+        points = self.once(("points", most), lambda: self._drawn(most))
+        return points, self.once(("radii", neighbours, most), lambda: ball_radii(points, neighbours))
+
+    def _drawn(self, most: int | None) -> Tensor:
+        features = self.features.features
+        if most is None or most >= len(features):
+            return features
+        rows = torch.randperm(len(features), generator=generator("manifold reference", len(features), most))
+        return features[rows[:most].sort().values]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ Rows = dict[str, Taken]  # module of a plugin -> what belongs to it
 def score(images_uint8: Tensor, features: Features, reference: Reference, options: MetricOptions) -> dict[str, float]:
     """Every metric that samples (n, C, H, W), uint8, and their features have by themselves, whatever was requested.
 
-    `*_se` is a delete-one-block jackknife over contiguous blocks of samples. Raises UserError for options that are too
+    `*_se` is a delete-one-block jackknife over blocks of shuffled samples. Raises UserError for options that are too
     large for the samples (naming the key), and for images that do not match the features or the reference. Warns when
     the sample covariance is singular.
     """
@@ -43,19 +43,15 @@ def score_features(
     nearest: Tensor | None = None,
     classes: Tensor | None = None,
     clip: Tensor | None = None,
-    shuffled: bool = False,
     rows: Rows[Tensor] | None = None,
 ) -> dict[str, float]:
-    """`score` without the pixels; ``nearest``, ``classes`` and ``clip`` as in `Scored`.
-
-    ``shuffled``: the rows may lie in order, so that the jackknife shuffles them. ``rows`` as `collected` gives them.
-    """
+    """`score` without the pixels; ``nearest``, ``classes`` and ``clip`` as in `Scored`, ``rows`` as of `collected`."""
     _check_features(features, reference)
     check_options(options, len(features), len(reference.train), "samples")
     if len(features) <= features.features.shape[1]:
         counts = f"{len(features)} samples, {features.features.shape[1]} features"
         warnings.warn(f"{counts}: the covariance is singular and fd strongly biased upwards", stacklevel=2)
-    blocks = blocks_of(len(features), options.blocks, shuffled)
+    blocks = blocks_of(len(features), options.blocks)
     scored = Scored(features, reference, options, blocks, nearest, classes, clip)
     values: dict[str, float] = {}
     for each in measuring():

@@ -48,8 +48,8 @@ class Scoring:
     Raises UserError as that does, for images of another shape when they are added.
     """
 
-    def __init__(self, extractor: Extractor, reference: Reference, options: MetricOptions, shuffled: bool = False):
-        self.reference, self.options, self.shuffled = reference, options, shuffled
+    def __init__(self, extractor: Extractor, reference: Reference, options: MetricOptions):
+        self.reference, self.options = reference, options
         self.features = Blockwise(extractor.block, extractor)
         real = {"train": reference.train.images, "heldout": reference.heldout.images}
         self.nearest = Blockwise(ROWS, partial(nearest_distances, **real)) if reference.train.has_images else None
@@ -70,4 +70,4 @@ class Scoring:
         self.remarks = remarks(features)
         nearest = None if self.nearest is None else torch.cat(self.nearest.finish(), dim=1)
         rows = {name: torch.cat(blocks.finish()) for name, blocks in self.collected.items()}
-        return score_features(features, self.reference, self.options, nearest, classes, clip, self.shuffled, rows)
+        return score_features(features, self.reference, self.options, nearest, classes, clip, rows)

@@ -9,14 +9,13 @@ from torch import Tensor
 from atbench.rng import generator
 
 
-def blocks_of(count: int, blocks: int, shuffled: bool = False) -> tuple[Tensor, ...]:
+def blocks_of(count: int, blocks: int) -> tuple[Tensor, ...]:
     """The rows 0..count-1 in ``blocks`` parts of like size, int64: a jackknife leaves out one after the other.
 
-    Blocks are contiguous, or ``shuffled`` in a fixed way: images made elsewhere may lie in order, say by class, and a
-    block without one class would say more of the order than of chance.
+    Rows are shuffled, by a random stream that the count names: images may lie in order, by class where they come from
+    folders or where labels are spread evenly, and a block without one class would say more of the order than of chance.
     """
-    order = torch.randperm(count, generator=generator("jackknife", count)) if shuffled else torch.arange(count)
-    return order.tensor_split(blocks)
+    return torch.randperm(count, generator=generator("jackknife", count)).tensor_split(blocks)
 
 
 def jackknife_se(leave_outs: Sequence[float]) -> float:

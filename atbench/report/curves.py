@@ -40,7 +40,7 @@ def convergence(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
     """
     assert suite.curves is not None
     cells = curve_cells(suite, cells)
-    if cells.fd.isna().all():
+    if cells[suite.leads].isna().all():
         return empty(title(suite, cells))
     samplers = list(suite.curves.samplers)
     marks = f"means, bars {INTERVAL} cut at {WORST} %; positive: better than {suite.method(suite.methods[0]).label}."
@@ -60,11 +60,11 @@ def _distance_above_gain(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figur
     panels = figure.subplots(2, 2, sharey="row", sharex="col")
     for above, below, count in zip(*panels, COUNTS):
         _distances(above, suite, cells, count)
-        draw_floor(above, rows)
+        draw_floor(above, suite, rows)
         _gains(below, suite, cells, count)
         above.set_title(COUNTS[count])
         below.set_xlabel(_axis(suite, count))
-    fit_distance(panels[0, 0].yaxis, cells.fd, rows)
+    fit_distance(panels[0, 0].yaxis, suite, cells, rows)
     panels[0, 0].set_ylabel(distance_label(suite))
     panels[1, 0].set_ylabel(_gain_label(suite))
     return figure
@@ -116,17 +116,17 @@ def course(suite: Suite, cells: pd.DataFrame, name: str, count: str) -> tuple[pd
     A method that continues another starts with the last of that one's.
     """
     method = suite.method(name)
-    points = cells[(cells.method == name) & cells.fd.notna()]
+    points = cells[(cells.method == name) & cells[suite.leads].notna()]
     if method.continues and len(points):
-        before = cells[(cells.method == method.continues) & cells.fd.notna()]
+        before = cells[(cells.method == method.continues) & cells[suite.leads].notna()]
         points = pd.concat([before[before.step == FINAL], points])
-    return points.groupby(count).fd.mean(), points
+    return points.groupby(count)[suite.leads].mean(), points
 
 
 def _distances(axes: Axes, suite: Suite, cells: pd.DataFrame, count: str) -> None:
     for name, look in looks(suite).items():
         mean, points = course(suite, cells, name, count)
-        std = points.groupby(count).fd.std().fillna(0)
+        std = points.groupby(count)[suite.leads].std().fillna(0)
         label = suite.method(name).label
         if len(mean):
             axes.plot(mean.index, mean, color=look.colour, marker=look.marker, linestyle=look.line, label=label)

@@ -114,7 +114,7 @@ def title(suite: Suite, frame: pd.DataFrame) -> str:
 
 def distance_label(suite: Suite) -> str:
     """The axis of a suite's main distance."""
-    return f"Fréchet distance, {metric_label('fd', suite.extractor)}\n(lower is better)"
+    return f"Fréchet distance, {metric_label(suite.leads, suite.extractor)}\n(lower is better)"
 
 
 def beside(place: int, count: int, step: float) -> float:
@@ -122,16 +122,18 @@ def beside(place: int, count: int, step: float) -> float:
     return step * (place - (count - 1) / 2)
 
 
-def draw_floor(axes: Axes, rows: Rows) -> None:
+def draw_floor(axes: Axes, suite: Suite, rows: Rows) -> None:
     """The distance that images of the training set itself reach, as a dashed line."""
-    if "fd" in rows.get("floor", {}):
+    if suite.leads in rows.get("floor", {}):
         label = REFERENCE_LABELS["floor"]
-        axes.axhline(rows["floor"]["fd"]["mean"], color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label=label)
+        axes.axhline(
+            rows["floor"][suite.leads]["mean"], color=REFERENCE.colour, linestyle=(0, (2, 2)), lw=0.9, label=label
+        )
 
 
-def fit_distance(axis: Axis, values: Iterable[float], rows: Rows) -> None:
-    """A logarithmic axis for the distances ``values``, the floor included."""
-    floor = rows.get("floor", {}).get("fd", {}).get("mean")
+def fit_distance(axis: Axis, suite: Suite, cells: pd.DataFrame, rows: Rows) -> None:
+    """A logarithmic axis for the leading distances of ``cells``, the floor included."""
+    floor, values = rows.get("floor", {}).get(suite.leads, {}).get("mean"), cells[suite.leads]
     shown = [value for value in values if value == value] + ([floor] if floor is not None else [])
     low, high = min(shown), max(shown)
     if low > 0:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
+from atbench.judgement.comparisons import of_families
 from atbench.reading.sheet import Sheet
 from atbench.report.artefact import FIGURE, TABLE, Artefact
 from atbench.runtime.errors import UserError
@@ -23,7 +24,17 @@ CONVERGENCE, QUALITY, SAMPLES = "convergence", "quality-nfe", "samples"
 
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
     """Every table and figure of ``suites``, in order. Raises UserError for an unknown suite."""
-    return [*ACROSS, *(made for suite in suites for made in _of_suite(benchmark.suite(suite)))]
+    return [*across(benchmark, suites), *(made for suite in suites for made in _of_suite(benchmark.suite(suite)))]
+
+
+def across(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
+    """Those that span suites; what seeds can show stands where a family of tests was declared beforehand."""
+    return [*ACROSS, *(OF_FAMILIES if of_families(benchmark, suites) else ())]
+
+
+def verdict_pages(benchmark: Benchmark, suites: list[str]) -> list[str]:
+    """Paths of the tables that rest on the verdicts, claims.csv first."""
+    return [path for artefact in across(benchmark, suites) if artefact.stem != TIDY for path in artefact.paths]
 
 
 def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -64,7 +75,7 @@ def _of_suite(suite: Suite) -> Iterator[Artefact]:
     if not suite.samplers:  # a suite that only trains (the extractor) has nothing to tabulate
         return
     for metric in tabulated(suite):
-        stem = name if metric == "fd" else f"{name}-{metric}"  # the main table bears the suite's bare name
+        stem = name if metric == suite.leads else f"{name}-{metric}"  # the main table bears the suite's bare name
         yield Artefact(f"tables/{stem}", name, TABLE, partial(_table, name, metric))
     yield Artefact(f"tables/{name}-paired", name, TABLE, partial(_paired, name))
     figures = {
@@ -155,8 +166,26 @@ def _samples(suite: str, sheet: Sheet) -> "Figure":
     return samples.samples(spec, tidy.on_grid(sheet.frame, spec), sheet.root)
 
 
+def _power(sheet: Sheet) -> "Table":
+    from atbench.judgement import points
+    from atbench.report import power_table
+
+    return power_table.table(sheet.benchmark, points.collect(sheet), sheet.suites)
+
+
+def _variance(sheet: Sheet) -> "Table":
+    from atbench.report import variance_table
+
+    return variance_table.table(sheet)
+
+
+TIDY = "tables/cells"
 ACROSS = (
-    Artefact("tables/cells", "", (".csv",), _cells),
+    Artefact(TIDY, "", (".csv",), _cells),
     Artefact("tables/claims", "", TABLE, _claims),
     Artefact("tables/reviews", "", (".md",), _reviews),
+)
+OF_FAMILIES = (
+    Artefact("tables/power", "", TABLE, _power),
+    Artefact("tables/variance", "", TABLE, _variance),
 )

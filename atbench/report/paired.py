@@ -22,9 +22,10 @@ def table(suite: Suite, frame: pd.DataFrame, root: Path) -> Table:
     """The suite's table of paired differences of the main distance. ``frame`` comes from `tidy.collect`."""
     numbers, cells = differences(suite, frame), final_cells(frame, suite)
     conditions = captions.conditions(suite, cells, reference_rows(suite, root))
-    judged = not too_few(cells, suite.extractor)
+    judged = not too_few(cells, suite.extractor, suite.leads)
+    distance = metric_label(suite.leads, suite.extractor)
     caption = (
-        f"{suite.title}: difference of {metric_label('fd', suite.extractor)} between two methods of the same seed "
+        f"{suite.title}: difference of {distance} between two methods of the same seed "
         f"(negative: first is better), mean over seeds with two-sided 95 % t-interval and, in parentheses, "
         f"the number of seeds; bold where both have as many updates or forward passes and the interval excludes "
         f"zero (each for itself, not corrected for the number of comparisons); one seed has no interval; — no pair. "

@@ -32,7 +32,7 @@ def quality_nfe(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
     suite's declared cells, ``rows`` the reference rows (or {}).
     """
     cells = cells[cells.step == FINAL]
-    if cells.fd.isna().all():
+    if cells[suite.leads].isna().all():
         return empty(title(suite, cells))
     samplers = samplers_of(suite)
     columns = min(2 if narrow() else 4, len(samplers))
@@ -42,12 +42,12 @@ def quality_nfe(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
     words = _labels(suite)
     for axes, sampler in zip(panels.flat, samplers):
         _panel(axes, suite, cells[cells.sampler == sampler], nfe_of(suite, sampler), words)
-        draw_floor(axes, rows)
+        draw_floor(axes, suite, rows)
         axes.set_title(suite.sampler(sampler).label)
         axes.set_xlabel("network evaluations (NFE)")
     for axes in list(panels.flat)[len(samplers) :]:
         axes.set_visible(False)
-    fit_distance(panels[0, 0].yaxis, cells.fd, rows)
+    fit_distance(panels[0, 0].yaxis, suite, cells, rows)
     for axes in panels[:, 0]:
         axes.set_ylabel(distance_label(suite))
     spent = "batches / updates" + " / forward passes" * _passes_count(suite)
@@ -71,9 +71,9 @@ def _labels(suite: Suite) -> dict[str, str]:
 
 
 def _panel(axes: Axes, suite: Suite, cells: pd.DataFrame, nfes: list[int], words: dict[str, str]) -> None:
-    there = [name for name in looks(suite) if cells[cells.method == name].fd.notna().any()]
+    there = [name for name in looks(suite) if cells[cells.method == name][suite.leads].notna().any()]
     for place, name in enumerate(there):
-        spread = cells[cells.method == name].groupby("nfe").fd.agg(["mean", "std"]).reindex(nfes)
+        spread = cells[cells.method == name].groupby("nfe")[suite.leads].agg(["mean", "std"]).reindex(nfes)
         look = looks(suite)[name]
         axes.errorbar(
             [at + beside(place, len(there), 0.56 / len(there)) for at in range(len(nfes))],

@@ -126,7 +126,7 @@ def _of_view(sheet: Sheet, suite: str, view: str) -> Answer:
     caution = f"; fewer than {MIN_SEEDS} seeds settle nothing" if seeds < MIN_SEEDS else ""
     return (
         f"From {seeds} seed{'s' if seeds != 1 else ''}, paired gains over {shown.method(first).label} in per "
-        f"cent of its {metric_label('fd', shown.extractor)}, mean over {samplers} at {min(nfes)} to {max(nfes)} "
+        f"cent of its {metric_label(shown.leads, shown.extractor)}, mean over {samplers} at {min(nfes)} to {max(nfes)} "
         f"evaluations: {'; '.join(words)}. The 95 % intervals are not corrected for picking among {len(ranked)}"
         f"{caution}.",
         [f"tables/{suite}-{view}.md", f"figures/{suite}-{view}.png"],

@@ -19,7 +19,7 @@ from atbench.runtime.listing import Listing, Value, listing
 from atbench.runtime.records import Record
 from atbench.spec.address import RELEASED, ROOT, made_by, parse_cell
 from atbench.spec.load import load
-from atbench.spec.metrics import distance_name
+from atbench.spec.metrics import TRAINING, distance_name
 from atbench.spec.run import CellSpec
 
 SPREADS = {"_se": "standard error", "_std": "spread over parts"}  # suffix of a metric's companion
@@ -47,6 +47,7 @@ def show(path: str | Path, over_seeds: bool = True) -> Listing:
     value = {
         "cell": str(path),
         "distance": distance_name(cell.run.suite.extractor),
+        "leads": cell.run.suite.leads,
         "metrics": record["metrics"],
         **beside(tree, cell, record),
         **(judged(tree, cell) if over_seeds else {"gain": None, "verdicts": [], "no_verdict": "not asked for"}),
@@ -62,13 +63,13 @@ def show(path: str | Path, over_seeds: bool = True) -> Listing:
 def beside(tree: Tree, cell: CellSpec, record: Record) -> dict[str, Any]:
     """What tells how to read the distance: the floor, and the suite's baseline at the same point and seed."""
     suite, found = cell.run.suite, {"floor": None, "baseline": None}
-    floor = reference_rows(suite, tree.root).get("floor", {}).get("fd")
+    floor = reference_rows(suite, tree.root).get("floor", {}).get(suite.leads)
     if floor:
         found["floor"] = {"mean": floor["mean"], "std": floor["std"]}
     baseline = replace(cell.address, run=replace(cell.address.run, method=suite.baseline))
     other = tree.cell(baseline) if baseline != cell.address else None
     if other:
-        ours, theirs = record["metrics"]["fd"], other["metrics"]["fd"]
+        ours, theirs = record["metrics"][suite.leads], other["metrics"][suite.leads]
         found["baseline"] = {"method": suite.baseline, "label": suite.method(suite.baseline).label, "fd": theirs}
         found["baseline"]["difference_percent"] = 100 * (ours / theirs - 1)
     return found
@@ -124,7 +125,7 @@ def _words(value: Value) -> Iterator[str]:
 
 
 def _beside(value: Value) -> Iterator[str]:
-    name = value["distance"]
+    name = value["distance"] + ("" if value["leads"] == TRAINING else " to held-out images")
     if floor := value["floor"]:
         yield f"floor, as many real images: {name} {floor['mean']:.4g} ± {floor['std']:.2g} (over draws)"
     if other := value["baseline"]:

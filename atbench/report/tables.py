@@ -15,18 +15,19 @@ from atbench.report import captions
 from atbench.report.render import Markup, Table, signed
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import fits, nfe_of, samplers_of
-from atbench.spec.metrics import metric_label
+from atbench.spec.metrics import METRICS, metric_label
 
 LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "missing", "best"]
 
 
 def table(
-    suite: Suite, frame: pd.DataFrame, root: Path, metric: str = "fd", order: Sequence[str] | None = None
+    suite: Suite, frame: pd.DataFrame, root: Path, metric: str | None = None, order: Sequence[str] | None = None
 ) -> Table:
-    """The suite's table of ``metric``. ``frame`` comes from `tidy.collect`; ``order`` of methods: that of methods.yaml.
+    """The suite's table of ``metric``. its leading distance without one. ``order`` of methods: that of methods.yaml.
 
     It shows the suite's methods alone: of a view, `Suite.view`, its own.
     """
+    metric = metric or suite.leads
     cells, rows = final_cells(frame, suite), reference_rows(suite, root)
     best = set() if too_few(cells, suite.extractor, metric) else winners(suite, cells, metric)
     numbers = summarise(cells, metric)
@@ -61,7 +62,13 @@ def summarise(cells: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def anchor_rows(rows: Rows, foreign: dict[str, Rows], metric: str) -> pd.DataFrame:
-    """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set."""
+    """Long-form rows of image sets without an NFE: sampler `foreign` or `reference`, method the name of the set.
+
+    A metric whose `Metric.mark` is known has that in place of the floor, which would lie below it.
+    """
+    mark = METRICS[metric].mark
+    if mark is not None and "floor" in rows:
+        rows = {key: value for key, value in rows.items() if key != "floor"} | {"mark": {metric: mark}}
     made = [
         {"sampler": "foreign", "method": name, "mean": metrics[metric], "std": math.nan}
         for name, metrics in foreign.items()

@@ -38,11 +38,11 @@ def _seen(suite: Suite, cells: pd.DataFrame, root: Path) -> str:
     """The mean distances of the sampler that the sheet of samples shows, beside the floor."""
     sampler = _sampler(suite)
     label, steps = suite.sampler(sampler).label, nfe_of(suite, sampler)
-    means = cells[cells.sampler == sampler].groupby(["method", "nfe"]).fd.mean()
+    means = cells[cells.sampler == sampler].groupby(["method", "nfe"])[suite.leads].mean()
     shown = [f"{suite.method(m).label} {' / '.join(f'{means[m, nfe]:.2f}' for nfe in steps)}" for m in ordered(suite)]
-    floor = rows.reference_rows(suite, root).get("floor", {}).get("fd")
+    floor = rows.reference_rows(suite, root).get("floor", {}).get(suite.leads)
     beside = f"; real images {floor['mean']:.2f}" if floor else ""
-    distance, samples = metric_label("fd", suite.extractor), f"{suite.evaluation.samples:,} images per cell"
+    distance, samples = metric_label(suite.leads, suite.extractor), f"{suite.evaluation.samples:,} images per cell"
     counts = f"{' / '.join(map(str, steps))} network evaluations"
     return f"Seen     {distance} with {label} at {counts}, {samples}: {', '.join(shown)}{beside} (lower is better)."
 

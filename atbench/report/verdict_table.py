@@ -5,13 +5,15 @@ from typing import Any
 
 import pandas as pd
 
-from atbench.judgement.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED, gains_of, paired_gain
+from atbench.judgement.claims import MIN_SEEDS, NOTHING, OPEN, REFUTED
+from atbench.judgement.families import SECONDARY, sizes
+from atbench.judgement.margins import gains_of, paired_gain
 from atbench.judgement.published import published
 from atbench.report import captions
 from atbench.report.render import MINUS, Markup, Table
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.metrics import METRICS, metric_label
-from atbench.spec.models.evidence import BUDGETS, CURVE, GRID
+from atbench.spec.metrics import HELD_OUT, METRICS, TRAINING, metric_label
+from atbench.spec.models.evidence import BUDGETS, CURVE, GRID, Margin
 from atbench.spec.probes import probes
 
 HEADS = {"batches": "Equal batches", "updates": "Equal updates", "cost": "Equal cost"}
@@ -32,7 +34,8 @@ def _published_gain(benchmark: Benchmark, row: Any, theirs: pd.DataFrame) -> tup
     claim = benchmark.claims[row.claim]
     if row.budget != "batches" or claim.points != GRID:
         return math.nan, 0, ""
-    fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == row.metric)]
+    metric = TRAINING if row.metric == HELD_OUT else row.metric  # published distances are to the training images
+    fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == metric)]
     fitting = fitting[fitting.sampler.isin(row.samplers.split())]
     fitting = fitting[fitting.nfe.map(claim.nfe.holds).astype(bool)]
     values = fitting.pivot(index=["sampler", "nfe"], columns="method", values="value")
@@ -57,7 +60,8 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
             first = stated.iloc[0]
             source = markup.escape(f"{amount(first.paper, first.unit)} ({first.paper_source})")
             entries["Paper"] = source
-        index = markup.escape(claim.claim), markup.escape(tested_on(benchmark, group.iloc[0]))
+        kind = f"; {claim.family.name if claim.family else 'secondary'}" if "family" in numbers else ""
+        index = markup.escape(f"{claim.claim}{kind}"), markup.escape(tested_on(benchmark, group.iloc[0]))
         lines[index] = entries
     index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
     columns = [HEADS[budget] for budget in BUDGETS] + ["Paper"] * bool(numbers.paper.notna().any())
@@ -74,7 +78,7 @@ def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     steps = f", NFE {nfes[0]}" + (f" to {nfes[-1]}" if len(nfes) > 1 else "") if nfes else ""
     points = benchmark.claims[row.claim].points
     own = {} if points in (GRID, CURVE) else {metric.name: metric for metric in probes()[points].metrics}
-    metric = "" if row.metric == "fd" else f"; {(METRICS | own)[row.metric].phrase}"
+    metric = "" if row.metric == benchmark.file.leads else f"; {(METRICS | own)[row.metric].phrase}"
     curve = ", training curve" if points == CURVE else ""
     return f"{title}: {samplers}{steps}{curve}{metric}"
 
@@ -118,12 +122,13 @@ def amount(value: float, unit: str, per_cent: str = " %") -> str:
 
 
 def _caption(benchmark: Benchmark, frame: pd.DataFrame, numbers: pd.DataFrame) -> str:
-    judged = int((numbers.seeds >= MIN_SEEDS).sum())
-    sizes = sorted(set(zip(numbers.unit, numbers.margin)), reverse=True)
-    margins = ", ".join(f"{100 * size:g} %" if unit == "relative" else f"{size:g}" for unit, size in sizes)
+    secondary = numbers if "family" not in numbers else numbers[numbers.family == SECONDARY]
+    judged = int((secondary.seeds >= MIN_SEEDS).sum())
+    margins = ", ".join(dict.fromkeys(_margin(benchmark.claims[name].margin) for name in numbers.claim.unique()))
+    distance = metric_label(benchmark.file.leads, benchmark.file.extractor)
     return (
         f"Verdicts on the claims of experiments/claims.yaml at scale {benchmark.scale}. A gain is positive where the "
-        f"claimed method is better: per cent of the baseline's {metric_label('fd', benchmark.file.extractor)}, or of "
+        f"claimed method is better: per cent of the baseline's {distance}, or of "
         f"the distance named (from log ratios), or a plain difference of scores; mean over a seed's cells, then over "
         f"seeds, with the two-sided 95 % t-interval in brackets (for itself, not corrected). Supported: p < 0.05 for a "
         f"gain above zero in a paired t-test over seeds, Holm-corrected for the {judged} comparisons with {MIN_SEEDS} "
@@ -132,5 +137,29 @@ def _caption(benchmark: Benchmark, frame: pd.DataFrame, numbers: pd.DataFrame) -
         f"neither, and always with fewer than {MIN_SEEDS} seeds. d: Hedges' paired effect size. Seeds that would "
         f"settle it: at 80 % power, were mean and spread as seen; from two seeds hardly more than a guess. Seeds that "
         f"lack a cell of a claim are left out. Of a claim on every sampler the sampler that decides is shown. Equal "
-        f"updates of ADM and ADM-AT are also equal cost in passes. {captions.gaps(frame)}"
+        f"updates of ADM and ADM-AT are also equal cost in passes. {_families(benchmark, numbers)}"
+        f"{captions.gaps(frame)}"
     )
+
+
+def _margin(margin: Margin) -> str:
+    if margin.unit == "absolute":
+        return f"{margin.size:g}"
+    return f"{100 * margin.size:g} %" + (" of what lies above the floor of finite samples" if margin.above else "")
+
+
+def _families(benchmark: Benchmark, numbers: pd.DataFrame) -> str:
+    """Which tests are primary, and what a verdict by held-out images needs; empty where there is neither."""
+    words = ""
+    if "family" in numbers:
+        declared = " and ".join(f"the {name} family has {count} tests" for name, count in sizes(benchmark).items())
+        words += (
+            f"Declared beforehand: {declared}, marked so and corrected for these alone (table power). All other claims "
+            "are secondary, and the Holm correction above is theirs. "
+        )
+    if benchmark.file.leads == HELD_OUT:
+        words += (
+            "Distances are to held-out images; where the distance to training images gives another verdict, it is "
+            "inconclusive and says so. "
+        )
+    return words

@@ -25,7 +25,7 @@ def figure(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
     method's. ``rows`` are the reference rows (or {}).
     """
     cells = cells[cells.step == FINAL]
-    if cells.fd.isna().all():
+    if cells[suite.leads].isna().all():
         return empty(title(suite, cells))
     spent, samplers, methods = budgets(suite), samplers_of(suite), suite.methods
     lines = len(samplers) if narrow() else 1
@@ -41,7 +41,7 @@ def figure(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
         axes.grid(axis="x", visible=True)
     for axes in panels[-1]:
         axes.set_xlabel(distance_label(suite))
-    fit_distance(panels[0, 0].xaxis, cells.fd, rows)
+    fit_distance(panels[0, 0].xaxis, suite, cells, rows)
     names = [f"{suite.method(name).label}\n({spent[name].batches:,} / {spent[name].updates:,})" for name in methods]
     for axes in panels[:, 0]:
         axes.set_yticks(range(len(methods)), names)
@@ -55,7 +55,7 @@ def figure(suite: Suite, cells: pd.DataFrame, rows: Rows) -> Figure:
 def _points(axes: Axes, suite: Suite, cells: pd.DataFrame, nfe: int, place: int, below: float) -> None:
     """One point per method, so much below the middle of its row; the legend has the marker in grey."""
     marker, styles = NFE_MARKERS[place % len(NFE_MARKERS)], looks(suite)
-    spread = cells.groupby("method").fd.agg(["mean", "std"]).reindex(list(suite.methods))
+    spread = cells.groupby("method")[suite.leads].agg(["mean", "std"]).reindex(list(suite.methods))
     for row, (name, at) in enumerate(spread.iterrows()):
         bar = 0.0 if pd.isna(at["std"]) else at["std"]
         axes.errorbar(at["mean"], row + below, xerr=bar, color=styles[name].colour, fmt=marker, elinewidth=0.8)

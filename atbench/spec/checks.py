@@ -11,8 +11,8 @@ from atbench.spec import fewer
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, Origin, refusal
-from atbench.spec.metrics import DISTANCE_NAMES, METRICS
-from atbench.spec.models.evidence import CURVE, GRID, Claim
+from atbench.spec.metrics import DISTANCE, DISTANCE_NAMES, METRICS, TRAINING
+from atbench.spec.models.evidence import CURVE, GRID, Claim, Family
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
 from atbench.spec.models.scale import tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
@@ -44,8 +44,11 @@ def names(files: Experiments) -> None:
     _perturbations(files.methods)
     _tuning(files.tuning, files.methods)
     _tried_samplers(files)
+    stated: dict[str, Family] = {}
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
+        if claim.family and stated.setdefault(claim.family.name, claim.family) != claim.family:
+            raise UserError(f"{CLAIMS}: claims.{name}.family: another claim states {claim.family.name} otherwise")
     _questions(files)
 
 
@@ -194,9 +197,11 @@ def _imported(key: str, suite: SuiteFile, block: Any) -> None:
 def _claim(name: str, claim: Claim, probes: Mapping[str, Any]) -> None:
     """A claim on the points of a side measure can use what that measures alone."""
     key = f"{CLAIMS}: claims.{name}"
+    named = [TRAINING if claim.metric == DISTANCE else claim.metric, *filter(None, [claim.margin.above])]
     if claim.points in (GRID, CURVE):
-        if claim.metric not in METRICS:
-            raise UserError(f"{key}.metric: {unknown('metric', claim.metric, METRICS)}")
+        for metric in named:
+            if metric not in METRICS:
+                raise UserError(f"{key}.metric: {unknown('metric', metric, METRICS)}")
         return
     judged = {probe: settings for probe, settings in probes.items() if settings.claimable()}
     if claim.points not in judged:
@@ -205,7 +210,7 @@ def _claim(name: str, claim: Claim, probes: Mapping[str, Any]) -> None:
     used = (
         ("suite", "suites", claim.suites, settings.suites),
         ("sampler", "samplers", claim.samplers, settings.samplers),
-        ("metric", "metric", [claim.metric], settings.claimable()),
+        ("metric", "metric", named, settings.claimable()),
     )
     for kind, part, used_names, known in used:
         for each in used_names:

@@ -9,6 +9,7 @@ from typing import Any
 from atbench.runtime.errors import UserError
 from atbench.spec import datasets, networks
 from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.metrics import FEATURES
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
 from atbench.spec.scales import at
 from atbench.spec.score_options import largest
@@ -198,6 +199,9 @@ def _judged(suite: Suite, benchmark: Benchmark) -> None:
             value = getattr(evaluation.metrics, key)
             if value > most:
                 raise refuse(suite, f"evaluation.metrics.{key}", f"{value}, allowed: at most {most} of {count} images")
+    if (asked := evaluation.metrics.extrapolation) and not FEATURES[suite.extractor] < asked.least < evaluation.samples:
+        allowed = f"above {FEATURES[suite.extractor]} features and below {evaluation.samples} samples"
+        raise refuse(suite, "evaluation.metrics.extrapolation.least", f"{asked.least}, allowed: {allowed}")
     if suite.pretrained and judged.prompts is not None and evaluation.samples > judged.prompts:
         reason = f"{evaluation.samples}, but there are {judged.prompts} prompts (judged_by.prompts)"
         raise refuse(suite, "evaluation.samples", reason)

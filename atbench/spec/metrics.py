@@ -26,12 +26,14 @@ NAME = re.compile("[a-z][a-z0-9_]*")  # it stands in names of files and columns
 # extractors are not comparable, and one name for both would invite the comparison.
 DISTANCE_NAMES = {
     "digits-cnn": "FD-digits",
+    "dinov2-vit-l-14": "FD-dinov2",
     "effnet-lite0": "FD-effnet-lite0",
     "fashion-cnn": "FD-fashion",
     "inception-2015": "FID",
 }
 FEATURES = {
     "digits-cnn": 128,
+    "dinov2-vit-l-14": 1024,
     "effnet-lite0": 1280,
     "fashion-cnn": 128,
     "inception-2015": 2048,
@@ -140,6 +142,8 @@ def _by_name(present: tuple[Plugin, ...]) -> dict[str, Metric]:
 
 
 METRICS = Metrics()
+DISTANCE = "distance"  # in a claim: the one of these that leads at the scale
+TRAINING, HELD_OUT = "fd", "fd_heldout"  # Frechet distances, by the images that samples are compared with
 # Frechet distances to the training images in further features: an extractor's own, and those of `cross_checks`.
 EXTRA_DISTANCES = ("sfid", "fid_legacy_tensorflow", "fid_clean")
 
@@ -155,13 +159,21 @@ def metric_hashes() -> dict[str, str]:
 
 
 def tabulated(suite: SuiteSpec) -> list[str]:
-    """The metrics that a suite has a table of."""
-    return [each.name for each in METRICS.values() if each.has_table and each.applies(suite)]
+    """The metrics that a suite has a table of, that of its leading distance first."""
+    found = [each.name for each in METRICS.values() if each.has_table and each.applies(suite)]
+    return sorted(found, key=lambda name: name != suite.leads)
 
 
 def metric_label(name: str, extractor: str) -> str:
-    """What a metric of cells is called in tables: the main distance by its extractor."""
-    return distance_name(extractor) if name == "fd" else METRICS[name].label
+    """What a metric of cells is called in tables: the distances by their extractor."""
+    if name == HELD_OUT:
+        return f"{distance_name(extractor)} to held-out images"
+    return distance_name(extractor) if name == TRAINING else METRICS[name].label
+
+
+def second(suite: SuiteSpec) -> str | None:
+    """The distance beside the leading one, which a verdict has to stand by as well; None where training images lead."""
+    return TRAINING if suite.leads == HELD_OUT else None
 
 
 def images_wanted(extractor: str) -> int:

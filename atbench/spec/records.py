@@ -170,6 +170,15 @@ class ReconstructionForm(Form):
     counts: dict[str, Count]
 
 
+class AgainstForm(Form):
+    """Distances to real images that others publish, whose content nobody can check."""
+
+    file: str
+    sha256: Hash
+    images: Index = Field(description="that the file holds; none where it holds moments alone")
+    metrics: Metrics
+
+
 class ForeignForm(Form):
     """Images made elsewhere."""
 
@@ -179,6 +188,7 @@ class ForeignForm(Form):
     counts: dict[str, Count]
     inputs: dict[str, str]
     provenance: Provenance
+    against: dict[Name, AgainstForm] = Field(default_factory=dict, description="by the name that the user gave")
 
 
 class TuningForm(Form):

@@ -89,6 +89,7 @@ class _Resolver:
             network_kind=kind,
             threads=self.size.threads,
             extractor=self.size.extractor,
+            leads=self.size.leads,
             cross_checks=self.size.cross_checks,
             tuned=self.size.tuned.get(name, {}),
         )

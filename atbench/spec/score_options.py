@@ -8,13 +8,17 @@ from atbench.spec.models.scale import MetricOptions
 def largest(options: MetricOptions, samples: int, reference: int) -> dict[str, int]:
     """Option -> the most that it may be with so many samples and images of the reference."""
     largest_block = -(-samples // options.blocks)
-    return {
+    left, real = samples - largest_block, min(reference, options.manifold_reference or reference)
+    most = {
         "kid_subset_size": min(samples, reference),
         "is_splits": samples,
         "blocks": samples // 2,
         # The smallest jackknife set lacks a block, and a point is not its own neighbour.
-        "pr_neighbours": min(samples - largest_block, reference) - 1,
+        "pr_neighbours": min(left, real) - 1,
+        "density_neighbours": real - 1,
+        "manifold_reference": reference,
     }
+    return {key: value for key, value in most.items() if getattr(options, key) is not None}
 
 
 def fewest(options: MetricOptions, reference: int) -> int:

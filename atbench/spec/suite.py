@@ -48,6 +48,7 @@ class SuiteSpec:
     network_kind: str
     threads: int
     extractor: str
+    leads: str  # the metric that tables, figures and claims show first: a distance
     cross_checks: tuple[str, ...] | None
     tuned: Mapping[str, Entry]  # method -> constants of the scale's `tuned:` block
     candidates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # of a search: method -> what it tries

@@ -38,8 +38,8 @@ class Judge:
             self.inputs |= {"clip": self.clip.hash}
 
     def score(self, images: Tensor) -> dict[str, float]:
-        """Metrics of uint8 images (N, C, H, W) that are all there, in whatever order."""
-        scores = Scores(self, shuffled=True)
+        """Metrics of uint8 images (N, C, H, W) that are all there."""
+        scores = Scores(self)
         scores.add(images)
         return scores.finish()
 
@@ -47,8 +47,8 @@ class Judge:
 class Scores:
     """Metrics of images that come piece by piece, and how well they show what was requested."""
 
-    def __init__(self, judge: Judge, shuffled: bool = False):
-        self.judge, self.scoring = judge, Scoring(judge.extractor, judge.reference, judge.options, shuffled)
+    def __init__(self, judge: Judge):
+        self.judge, self.scoring = judge, Scoring(judge.extractor, judge.reference, judge.options)
         self.requests: list[Tensor] = []
         self.clip: list[Tensor] = []
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.logging import logger
 
 from atbench.reading.tree import Tree, of_its_time
-from atbench.report.outputs import outputs, outputs_of
+from atbench.report.outputs import outputs, outputs_of, verdict_pages
 from atbench.runtime.device import (
     ALLOCATOR,
     DEVICE_VARIABLE,

@@ -156,10 +156,7 @@ rule claims:
         partial(cells_of, suites=SUITES, pages=[CLAIMS]),
         PUBLISHED,
     output:
-        labelled(CLAIMS),
-        labelled(f"{ROOT}/tables/claims.md"),
-        labelled(f"{ROOT}/tables/claims.tex"),
-        labelled(f"{ROOT}/tables/reviews.md"),
+        [labelled(f"{ROOT}/{path}") for path in or_stop(verdict_pages, BENCHMARK, SUITES)],
     log:
         f"{ROOT}/tables/claims.log",
     group:

@@ -25,7 +25,7 @@ COMMANDS = {
     "jobs": ["--scale", "tour", "--suites", "scratch"],
     "estimate": ["ci", "--suites", "scratch"],
     "compare": ["--scale", "tour", "--suites", "scratch"],
-    "score": ["samples.npz", "--scale", "tour"],
+    "score": ["samples.npz", "--scale", "tour", "--against", "my-own=samples.npz"],
     "check": ["plugins/my_perturbation.py"],
 }
 SLOW = pytest.mark.slow

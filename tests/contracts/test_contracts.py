@@ -19,8 +19,8 @@ OWN = [("perturbation", kind, found, perturbations.Contract) for kind, found in 
 OWN += [("sampler", kind, found, samplers.Contract) for kind, found in KINDS.items()]
 OWN += [("objective", kind, found, objectives.Contract) for kind, found in OBJECTIVES.items()]
 OWN += [("metric", each.metrics[0].name, each, metrics.Contract) for each in measuring()]
-# KID's subsets, and the parts of the inception score, are drawn by row: another order draws others.
-DRAWN = {("metric kid", "order"), ("metric is", "order")}
+# KID's subsets, parts of the inception score, FD-infinity's samples are drawn by row: another order draws others.
+DRAWN = {("metric kid", "order"), ("metric is", "order"), ("metric fd_infinity", "order")}
 # A made-up classifier of Gaussian features: its score, and copies of images, say nothing there.
 DRAWN |= {("metric is", "direction"), ("metric nn_ratio", "direction")}
 

@@ -130,13 +130,14 @@ def test_a_damaged_file_is_named_and_left_out(root, capfd):
 def test_exposure_is_the_geometric_mean_over_all_steps_but_the_first():
     distances = {900: 50.0, 500: 0.1, 100: 0.4, 0: 0.8}
     found = [
-        {"method": "at", "seed": 0, "part": "exposure", "sampler": "ddim", "t": t, "distance": d}
+        {"method": "at", "seed": 0, "part": "exposure", "sampler": "ddim", "t": t, "distance": d, "floor": 0.01}
         for t, d in distances.items()
     ]
     found.append({"method": "at", "seed": 0, "part": "recovery", "t": 700, "error": 1.0})
     [row] = rows.exposure(pd.DataFrame(found)).to_dict("records")
     expected = (0.1 * 0.4 * 0.8) ** (1 / 3)
-    assert row == {"method": "at", "seed": 0, "sampler": "ddim", "exposure": pytest.approx(expected)}
+    key = {"method": "at", "seed": 0, "sampler": "ddim"}
+    assert row == key | {"exposure": pytest.approx(expected), "exposure_floor": pytest.approx(0.01)}
 
 
 def path_of(values):

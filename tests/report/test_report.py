@@ -172,6 +172,12 @@ def test_best_depends_on_the_metric(benchmark, root):
     assert best == {"is": {"ip", "at"}, "nn_ratio": {"adm", "adm-3x"}}  # highest score; ratio closest to 1
 
 
+def test_the_mark_of_an_unbiased_distance_is_zero_and_no_floor_drawn_from_the_reference_itself(benchmark, root):
+    numbers = main_table(benchmark, root, "kid").numbers.set_index("method")
+    assert numbers.loc["mark", "mean"] == 0 and "floor" not in numbers.index and numbers.loc["held-out", "mean"] == 0.01
+    assert "mark" not in set(main_table(benchmark, root).numbers.method)
+
+
 def test_missing_and_stale_cells_are_left_out_and_counted(benchmark, root):
     for seed in SEEDS:
         (root / SUITE / f"ip/seed{seed}/final/ddim-nfe5.json").unlink()

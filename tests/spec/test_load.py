@@ -179,6 +179,24 @@ def test_name_that_no_file_declares_is_refused(experiments, name, path, value, w
     assert word in message and name in message
 
 
+def test_claims_of_one_family_state_it_alike(experiments):
+    family = {"name": "primary", "pilot_std": 0.5}
+    spoil(experiments / "claims.yaml", "claims", "against-random-direction", "family", family)
+    assert "claims.against-random-direction.family: another claim states primary otherwise" in refusal(
+        lambda: load("ci")
+    )
+
+
+def test_a_margin_above_another_metric_is_relative(experiments):
+    spoil(experiments / "claims.yaml", "claims", "mismatch", "margin", {"absolute": 0.1, "above": "exposure_floor"})
+    assert "claims.mismatch.margin" in refusal(lambda: load("ci"))
+
+
+def test_step_counts_of_a_claim_may_be_named_one_by_one():
+    only = CI.claims["against-equal-updates"].nfe
+    assert [nfe for nfe in (5, 8, 10, 20, 50) if only.holds(nfe)] == [5, 10, 20]
+
+
 def test_unknown_scale_suite_method_sampler_list_the_known_ones():
     assert "'laptopp'" in refusal(lambda: load("laptopp")) and "workstation" in refusal(lambda: load("laptopp"))
     assert "finetune" in refusal(lambda: CI.suite("tune"))

@@ -4,12 +4,12 @@ from atbench.metrics.frechet import distances, frechet_cleanfid
 from atbench.metrics.reference import feature_statistics
 from atbench.metrics.scored import Scored
 from atbench.metrics.uncertainty import jackknife_se
-from atbench.spec.metric import distance, spread
+from atbench.spec.metric import distance, leads_by_heldout, spread
 
 METRICS = (
     distance("fd", "Frechet distance", has_table=True, column=0),  # the main table; see `spec.metrics.metric_label`
     spread("fd_se", "standard error of the Frechet distance", column=1),
-    distance("fd_heldout", "Frechet distance to held-out images", column=10),
+    distance("fd_heldout", "Frechet distance to held-out images", has_table=True, applies=leads_by_heldout, column=10),
     distance("fd_cleanfid", "Frechet distance by clean-fid", rare=True, column=12),
 )
 NARROW = 512  # features up to which clean-fid's matrix root costs little beside the rest

@@ -15,8 +15,9 @@ METRICS = (
 
 def measure(scored: Scored) -> dict[str, float]:
     """Share of samples inside the training manifold, and the reverse."""
-    samples, train, neighbours = scored.features.features, scored.reference.train, scored.options.pr_neighbours
-    found = overlap(samples, train.features.features, train.radii(neighbours), neighbours, scored.blocks)
+    options = scored.options
+    real, radii = scored.reference.train.manifold(options.pr_neighbours, options.manifold_reference)
+    found = overlap(scored.features.features, real, radii, options.pr_neighbours, scored.blocks)
     return {
         "precision": found.precision,
         "precision_se": jackknife_se(found.precisions),

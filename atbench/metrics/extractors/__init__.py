@@ -9,18 +9,20 @@ from pathlib import Path
 
 import torch
 
-from atbench.metrics.extractors import clean_fid, digits_cnn, effnet_lite0, inception_2015
+from atbench.metrics.extractors import clean_fid, digits_cnn, dinov2, effnet_lite0, inception_2015
 from atbench.metrics.features import Extractor
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
 
 EXTRACTORS = {
     "digits-cnn": digits_cnn.load,
+    dinov2.NAME: dinov2.load,
     "effnet-lite0": effnet_lite0.load,
     "fashion-cnn": partial(digits_cnn.load, extractor="fashion-cnn"),
     "inception-2015": inception_2015.load,
 }
-WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED}  # files to fetch, and their source
+# Files to fetch, and their source.
+WANTED = {"clean-fid": clean_fid.WANTED, "inception-2015": inception_2015.WANTED, dinov2.NAME: dinov2.WANTED}
 PACKAGED = {"effnet-lite0": effnet_lite0.packaged_weights}
 
 

@@ -34,6 +34,7 @@ METRICS = (
         "lower",
         0,
     ),
+    Metric("exposure_floor", "the same of as many true states: what finite samples show of one law", "lower", 0),
 )
 FIGURES = ("exposure", "eps-norm", "recovery", "robust-loss")  # of a suite, by what they show
 

@@ -31,14 +31,16 @@ def collect(suite: Suite, root: Path, seeds: list[int] | None = None) -> pd.Data
 
 
 def exposure(frame: pd.DataFrame) -> pd.DataFrame:
-    """Columns method, seed, sampler and exposure: the number that the claim on the mismatch is about (claims.yaml).
+    """Columns method, seed, sampler, exposure, exposure_floor: what the claim on the mismatch is about (claims.yaml).
 
-    exposure = exp(mean over t of log distance), over the timesteps of what `collect` gave but each trajectory's first.
+    exposure = exp(mean over t of log distance), over the timesteps of what `collect` gave but each trajectory's first;
+    exposure_floor is the same of the distance that as many true states have.
     """
     key = ["method", "seed", "sampler"]
     path = frame[frame.part == "exposure"]
     path = path[path.t < path.groupby(key).t.transform("max")]
-    return np.exp(np.log(path.distance).groupby([path[name] for name in key]).mean()).rename("exposure").reset_index()
+    logs = np.log(path[["distance", "floor"]]).groupby([path[name] for name in key]).mean()
+    return np.exp(logs).set_axis(["exposure", "exposure_floor"], axis=1).reset_index()
 
 
 def claim_rows(sheet: Sheet) -> pd.DataFrame:

@@ -19,7 +19,8 @@ from atbench.spec.benchmark import Suite
 
 def table(sheet: Sheet, name: str) -> Table:
     """The distance at every step count."""
-    return tables.table(*widened(sheet, name), sheet.root, "fd")
+    wider, cells = widened(sheet, name)
+    return tables.table(wider, cells, sheet.root)
 
 
 def figure(sheet: Sheet, name: str) -> Figure:
@@ -30,7 +31,7 @@ def figure(sheet: Sheet, name: str) -> Figure:
 
 def panels(sheet: Sheet, name: str) -> list[Panel]:
     """The same figure, to be hovered."""
-    return charts.quality(widened(sheet, name)[0], table(sheet, name).numbers, "fd")
+    return charts.quality(widened(sheet, name)[0], table(sheet, name).numbers, sheet.suite(name).leads)
 
 
 def widened(sheet: Sheet, name: str) -> tuple[Suite, pd.DataFrame]:

@@ -97,7 +97,7 @@ def _means(sheet: Sheet, theirs: Sheet, agreement: pd.DataFrame, mark: str, numb
 def _of_suite(
     suite: Suite, ours: pd.DataFrame, theirs: pd.DataFrame, agreement: pd.DataFrame, mark: str
 ) -> list[tuple[list[str], list[Entry]]]:
-    here, there = (tables.summarise(tidy.final_cells(frame, suite), "fd") for frame in (ours, theirs))
+    here, there = (tables.summarise(tidy.final_cells(frame, suite), suite.leads) for frame in (ours, theirs))
     point = ["sampler", "nfe", "method"]
     both = here.merge(there, on=point, how="left", suffixes=("_here", "_there"))
     final = agreement[(agreement.suite == suite.name) & (agreement.step == FINAL)]

@@ -20,13 +20,14 @@ from atbench.spec.benchmark import Suite
 from atbench.spec.grid import nfe_of, samplers_of
 from atbench.spec.metrics import METRICS, metric_label
 
+MARKS = ("floor", "mark")  # rows of a table of which it has one: how good samples can be
 DODGE = 0.035  # of a logarithmic axis between methods of one step count, so that their bars lie side by side
 
 
 def quality(suite: Suite, numbers: pd.DataFrame, metric: str) -> list[Panel]:
     """A metric against the step count, a panel per sampler. ``numbers`` are those of the metric's table."""
     cells = numbers[numbers.n > 0]
-    floor = numbers[(numbers.sampler == "reference") & (numbers.method == "floor")]["mean"]
+    floor = numbers[(numbers.sampler == "reference") & numbers.method.isin(MARKS)]["mean"]
     level = float(floor.iloc[0]) if len(floor) else None
     y = vertical(_capital(metric_label(metric, suite.extractor)), cells, level, bool(METRICS[metric].unit))
     names = list(looks(suite))
@@ -53,12 +54,12 @@ def convergence(suite: Suite, frame: pd.DataFrame) -> list[Panel]:
         return []
     cells, panels = curve_cells(suite, on_grid(frame, suite)), []
     for sampler in suite.curves.samplers:
-        chosen = cells[(cells.sampler == sampler) & cells.fd.notna()]
+        chosen = cells[(cells.sampler == sampler) & cells[suite.leads].notna()]
         for count, words in (("batches", "training batches"), ("updates", "parameter updates")) if len(chosen) else ():
             rows, points = _course(suite, cells[cells.sampler == sampler], count, words)
             title = f"{words}, of {suite.training.batch_size} images" if count == "batches" else words
             x = alt.X("x:Q", title=_capital(title), axis=alt.Axis(tickCount=5, grid=False))
-            y = vertical(metric_label("fd", suite.extractor), rows, None, True)
+            y = vertical(metric_label(suite.leads, suite.extractor), rows, None, True)
             at = f"{suite.sampler(sampler).label}, {chosen.nfe.iloc[0]} NFE, by {words}"
             panels.append(Panel(at, lines(legend(suite), Lines(rows, x, y, "", points=points))))
     return panels
@@ -75,7 +76,7 @@ def _course(suite: Suite, cells: pd.DataFrame, count: str, words: str) -> tuple[
             key = cell_key(suite.name, where.method, where.step, where.sampler, where.nfe)
             said = f"{label}, {x:,.0f} {words}: {value:.4g} (mean of {(seen[count] == x).sum()})"
             means.append({"m": label, "x": x, "mean": value, "low": value, "high": value, "words": said, "o": key})
-        points += [{"m": label, "x": x, "y": y} for x, y in zip(seen[count], seen.fd)]
+        points += [{"m": label, "x": x, "y": y} for x, y in zip(seen[count], seen[suite.leads])]
     return pd.DataFrame(means), pd.DataFrame(points)
 
 
@@ -101,7 +102,7 @@ def view(suite: Suite, methods: Legend, numbers: pd.DataFrame) -> list[Panel]:
             yOffset=alt.YOffset("nfe:N", sort=[f"{nfe} NFE" for nfe in nfes]),
             color=colours(methods),
         )
-        axis = vertical(f"{metric_label('fd', suite.extractor)} (lower is better)", cells, None, True)
+        axis = vertical(f"{metric_label(suite.leads, suite.extractor)} (lower is better)", cells, None, True)
         bars = base.mark_rule(strokeWidth=1.2).encode(
             x=alt.X("low:Q", scale=axis.scale, axis=axis.axis, title=axis.title), x2="high:Q"
         )

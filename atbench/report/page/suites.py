@@ -85,7 +85,7 @@ def section(sheet: Sheet, name: str) -> Section:
         if suite.curves
         else "The suite declares no training curve.",
         list(sampled(sheet, suite)),
-        next(iter(suite.views), "fd"),
+        next(iter(suite.views), suite.leads),
     )
 
 
@@ -123,7 +123,7 @@ def _paired(sheet: Sheet, suite: Suite) -> Measure:
         keys = [cell_key(suite.name, name, FINAL, samplers[index[0]], _nfe(column)) for name in rows[index[1]]]
         return " ".join(keys)
 
-    label = f"{metric_label('fd', suite.extractor)}: paired differences"
+    label = f"{metric_label(suite.leads, suite.extractor)}: paired differences"
     return Measure("paired", label, "Differences", from_table(f"{suite.name}-paired", table, keyed), [], "")
 
 

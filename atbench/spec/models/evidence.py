@@ -29,6 +29,7 @@ class NfeRange(Entry):
 
     first: Nfe = Field(1, alias="from")
     last: Nfe | None = Field(None, alias="to")
+    only: Many[Nfe] | None = Field(None, description="of the range, these alone")
 
     @model_validator(mode="after")
     def _not_empty(self) -> "NfeRange":
@@ -38,6 +39,8 @@ class NfeRange(Entry):
 
     def holds(self, nfe: int) -> bool:
         """Whether a step count lies in the range."""
+        if self.only is not None and nfe not in self.only:
+            return False
         return self.first <= nfe <= (nfe if self.last is None else self.last)
 
 
@@ -46,9 +49,14 @@ class Margin(Entry):
 
     relative: Share | None = None
     absolute: Positive | None = None
+    above: str | None = Field(
+        None, description="metric of the same points that no method can be below: the margin is a share of the rest"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> "Margin":
+        if self.above and self.relative is None:
+            raise ValueError("above: a share of what lies above it wants relative")
         if (self.relative is None) == (self.absolute is None):
             raise ValueError("write either relative or absolute")
         return self
@@ -60,6 +68,15 @@ class Margin(Entry):
     @property
     def size(self) -> float:
         return self.absolute if self.relative is None else self.relative  # type: ignore[return-value]
+
+
+class Family(Entry):
+    """A family of tests, declared before any result; stated alike by all of its claims."""
+
+    name: Name
+    pilot_std: Positive = Field(
+        description="standard deviation over seeds of a paired log gain, as a pilot had it: predicts what can be seen"
+    )
 
 
 class Claim(Entry):
@@ -78,10 +95,13 @@ class Claim(Entry):
     )
     points: str = Field(GRID, description="grid, curve, or the side measure whose points are compared")
     nfe: NfeRange
-    metric: str
+    metric: str = Field(description="of cells or of the points; `distance` is the one that leads at the scale")
     better: Literal["lower", "higher"]
     test: Literal["gain", "no-loss"]
     margin: Margin
+    family: Family | None = Field(
+        None, description="corrected for its own tests alone; without one a claim is secondary"
+    )
 
 
 class ClaimsFile(Entry):

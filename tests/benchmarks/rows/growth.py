@@ -58,7 +58,7 @@ def by_samples(setting: Setting) -> Growth:
         samples = ours.pictures(setting.scratch / f"of-{count}", count)
 
         def score(samples=samples, count=count) -> None:
-            scoring = Scoring(extractor, reference, options(min(count, len(reference.train))), shuffled=True)
+            scoring = Scoring(extractor, reference, options(min(count, len(reference.train))))
             scoring.add(read_samples(samples))
             scoring.finish()
 

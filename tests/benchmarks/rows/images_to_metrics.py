@@ -27,7 +27,7 @@ def options(count: int) -> MetricOptions:
 
 def by_ours(weights: Path, folder: Path, reference: Reference, chosen: MetricOptions) -> dict[str, float]:
     """What `atbench score` does with a folder: every metric of a cell, with standard errors."""
-    scoring = Scoring(inception.extractor(weights), reference, chosen, shuffled=True)
+    scoring = Scoring(inception.extractor(weights), reference, chosen)
     scoring.add(read_samples(folder))
     return scoring.finish()
 
