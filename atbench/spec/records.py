@@ -191,28 +191,6 @@ class ForeignForm(Form):
     against: dict[Name, AgainstForm] = Field(default_factory=dict, description="by the name that the user gave")
 
 
-class TuningForm(Form):
-    """A tuning search."""
-
-    suite: Name
-    metric: str
-    seed: Index
-    methods: dict[Name, list[dict[str, float | dict[str, float]]]]
-    winners: dict[Name, dict[str, float]]
-    configs: dict[Name, Digest]
-
-
-class SamplerTuningForm(Form):
-    """A search for the constants of samplers."""
-
-    suite: Name
-    metric: str
-    seed: Index
-    samplers: dict[Name, list[dict[str, Any]]]
-    winners: dict[Name, dict[str, Any]]
-    configs: dict[Name, Digest]
-
-
 class Spending(Form):
     """CPU seconds by kind."""
 

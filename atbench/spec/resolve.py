@@ -10,9 +10,10 @@ from atbench.runtime.errors import UserError
 from atbench.spec import networks
 from atbench.spec.experiments import Experiments
 from atbench.spec.fields import Entry, refusal
+from atbench.spec.models.evaluation import Evaluation
 from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import Evaluation, Queue
+from atbench.spec.models.scale import Queue
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, Curves
 from atbench.spec.models.training import Training
 from atbench.spec.scales import at, origin

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec.fields import Entry
+from atbench.spec.models.evaluation import Evaluation
 from atbench.spec.models.methods import Method
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import Checkpoint, Data, Evaluation, Queue, SuiteSize
+from atbench.spec.models.scale import Checkpoint, Data, Queue, SuiteSize
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, Curves, Samples, View
 from atbench.spec.models.training import Training
 

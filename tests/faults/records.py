@@ -34,7 +34,8 @@ from atbench.runtime.errors import UserError
 from atbench.spec.address import is_cell, parse_cell
 from atbench.spec.load import load
 from atbench.spec.probes import probes, probes_of_runs, probes_of_scales
-from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm, TuningForm
+from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm
+from atbench.spec.searches import TuningForm
 
 SCALE, BATCH, RARE = "laptop", 50, 4
 # Kinds of the scale, in every suite's batches.

@@ -6,7 +6,8 @@ from spoil import refusal, spoil
 from atbench.runtime.records import read_record
 from atbench.spec.load import load
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.records import CellForm, SamplerTuningForm
+from atbench.spec.records import CellForm
+from atbench.spec.searches import SamplerTuningForm
 from atbench.spec.tuning import with_options
 from atbench.tasks.tune_samplers import by_nfe, choose_samplers
 

@@ -26,7 +26,8 @@ from atbench.runtime.records import read_record
 from atbench.spec import yaml
 from atbench.spec.address import Run
 from atbench.spec.load import load, load_run
-from atbench.spec.models.scale import Evaluation, scale_type
+from atbench.spec.models.evaluation import Evaluation
+from atbench.spec.models.scale import scale_type
 from atbench.spec.records import CellForm
 from atbench.tasks import evaluate
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
