@@ -265,6 +265,7 @@ FREE = {  # places where a file declares names of its own
     "samplers.yaml": ((),),
     "claims.yaml": (("claims",),),
     "suites/ablations.yaml": (("views",),),
+    "noise.yaml": (("settings",),),
 }
 FILES = ["methods.yaml", "samplers.yaml", "claims.yaml", "reviews.yaml", "tuning.yaml", "scales/ci.yaml"]
 FILES += ["scales/laptop.yaml", "suites/ablations.yaml", "suites/consistency.yaml"]
