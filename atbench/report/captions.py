@@ -11,7 +11,7 @@ from atbench.spec.metrics import FEATURES, PER_FEATURE, distance_name, images_wa
 REFERENCE_LABELS = {
     "reconstruction": "reconstruction (autoencoder)",
     "floor": "floor (training images)",
-    "mark": "mark (any images of the same law)",
+    "mark": "mark (any new images)",
     "held-out": "held-out images",
     "ceiling": "ceiling (noise)",
 }
