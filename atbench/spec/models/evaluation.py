@@ -1,6 +1,6 @@
 """The `evaluation:` block of a scale: how many images a cell has, and how they are scored."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -55,4 +55,7 @@ class Evaluation(Entry):
     compiled: bool = Field(False, description="torch.compile of the network in sampling, as `training.compiled`")
 
 
-EvaluationPart: Any = part_of(Evaluation)  # what a suite has of its own: any of the keys
+class EvaluationPart(part_of(Evaluation)):  # type: ignore[misc]
+    """What a suite has of its own: any of the keys, and any of those of `metrics`."""
+
+    metrics: part_of(MetricOptions) | None = None  # type: ignore[valid-type]
