@@ -1,6 +1,7 @@
 """What jobs ask of a queue: it grows with the work, leaves local runs alone and fits what was measured."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,19 @@ import torch
 from spoil import spoil
 from torch.utils.flop_counter import FlopCounterMode
 
+from atbench.metrics.manifold import ROWS
 from atbench.models.weights import build
 from atbench.reading.timing import summed
 from atbench.runtime.device import DEVICE_VARIABLE, PROCESSES_VARIABLE
 from atbench.runtime.errors import UserError
 from atbench.spec import queue
+from atbench.spec.datasets import counts_of, shape_of
 from atbench.spec.load import load
+from atbench.spec.metrics import FEATURES
 from atbench.spec.workload import workloads
 from atbench.spec.yaml import EXPERIMENTS
 
+LOGITS = 1008  # of the 2015 Inception network
 OF_PIXELS = ["scratch", "finetune", "ablations", "class-conditional", "edm", "consistency", "placement"]
 TIME = EXPERIMENTS.parent / "results/released/laptop/time.json"
 
@@ -114,3 +119,13 @@ def test_the_time_of_a_pass_at_paper_scale_is_that_of_its_operations(suite):
         x = torch.empty(1, config["in_channels"], config["image_size"], config["image_size"])
         network(x, torch.zeros(1), *([torch.zeros(1, dtype=torch.long)] if classes else []))
     assert found.queue.pass_ms == pytest.approx(1000 * counter.get_total_flops() / 50e12, rel=0.1)
+
+
+@pytest.mark.parametrize("suite", OF_PIXELS)
+def test_the_memory_asked_for_at_paper_scale_holds_the_reference_of_a_cell(suite):
+    """Pixels, features and logits of all real images, twice while they are read, and a slab of distances in float64."""
+    found = load("paper").suite(suite)
+    real, features = sum(counts_of(found.judged_by)), FEATURES[found.extractor] + LOGITS
+    compared = found.evaluation.metrics.manifold_reference or counts_of(found.judged_by)[0]
+    held = 2 * real * (math.prod(shape_of(found.judged_by)) + 4 * features) + 8 * ROWS * compared
+    assert held < 1e6 * queue.memory_mb(found)
