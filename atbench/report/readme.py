@@ -12,13 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from atbench.judgement import claims, points
 from atbench.judgement.claims import REFUTED, SUPPORTED, VERDICTS
-from atbench.reading import tidy
-from atbench.reading.sheet import Sheet
 from atbench.reading.timing import REFERENCES
-from atbench.reading.tree import Tree, of_its_time
-from atbench.report import figures, verdict_table
+from atbench.report import figures, prose
 from atbench.report.render import write_text
 from atbench.report.style import RC, REFERENCE
 from atbench.report.verdict_table import amount
@@ -87,14 +83,7 @@ def replaced(text: str, made: dict[str, str]) -> str:
 
 def verdicts() -> pd.DataFrame:
     """The verdicts at the released scale with five seeds, and the paper's own gains beside them."""
-    root = Path(RELEASED, SCALE)
-    benchmark, tree = of_its_time(load(SCALE), root), Tree(root)
-    suites = [name for name in benchmark.suites if tree.cells(SCALE, name)]
-    if not suites:
-        raise UserError(f"{root}: no released cells there")
-    frame = tidy.collect(benchmark, root, suites)
-    judged = claims.judge(benchmark, points.collect(Sheet(benchmark, root, frame, suites)), suites)
-    return verdict_table.table(benchmark, frame, judged).numbers
+    return prose.judged(SCALE)[1]
 
 
 def table(numbers: pd.DataFrame) -> str:

@@ -54,7 +54,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
     lines: dict[tuple[str, str], dict[str, str]] = {}
     for key, group in numbers.groupby(ROW, sort=False):
         claim = benchmark.claims[key[0]]
-        entries = {HEADS[row.budget]: _entry(benchmark, row, markup) for row in group.itertuples()}
+        entries = {HEADS[row.budget]: entry(benchmark, row, markup) for row in group.itertuples()}
         stated = group[group.paper.notna()]
         if len(stated):
             first = stated.iloc[0]
@@ -83,7 +83,7 @@ def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     return f"{title}: {samplers}{steps}{curve}{metric}"
 
 
-def _entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:
+def entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:
     """``**supported** (5 seeds): +12 % [+4, +20]; p 0.004, d 2.1``, or what an open question would take."""
     if row.verdict == NOTHING:
         return markup.escape(f"{NOTHING}: {row.note}")
