@@ -118,6 +118,13 @@ FIELDS: dict[str, dict[str, str]] = {
         "verdicts.*": "number of cells by verdict",
         "largest_difference_in_noise": "multiples of the noise of the released seeds",
         "accepted_difference_in_noise": "",
+        "pooled.kind": "of all cells: `bit-equal`, `same recipe, other machine`, `within seed noise` or `different`",
+        "pooled.runs": "paired runs, each with the mean over its cells",
+        "pooled.mean_percent": "mean difference of the distance, here against there",
+        "pooled.low_percent": "its 95 % t-interval over runs",
+        "pooled.high_percent": "",
+        "pooled.p": "against no difference; null of one run",
+        "pooled.largest_percent": "of a cell",
         "exit_code": "1 where something differs, or lacks a result here",
     }
     | {f"cells[].{name}": words for name, words in CELL.items()}

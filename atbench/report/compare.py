@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from atbench.judgement.agreement import DIFFERENT, agreement
 from atbench.reading.tidy import AXES, collect
 from atbench.reading.tree import of_its_time
 from atbench.runtime.listing import Grid, Listing, Value, listing
@@ -25,16 +26,26 @@ def compare(
     suites: list[str],
     seeds: list[int] | None = None,
 ) -> tuple[Listing, int]:
-    """The comparison, a summary and a line per declared cell, and the exit code of `exit_code`."""
+    """The comparison, a summary and a line per declared cell, and the exit code: 1 too where all together differ."""
     frame = verdicts(benchmark, local_root, released_root, suites, seeds)
-    judged = frame[frame.verdict.isin([SAME, WITHIN, DIFFERS]) & (frame.noise > 0)]
+    both = frame[frame.verdict.isin([SAME, WITHIN, DIFFERS])]
+    judged, pooled = both[both.noise > 0], agreement(both.assign(same=both.verdict == SAME), exit_code(both) != 0)
     value = {
         "scale": benchmark.scale,
         "distance": metric_label("fd", benchmark.file.extractor),
         "verdicts": frame.verdict.value_counts().sort_index().to_dict(),
         "largest_difference_in_noise": (judged.difference.abs() / judged.noise).max(),
         "accepted_difference_in_noise": LIMIT,
-        "exit_code": exit_code(frame),
+        "pooled": {
+            "kind": pooled.kind,
+            "runs": pooled.runs,
+            "mean_percent": 100 * pooled.mean,
+            "low_percent": 100 * pooled.low,
+            "high_percent": 100 * pooled.high,
+            "p": pooled.p,
+            "largest_percent": 100 * pooled.largest,
+        },
+        "exit_code": max(exit_code(frame), int(pooled.kind == DIFFERENT)),
         "cells": frame.drop(columns="scale").to_dict("records"),
     }
     return listing(value, _words), value["exit_code"]
@@ -79,11 +90,24 @@ def _words(value: Value) -> Iterator[str | Grid]:
     size, most = value["largest_difference_in_noise"], value["accepted_difference_in_noise"]
     largest = "nothing is comparable" if size is None else f"{size:.2g} times the noise; {most:g} times is accepted"
     yield f"Largest difference: {largest}"
+    yield from _pooled(value["pooled"])
     bad = value["exit_code"] != 0
     yield "Something differs, or lacks a result here: exit code 1" if bad else "Reproduced: exit code 0"
     yield ""
     heads = ("cell", "verdict", "here", "there", "noise")
     yield Grid(heads, tuple(_line(cell) for cell in value["cells"]), named=2)
+
+
+def _pooled(found: Value) -> Iterator[str]:
+    """All cells together: the class, and the mean over runs that it rests on."""
+    if found["kind"] is None:
+        return
+    spread = "" if found["low_percent"] is None else f" [{found['low_percent']:.2g}, {found['high_percent']:.2g}]"
+    chance = "" if found["p"] is None else f", p {found['p']:.2g}"
+    yield (
+        f"All cells together: {found['kind']}. Mean difference {found['mean_percent']:.2g} %{spread} over "
+        f"{found['runs']} paired runs{chance}; of a cell at most {found['largest_percent']:.2g} %"
+    )
 
 
 def _declared(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None) -> pd.DataFrame:

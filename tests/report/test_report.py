@@ -361,11 +361,32 @@ def test_compare_judges_within_the_noise_of_released_seeds(benchmark, root, tmp_
     listed, code = compare(benchmark, root, released, [SUITE], SEEDS)
     text = str(listed)
     assert code == 1 and "1 DIFFERS" in text and "1 missing here" in text
-    first, second, third, *rest = text.splitlines()
+    first, second, pooled, third, *rest = text.splitlines()
     assert (
         "1 DIFFERS" in first and second.startswith("Largest difference: 3.1 times the noise") and "exit code 1" in third
     )
+    assert pooled.startswith("All cells together: different.")
     assert len(rest) == len(frame) + 2  # an empty line, the heads, a line for each cell
+
+
+def test_compare_sees_a_recipe_that_is_a_little_off_in_every_cell_though_no_cell_does(benchmark, root, tmp_path):
+    released = tmp_path / "released" / "ci"
+    shutil.copytree(root, released)
+    assert "All cells together: bit-equal." in str(compare(benchmark, root, released, [SUITE], SEEDS)[0])
+    cells = [path.relative_to(root / SUITE) for path in sorted((root / SUITE).glob("*/*/*/*-nfe*.json"))]
+
+    def scale(factor):
+        for place, cell in enumerate(cells):
+            by = factor(place)
+            edit(root, str(cell), lambda r, by=by: r["metrics"].update(fd=r["metrics"]["fd"] * by))
+
+    scale(lambda place: 1 + 1e-4 * math.sin(place))
+    listed, code = compare(benchmark, root, released, [SUITE], SEEDS)
+    assert "All cells together: same recipe, other machine." in str(listed) and code == 0
+    scale(lambda _: 1.015)
+    listed, code = compare(benchmark, root, released, [SUITE], SEEDS)
+    assert "All cells together: different. Mean difference 1.5 %" in str(listed) and code == 1
+    assert "DIFFERS" not in str(listed)
 
 
 def test_compare_ignores_what_only_the_release_lacks(benchmark, root, tmp_path):
