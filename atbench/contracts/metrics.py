@@ -17,7 +17,7 @@ from atbench.metrics.uncertainty import blocks_of
 from atbench.rng import gaussian, generator
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import Measuring
-from atbench.spec.models.scale import Extrapolation, MetricOptions
+from atbench.spec.models.metric_options import Extrapolation, MetricOptions
 
 TRAIN, HELDOUT, SAMPLES, WIDTH, CLASSES = 192, 64, 128, 8, 4
 OPTIONS = MetricOptions(

@@ -12,7 +12,7 @@ from atbench.metrics.reference import Reference
 from atbench.metrics.score import check_options, score
 from atbench.metrics.stream import Scoring
 from atbench.runtime.errors import UserError
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 CHUNK = 1024  # noise images drawn at once
 

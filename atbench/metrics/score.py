@@ -15,7 +15,7 @@ from atbench.metrics.scored import Scored
 from atbench.metrics.uncertainty import blocks_of
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import Measuring, measuring
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 from atbench.spec.score_options import largest
 
 Taken = TypeVar("Taken")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from atbench.metrics.features import Features
 from atbench.metrics.reference import Reference
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 RNG_SEED = 2020  # of KID subsets and inception-score splits: equal features must give equal numbers
 

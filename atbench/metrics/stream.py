@@ -12,7 +12,7 @@ from atbench.metrics.memorisation import ROWS, nearest_distances
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import collecting, score_features
 from atbench.spec.metrics import measuring
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 
 class Blockwise:

@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 
 def largest(options: MetricOptions, samples: int, reference: int) -> dict[str, int]:

@@ -10,7 +10,7 @@ from atbench.metrics.extractors import dinov2, load_extractor
 from atbench.metrics.reference import Reference, build_reference
 from atbench.runtime.errors import UserError
 from atbench.spec.metrics import distance_name
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 CPU = torch.device("cpu")
 OPTIONS = MetricOptions(kid_subsets=2, kid_subset_size=8, is_splits=2, pr_neighbours=3, blocks=2)

@@ -15,7 +15,7 @@ from atbench.metrics.scored import Scored
 from atbench.metrics.uncertainty import blocks_of
 from atbench.spec.load import load
 from atbench.spec.metrics import METRICS, tabulated
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 from atbench.spec.score_options import largest
 
 WRITTEN = {"kid_subsets": 4, "kid_subset_size": 32, "is_splits": 2, "pr_neighbours": 3, "blocks": 4}

@@ -19,7 +19,7 @@ from atbench.metrics.score import score
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
 from atbench.spec.load import load
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 from atbench.tasks.judge import extractor_of
 from atbench.tasks.pretrained import EXTRACTOR_VARIABLE
 

@@ -28,7 +28,7 @@ from atbench.models.classifier import EMBEDDING_CHANNELS, DigitsClassifier
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import file_hash
 from atbench.spec.metrics import DISTANCE_NAMES, METRICS, distance_name
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 
 WRITTEN = {"kid_subsets": 20, "kid_subset_size": 256, "is_splits": 8, "pr_neighbours": 3, "blocks": 8}
 OPTIONS = MetricOptions.model_validate(WRITTEN)

@@ -8,7 +8,7 @@ from torch import Tensor
 from atbench.metrics.features import Features
 from atbench.metrics.reference import Reference
 from atbench.metrics.score import score_features
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 from benchmarks import inception, peers
 from benchmarks.entries import Contest, Row, Setting
 from benchmarks.method import Budget

@@ -8,7 +8,7 @@ import torch
 from atbench.data.samples_file import read_samples
 from atbench.metrics.reference import Reference
 from atbench.metrics.stream import Scoring
-from atbench.spec.models.scale import MetricOptions
+from atbench.spec.models.metric_options import MetricOptions
 from benchmarks import inception, ours, peers
 from benchmarks.entries import Contest, Row, Setting
 from benchmarks.method import Budget
