@@ -28,8 +28,9 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
 
 
 def across(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
-    """Those that span suites; what seeds can show stands where a family of tests was declared beforehand."""
-    return [*ACROSS, *(OF_FAMILIES if of_families(benchmark, suites) else ())]
+    """Those that span suites: what seeds can show where a family of tests was declared, a search where it has seeds."""
+    searched = any(block.search_seeds for block in benchmark.file.suites.values())
+    return [*ACROSS, *(OF_FAMILIES if of_families(benchmark, suites) else ()), *(OF_SEARCHES if searched else ())]
 
 
 def verdict_pages(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -179,6 +180,12 @@ def _variance(sheet: Sheet) -> "Table":
     return variance_table.table(sheet)
 
 
+def _tuning(sheet: Sheet) -> "Table":
+    from atbench.report import tuning_table
+
+    return tuning_table.table(sheet)
+
+
 TIDY = "tables/cells"
 ACROSS = (
     Artefact(TIDY, "", (".csv",), _cells),
@@ -189,3 +196,4 @@ OF_FAMILIES = (
     Artefact("tables/power", "", TABLE, _power),
     Artefact("tables/variance", "", TABLE, _variance),
 )
+OF_SEARCHES = (Artefact("tables/tuning", "", TABLE, _tuning),)

@@ -12,6 +12,7 @@ class TuningForm(Form):
     suite: Name
     metric: str
     seed: Index
+    seeds: list[Index] | None = None
     methods: dict[Name, list[dict[str, float | dict[str, float]]]]
     winners: dict[Name, dict[str, float]]
     configs: dict[Name, Digest]

@@ -54,7 +54,7 @@ def as_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
         views={},
         curves=None,
         samples=None,
-        size=SuiteSize.model_validate(suite.size.written() | {"seeds": [tuning.seed]}),
+        size=SuiteSize.model_validate(suite.size.written() | {"seeds": list(suite.size.search_seeds or [tuning.seed])}),
         candidates=tried,
     )
 

@@ -1,42 +1,98 @@
-"""The tuning search: rank the candidates of each method and say which value won."""
+"""The tuning search: how the candidates of each method compare over its seeds, and which value won."""
 
+import math
 from typing import Any
 
+from atbench.judgement.statistics import LEVEL, interval, p_above
 from atbench.runtime.records import write_record
 from atbench.spec.address import ROOT
 from atbench.spec.benchmark import Suite
 from atbench.spec.records import CellForm
 from atbench.spec.run import RunSpec
 
+Scores = dict[int, dict[str, float]]  # seed -> cell -> the judged metric of a candidate
+
 
 def choose(search: Suite) -> None:
-    """Write ``results/<scale>/tuning/<suite>.json``: every candidate's values, its mean rank, and the winners.
+    """Write ``results/<scale>/tuning/<suite>.json``: every candidate's values, its mean rank and gain, and the winners.
 
     search: the suite ``tune-<suite>``, whose methods are the candidates. A candidate's rank is averaged over the judged
-    cells, so that no single NFE decides by its size.
+    cells, so that no single NFE decides by its size; of several seeds cells are means.
     """
     tuning, suite, runs = search.benchmark.tuning, search.drawn_as, search.runs()
-    record: dict[str, Any] = {"suite": suite, "metric": tuning.metric, "seed": tuning.seed, "methods": {}}
-    record["winners"] = {}
+    seeds = sorted({run.address.seed for run in runs})
+    record: dict[str, Any] = {"suite": suite, "metric": tuning.metric, "seed": seeds[0]}
+    record |= {"seeds": seeds} if len(seeds) > 1 else {}
+    record |= {"methods": {}, "winners": {}}
     for method in tuning.search[suite].methods:
         key, values = tuning.search[suite].candidates(method)
-        scores = [measured(run, tuning.metric) for run in runs if run.address.method.rpartition("-c")[0] == method]
-        ranks = mean_ranks([list(score.values()) for score in scores])
-        rows = [{key: v, "mean_rank": r, tuning.metric: s} for v, r, s in zip(values, ranks, scores)]
-        record["methods"][method] = rows
-        record["winners"][method] = {key: values[ranks.index(min(ranks))]}
-    record["configs"] = {run.address.method: run.digest for run in runs}
+        tried = [f"{method}-c{index}" for index in range(len(values))]
+        scores = [_measured(runs, candidate, tuning.metric) for candidate in tried]
+        published = tuning.search[suite].published.get(method)
+        rows, won = compared(scores, None if published is None else values.index(published))
+        record["methods"][method] = [
+            {key: value, "mean_rank": row["mean_rank"], tuning.metric: row["mean"], **row["gain"]}
+            for value, row in zip(values, rows)
+        ]
+        record["winners"][method] = {key: values[won]}
+    record["configs"] = {_name(run, seeds): run.digest for run in runs}
     write_record(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")
 
 
-def measured(run: RunSpec, metric: str) -> dict[str, float]:
-    """The judged metric of a candidate, by cell name."""
-    paths = [cell.address.path for cell in run.cells]
-    return {path.stem: CellForm.read(path)["metrics"][metric] for path in paths}
+def compared(scores: list[Scores], published: int | None) -> tuple[list[dict[str, Any]], int]:
+    """Of each candidate its mean_rank, its mean by cell, and its gain; and the place of the one that wins.
+
+    Gains are over the published candidate, by seed, mean log ratios over the cells: under `gain` their mean and 95 %
+    t-interval over seeds (`low`, `high`; of two seeds or more). Positive is better; the metric is a distance.
+
+    Without a published value the lowest mean rank wins. With one that stays, unless another is better at a level of 5 %
+    corrected for the number of others (Bonferroni); of those the one of the largest mean gain wins.
+    """
+    means = [
+        {cell: _mean([own[cell] for own in each.values()]) for cell in next(iter(each.values()))} for each in scores
+    ]
+    ranks = mean_ranks([list(each.values()) for each in means])
+    rows: list[dict[str, Any]] = [{"mean_rank": r, "mean": m, "gain": {}} for r, m in zip(ranks, means)]
+    if published is None:
+        return rows, ranks.index(min(ranks))
+    won, best = published, 0.0
+    for place, own in enumerate(scores):
+        if place == published:
+            continue
+        gains = [_log_gain(own[seed], theirs) for seed, theirs in scores[published].items()]
+        mean, std, count, low, high = interval(gains)
+        known = {"mean": mean} if math.isnan(low) else {"mean": mean, "low": low, "high": high}
+        rows[place]["gain"] = {"gain": {key: -math.expm1(-value) for key, value in known.items()}}
+        p = p_above(mean, std, count, 0.0)
+        if mean > best and p < LEVEL / (len(scores) - 1):
+            won, best = place, mean
+    return rows, won
 
 
 def mean_ranks(scores: list[list[float]]) -> list[float]:
     """Mean over cells of each candidate's rank (1 = lowest); scores[candidate][cell]. Ties share the lower rank."""
     columns = list(zip(*scores))
     return [sum(1 + sum(other < row[i] for other in columns[i]) for i in range(len(row))) / len(row) for row in scores]
+
+
+def _measured(runs: list[RunSpec], candidate: str, metric: str) -> Scores:
+    own = {run.address.seed: run for run in runs if run.address.method == candidate}
+    return {
+        seed: {path.stem: CellForm.read(path)["metrics"][metric] for path in (cell.address.path for cell in run.cells)}
+        for seed, run in own.items()
+    }
+
+
+def _name(run: RunSpec, seeds: list[int]) -> str:
+    """What a run is called in the record: the candidate, with its seed where that is not the first."""
+    method, seed = run.address.method, run.address.seed
+    return method if seed == seeds[0] else f"{method}-seed{seed}"
+
+
+def _log_gain(ours: dict[str, float], theirs: dict[str, float]) -> float:
+    return _mean([math.log(theirs[cell] / ours[cell]) for cell in ours])
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

@@ -1,13 +1,20 @@
 """The constants in use are the winners of the committed search."""
 
+import dataclasses
 import json
+import math
 
+import pandas as pd
 import pytest
 
+from atbench.reading.sheet import Sheet
+from atbench.report import render, tuning_table
+from atbench.runtime.records import write_record
 from atbench.spec.address import RELEASED
 from atbench.spec.load import load
+from atbench.spec.tuning import as_suite
 from atbench.spec.yaml import EXPERIMENTS
-from atbench.tasks.tune import mean_ranks
+from atbench.tasks.tune import compared, mean_ranks
 
 RELEASES = EXPERIMENTS.parent / RELEASED
 SEARCHED = sorted(load("laptop").tuning.search)
@@ -38,6 +45,65 @@ def test_winners_have_the_lowest_mean_rank_and_every_method_as_many_candidates(s
         assert len(rows) == 4
         (key, value), *_ = record["winners"][method].items()
         assert value == min(rows, key=lambda row: row["mean_rank"])[key]
+
+
+def scores(*log_gains):
+    """Candidates, each with distances below the first's by these log gains, one for each seed; of two cells."""
+    return [
+        {seed: {"a": 2 * math.exp(-gain), "b": 5 * math.exp(-gain)} for seed, gain in enumerate(gains)}
+        for gains in log_gains
+    ]
+
+
+def test_a_value_wins_only_if_it_beats_the_published_one_beyond_its_own_noise():
+    published = (0.0, 0.0, 0.0, 0.0)
+    rows, won = compared(scores(published, (0.20, 0.21, 0.19, 0.20), (0.1, 0.1, 0.11, 0.09)), 0)
+    assert won == 1 and rows[1]["gain"]["gain"]["mean"] == pytest.approx(1 - math.exp(-0.2))
+    assert rows[0]["gain"] == {} and 0 < rows[2]["gain"]["gain"]["low"] < rows[2]["gain"]["gain"]["high"]
+    rows, won = compared(scores(published, (0.5, -0.1, 0.4, 0.0)), 0)
+    assert won == 0 and rows[1]["mean_rank"] < rows[0]["mean_rank"]  # better on average, and no more than that
+    assert rows[1]["gain"]["gain"]["low"] < 0 < rows[1]["gain"]["gain"]["high"]
+
+
+def test_more_candidates_have_to_be_surer():
+    gains = (0.02, 0.09, 0.05, 0.12)  # p = 0.045
+    others = [(-0.1, -0.1, -0.1, -0.1)] * 2
+    assert compared(scores((0.0,) * 4, gains), 0)[1] == 1
+    assert compared(scores((0.0,) * 4, gains, *others), 0)[1] == 0
+
+
+def test_one_seed_orders_nothing_where_a_value_is_published_and_ranks_decide_where_none_is():
+    one = scores((0.0,), (0.3,))
+    rows, won = compared(one, 0)
+    assert won == 0 and set(rows[1]["gain"]["gain"]) == {"mean"}
+    assert compared(one, None)[1] == 1
+
+
+def test_a_search_has_the_seeds_of_its_scale_and_one_where_none_are_named():
+    laptop = load("laptop")
+    spec = laptop.suite("scratch")
+    size = spec.size.model_copy(update={"search_seeds": (100, 101)})
+    size._written = {**spec.size.written(), "search_seeds": [100, 101]}
+    assert as_suite(laptop.tuning, dataclasses.replace(spec, size=size)).size.seeds == (100, 101)
+    assert as_suite(laptop.tuning, spec).size.seeds == (100,)
+
+
+def test_the_table_of_the_search_shows_its_uncertainty(tmp_path):
+    laptop = load("laptop")
+    rows = [
+        {"step_rms": value, "mean_rank": 2.0, "fd_heldout": {"ddim-nfe5": 1.0}} | gain
+        for value, gain in zip(
+            laptop.tuning.search["scratch"].candidates("at")[1],
+            ({"gain": {"mean": 0.1, "low": -0.05, "high": 0.2}}, {}, {}, {}),
+        )
+    ]
+    record = {"suite": "scratch", "metric": "fd_heldout", "seed": 100, "seeds": [100, 101], "methods": {"at": rows}}
+    record |= {"winners": {"at": {"step_rms": rows[1]["step_rms"]}}, "configs": {}}
+    write_record(tmp_path / "tuning/scratch.json", record)
+    table = tuning_table.table(Sheet(laptop, tmp_path, pd.DataFrame(), []))
+    text = table.text(render.MARKDOWN)
+    assert text.iloc[0].tolist() == ["2.00", f"+10 % [{render.MINUS}5.0, +20]", ""]
+    assert text.iloc[1].tolist() == ["2.00", "—", "published, chosen"] and "2 seeds" in text.index[0][0]
 
 
 def test_mean_ranks_count_wins_not_sizes():

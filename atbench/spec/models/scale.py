@@ -134,6 +134,9 @@ class SuiteSize(Entry):
     """How large a suite is at this scale, and what it has of its own there."""
 
     seeds: Many[Seed]
+    search_seeds: Many[Seed] | None = Field(
+        None, description="of the tuning search through it, none that is reported; that of tuning.yaml without them"
+    )
     methods: Annotated[Many[MethodName], Field(min_length=1)] | None = Field(
         None, description="of the suite's, those that this scale has; its first among them"
     )

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, Series, SuiteName
 
@@ -25,6 +25,17 @@ class Search(Entry):
     methods: Annotated[
         dict[MethodName, Annotated[dict[str, Candidates], Field(min_length=1, max_length=1)]], Field(min_length=1)
     ] = Field(description="method -> its one searched constant -> candidate values")
+
+    published: dict[MethodName, Factor] = Field(
+        {}, description="method -> the candidate that its source has, which another has to beat beyond its own noise"
+    )
+
+    @model_validator(mode="after")
+    def _tried(self) -> "Search":
+        for method, value in self.published.items():
+            if method not in self.methods or value not in self.candidates(method)[1]:
+                raise ValueError(f"published.{method}: {value:g} is none of its candidates")
+        return self
 
     def candidates(self, method: str) -> tuple[str, tuple[Any, ...]]:
         """The constant that is searched for a method, and its values."""
