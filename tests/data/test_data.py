@@ -114,7 +114,7 @@ def test_digits_refuse_without_scikit_learn(monkeypatch):
     ("data", "split", "words"),
     [
         (DIGITS, "test", ["'test'", "train, held-out"]),
-        ({"name": "mnist"}, "train", ["'mnist'", "cifar10, coco, digits, image-folder, imagenet64"]),
+        ({"name": "mnist"}, "train", ["'mnist'", "cifar10, coco, digits, fashion-mnist, image-folder, imagenet64"]),
         ({}, "train", ["data.name: missing"]),
         ({"name": "digits", "path": "x"}, "train", ["data.path", "digits"]),
         ({"name": "image-folder", "path": "x", "channels": 3}, "train", ["data.resolution", "missing"]),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from checkout import REPOSITORY
 
+from atbench.reading.tree import of_its_time
 from atbench.report.page.build import build
 from atbench.spec.load import load
 
@@ -28,7 +29,8 @@ def file(tmp_path_factory) -> Path:
     """The page of released results, with noise for real images."""
     real = {"scratch": np.random.default_rng(0).random((16, 8, 8))}
     path = tmp_path_factory.mktemp("page") / "report.html"
-    return build(load("laptop"), REPOSITORY / "results/released/laptop", ["scratch"], path, real=real)
+    root = REPOSITORY / "results/released/laptop"
+    return build(of_its_time(load("laptop"), root), root, ["scratch"], path, real=real)
 
 
 @pytest.fixture(scope="module")
