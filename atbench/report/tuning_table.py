@@ -8,7 +8,7 @@ from atbench.reading.sheet import Sheet
 from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table
 from atbench.report.verdict_table import amount
-from atbench.spec.records import TuningForm
+from atbench.spec.searches import TuningForm
 
 COLUMNS = ["suite", "method", "constant", "value", "mean_rank", "gain", "low", "high", "published", "won", "seeds"]
 HEADS = ["Mean rank", "Gain over the published value", ""]
