@@ -14,7 +14,7 @@ from atbench.runtime import provenance
 from atbench.spec import load, yaml
 
 SEEDS = [0, 1, 2, 3, 4]
-METHODS = ["adm", "ip", "at", "at-mid", "at-random", "adm-3x"]
+METHODS = ["adm", "ip", "at", "at-mid", "at-random", "replay", "adm-3x"]
 
 
 @pytest.fixture
@@ -22,13 +22,13 @@ def benchmark(tmp_path, monkeypatch):
     """Scale ci with the methods of the primary family, five seeds and held-out images in front."""
     folder = tmp_path / "experiments"
     shutil.copytree(yaml.EXPERIMENTS, folder)
-    spoil(folder / "suites/scratch.yaml", "methods", METHODS)
+    spoil(folder / "scales/ci.yaml", "suites", "scratch", "methods", METHODS)
     spoil(folder / "scales/ci.yaml", "leads", "fd_heldout")
     spoil(folder / "scales/ci.yaml", "suites", "scratch", "seeds", SEEDS)
     spoil(folder / "scales/ci.yaml", "suites", "scratch", "search_seeds", [100, 101])
     monkeypatch.setattr(yaml, "EXPERIMENTS", folder)
     monkeypatch.setattr(provenance, "source_hash", test_report.SOURCES.get)
-    monkeypatch.setattr(test_report, "SHIFT", test_report.SHIFT | {"at-mid": -1.1, "at-random": -0.2})
+    monkeypatch.setattr(test_report, "SHIFT", test_report.SHIFT | {"at-mid": -1.1, "at-random": -0.2, "replay": -0.3})
     load.load.cache_clear()
     yield load.load("ci")
     load.load.cache_clear()
@@ -59,8 +59,8 @@ def test_tables_figures_and_claims_have_held_out_images_in_front(benchmark, root
 @pytest.mark.slow
 def test_the_family_is_marked_and_has_its_tables(benchmark, root):
     claims, power, variance = (text(root, name) for name in ("claims", "power", "variance"))
-    assert claims.count("; primary") == 3 and "; secondary" in claims and "the primary family has 6 tests" in claims
-    assert power.count("of 5 seeds)") == 3 and "0.30, " in power
+    assert claims.count("; primary") == 4 and "; secondary" in claims and "the primary family has 8 tests" in claims
+    assert power.count("of 5 seeds)") == 4 and "0.30, " in power
     assert "ADM-AT (5 seeds)" in variance and "Training's share" in variance
     assert (root / "tables/tuning.md").exists()
     html = page.html(page.Sheet(benchmark, root, page.tidy.collect(benchmark, root, [SUITE], SEEDS), [SUITE]), {}, [])
