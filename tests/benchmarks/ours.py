@@ -36,7 +36,7 @@ def recipe_of(scale: str, suite: str, method: str = "adm", rounds: int | None = 
 def trainer_of(recipe: Recipe, setting: Setting) -> Trainer:
     """A trainer of a recipe, in the precision and compiled as the column says."""
     torch.manual_seed(0)
-    training = recipe.training.model_copy(update={"precision": setting.column.precision})
+    training = recipe.training.model_copy(update={"precision": setting.column.precision, "compiled": False})
     network = awake(build(recipe.network_kind, {**recipe.network, **classes_of(recipe)}))
     return Trainer(network, replace(recipe, training=training), setting.device)
 
