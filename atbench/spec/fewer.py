@@ -11,9 +11,10 @@ def methods(key: str, suite: SuiteFile, chosen: Collection[str] | None) -> None:
     """Raises UserError for methods that a scale cannot leave out: of those compared the first, whose rate all use."""
     if chosen is None:
         return
+    offered = (*suite.methods, *suite.controls)
     for method in chosen:
-        if method not in suite.methods:
-            raise UserError(f"{key}: {unknown('method of the suite', method, suite.methods)}")
+        if method not in offered:
+            raise UserError(f"{key}: {unknown('method of the suite', method, offered)}")
     if suite.samplers and suite.methods[0] not in chosen:
         raise UserError(f"{key}: must hold the suite's first, {suite.methods[0]}, whose learning rate all use")
     for name, view in suite.views.items():

@@ -44,7 +44,8 @@ class _Resolver:
     def suite(self, name: str) -> SuiteSpec:
         declared, block = self.declared[name], self.size.suites[name]
         init, where = block.init or declared.init, f"suites.{name}"
-        own = declared.methods if block.methods is None else [m for m in declared.methods if m in block.methods]
+        offered = (*declared.methods, *declared.controls)
+        own = declared.methods if block.methods is None else [m for m in offered if m in block.methods]
         compared = (*own, *self.joining(name))
         samplers = tuple(s for s in declared.samplers if block.samplers is None or s in block.samplers)
         if init == IMPORTED:  # a suite of files has the methods that there are files for

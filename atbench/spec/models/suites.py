@@ -39,6 +39,7 @@ class SuiteFile(Entry):
     title: str
     paper: str = Field(description="the table or figure of the paper that it reproduces")
     methods: Many[MethodName] = Field(description="the first is the baseline, whose learning rate all use")
+    controls: Few[MethodName] = Field((), description="further methods, of the scales that name them")
     samplers: Few[SamplerName] = Field(description="none where the suite only trains")
     nfe: Many[Nfe] | Annotated[dict[SamplerName, Many[Nfe]], Field(min_length=1)] | None = Field(
         None, description="of all samplers, or of each; the scale's without it"
