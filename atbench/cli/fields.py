@@ -115,6 +115,8 @@ FIELDS: dict[str, dict[str, str]] = {
     "compare": {
         "scale": "",
         "distance": "what `here` and `there` are",
+        "protocols.here": "what the results were made under (docs/protocol.md)",
+        "protocols.there": "the same of the released ones",
         "verdicts.*": "number of cells by verdict",
         "largest_difference_in_noise": "multiples of the noise of the released seeds",
         "accepted_difference_in_noise": "",

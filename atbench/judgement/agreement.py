@@ -6,7 +6,7 @@ What one cell cannot tell, all of them together can: a recipe that is one per ce
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,9 +19,7 @@ CLASSES = BITS, RECIPE, SEEDS, DIFFERENT = (
     "within seed noise",
     "different",
 )
-ROUNDING = (
-    0.01  # largest relative difference of a cell that counts as another machine's rounding; seeds differ by 10 % up
-)
+ROUNDING = 0.01  # largest relative difference of a cell that is another machine's rounding; seeds differ by 10 % up
 SURE = 0.01  # p below which a mean difference over runs is no chance
 RUN = ["suite", "method", "seed"]  # cells of one run share its luck
 
@@ -52,8 +50,7 @@ def agreement(cells: pd.DataFrame, differs: bool) -> Agreement:
     largest = float(logs.abs().max()) if len(logs) else math.nan
     shares = [math.expm1(value) for value in (mean, low, high, largest)]
     found = Agreement(None, runs, *shares[:3], p, shares[3])
-    kind = _kind(found, bool(cells.same.all()), differs) if len(cells) else None
-    return Agreement(kind, runs, *shares[:3], p, shares[3])
+    return replace(found, kind=_kind(found, bool(cells.same.all()), differs)) if len(cells) else found
 
 
 def _kind(found: Agreement, same: bool, differs: bool) -> str:

@@ -5,7 +5,7 @@ import pandas as pd
 from atbench.judgement import families, statistics
 from atbench.judgement.claims import NOTHING, verdicts
 from atbench.judgement.comparisons import of_families
-from atbench.judgement.gains import Gains
+from atbench.judgement.margins import gains_of
 from atbench.spec.benchmark import Benchmark
 
 LEFT_OUT = ["without_low", "without_high", "changes"]
@@ -38,7 +38,7 @@ def power(benchmark: Benchmark, frame: pd.DataFrame, suites: list[str]) -> pd.Da
                 "without_high": max(gains, default=float("nan")),
                 "changes": " ".join(str(seed) for seed, other in others.items() if other.verdict != row.verdict),
                 "pilot_std": claim.family.pilot_std,
-                "predicted": Gains(claim.better, claim.margin.unit).as_written(predicted),
+                "predicted": gains_of(claim).as_written(predicted),
                 "planned_seeds": planned,
             }
         )

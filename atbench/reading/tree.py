@@ -32,7 +32,8 @@ class Tree:
     @property
     def protocol(self) -> int:
         """What its results were made under: of released ones, as the manifest says; of local ones, that of today."""
-        return int(_manifest_of(self.root).get("protocol", 1)) if Path(self.root, MANIFEST).exists() else PROTOCOL
+        listed = _manifest_of(self.root)
+        return PROTOCOL if listed is None else int(listed.get("protocol", 1))
 
     def folder(self, run: Run) -> Path:
         """Where a run lies."""
@@ -114,12 +115,12 @@ class Tree:
 
 def manifest(root: Path) -> dict[str, str]:
     """Files of a released scale by their hashes; nothing for a local one. Raises UserError for a broken manifest."""
-    return dict(_manifest_of(root).get("files", {}))
+    return dict((_manifest_of(root) or {"files": {}})["files"])
 
 
-def _manifest_of(root: Path) -> Record:
+def _manifest_of(root: Path) -> Record | None:
     path = Path(root, MANIFEST)
-    return _manifest(path, known_hash(path)) if path.exists() else {}
+    return _manifest(path, known_hash(path)) if path.exists() else None
 
 
 @cache

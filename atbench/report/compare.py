@@ -8,7 +8,7 @@ import pandas as pd
 
 from atbench.judgement.agreement import DIFFERENT, agreement
 from atbench.reading.tidy import AXES, collect
-from atbench.reading.tree import of_its_time
+from atbench.reading.tree import Tree, of_its_time
 from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import METRICS, metric_label
@@ -33,6 +33,7 @@ def compare(
     value = {
         "scale": benchmark.scale,
         "distance": metric_label("fd", benchmark.file.extractor),
+        "protocols": {"here": Tree(local_root).protocol, "there": Tree(released_root).protocol},
         "verdicts": frame.verdict.value_counts().sort_index().to_dict(),
         "largest_difference_in_noise": (judged.difference.abs() / judged.noise).max(),
         "accepted_difference_in_noise": LIMIT,
@@ -91,6 +92,9 @@ def _words(value: Value) -> Iterator[str | Grid]:
     largest = "nothing is comparable" if size is None else f"{size:.2g} times the noise; {most:g} times is accepted"
     yield f"Largest difference: {largest}"
     yield from _pooled(value["pooled"])
+    here, there = value["protocols"].values()
+    if here != there:
+        yield f"Protocol {here} here, {there} there: bits differ by what docs/protocol.md lists, whatever the machine"
     bad = value["exit_code"] != 0
     yield "Something differs, or lacks a result here: exit code 1" if bad else "Reproduced: exit code 0"
     yield ""

@@ -45,7 +45,7 @@ def outputs(benchmark: Benchmark, suites: list[str]) -> list[str]:
 
 def outputs_of(benchmark: Benchmark, suite: str) -> list[str]:
     """Those of `outputs` that belong to one suite alone."""
-    return [path for artefact in artefacts(benchmark, [suite]) if artefact.suite for path in artefact.paths]
+    return [path for artefact in _of_suite(benchmark.suite(suite)) for path in artefact.paths]
 
 
 def chosen(benchmark: Benchmark, suites: list[str], only: list[str] | None) -> list[Artefact]:

@@ -11,7 +11,7 @@ from atbench.reading.methods import budgets
 from atbench.reading.rows import reference_rows
 from atbench.reading.tidy import final_cells
 from atbench.report import captions
-from atbench.report.render import MINUS, Markup, Table, signed
+from atbench.report.render import MINUS, Markup, Table, laid_out, signed
 from atbench.report.tables import decimals
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import nfe_of
@@ -47,10 +47,9 @@ def _wide(suite: Suite, numbers: pd.DataFrame, judged: bool, markup: Markup) -> 
         level = spent[row.method].level_with(spent[row.baseline])
         key = markup.escape(suite.sampler(row.sampler).label), markup.escape(name)
         lines.setdefault(key, {})[f"NFE {row.nfe}"] = _entry(row, digits, judged and level, markup)
-    index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Difference"])
     columns = [f"NFE {nfe}" for nfe in nfe_of(suite)]
-    texts = [[line.get(column, markup.dash) for column in columns] for line in lines.values()]
-    return pd.DataFrame(texts, index=index, columns=columns)
+    texts = {key: [line.get(column, markup.dash) for column in columns] for key, line in lines.items()}
+    return laid_out(texts, ("Sampler", "Difference"), columns)
 
 
 def _entry(row: Any, digits: int, judged: bool, markup: Markup) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from atbench.judgement.families import sizes
 from atbench.judgement.power import power
-from atbench.report.render import Markup, Table
+from atbench.report.render import Markup, Table, laid_out
 from atbench.report.verdict_table import amount, tested_on
 from atbench.spec.benchmark import Benchmark
 
@@ -36,8 +36,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
         claim = benchmark.claims[row.claim]
         key = markup.escape(claim.claim), markup.escape(f"{tested_on(benchmark, row)}; equal {row.budget}")
         lines[key] = [markup.escape(text) for text in _texts(row)]
-    index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
-    return pd.DataFrame(list(lines.values()), index=index, columns=COLUMNS)
+    return laid_out(lines, ("Claim", "Tested on"), COLUMNS)
 
 
 def _texts(row: Any) -> list[str]:

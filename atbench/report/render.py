@@ -1,7 +1,7 @@
 """One table in three formats: CSV of its numbers, Markdown and LaTeX (booktabs) of its text."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,14 @@ class Table:
     text: Callable[[Markup], pd.DataFrame]
     caption: str
     prose: bool = False
+
+
+def laid_out(
+    lines: Mapping[tuple[str, str], Sequence[str]], heads: tuple[str, str], columns: Sequence[str]
+) -> pd.DataFrame:
+    """Printed entries: (block, row) -> the entries of a row, under the names of both and of the columns."""
+    index = pd.MultiIndex.from_tuples(lines, names=heads)
+    return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 
 
 def signed(value: float, decimals: int, markup: Markup) -> str:

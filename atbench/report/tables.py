@@ -12,7 +12,7 @@ from atbench.reading.methods import ordered
 from atbench.reading.rows import Rows, foreign_rows, reference_rows
 from atbench.reading.tidy import final_cells
 from atbench.report import captions
-from atbench.report.render import Markup, Table, signed
+from atbench.report.render import Markup, Table, laid_out, signed
 from atbench.spec.benchmark import Suite
 from atbench.spec.grid import fits, nfe_of, samplers_of
 from atbench.spec.metrics import METRICS, metric_label
@@ -23,9 +23,10 @@ LONG = ["sampler", "nfe", "method", "mean", "std", "n", "declared", "stale", "mi
 def table(
     suite: Suite, frame: pd.DataFrame, root: Path, metric: str | None = None, order: Sequence[str] | None = None
 ) -> Table:
-    """The suite's table of ``metric``. its leading distance without one. ``order`` of methods: that of methods.yaml.
+    """The suite's table of ``metric``, without one of its leading distance; ``frame`` comes from `tidy.collect`.
 
-    It shows the suite's methods alone: of a view, `Suite.view`, its own.
+    order: of methods; without it that of methods.yaml. It shows the suite's methods alone: of a view, `Suite.view`, its
+    own.
     """
     metric = metric or suite.leads
     cells, rows = final_cells(frame, suite), reference_rows(suite, root)
@@ -104,8 +105,7 @@ def _wide(
         # These sets have no NFE; repeating the value keeps every column comparable from top to bottom.
         name = captions.REFERENCE_LABELS[row.method] if row.sampler == "reference" else row.method
         lines[row.sampler.capitalize(), markup.escape(name)] = [text] * len(nfes)
-    index = pd.MultiIndex.from_tuples(lines, names=["Sampler", "Method"])
-    return pd.DataFrame(list(lines.values()), index=index, columns=[f"NFE {nfe}" for nfe in nfes])
+    return laid_out(lines, ("Sampler", "Method"), [f"NFE {nfe}" for nfe in nfes])
 
 
 def value_text(mean: float, std: float, digits: int, markup: Markup) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from atbench.reading.sheet import Sheet
 from atbench.reading.tree import Tree
-from atbench.report.render import Markup, Table
+from atbench.report.render import Markup, Table, laid_out
 from atbench.report.verdict_table import amount
 from atbench.spec.searches import TuningForm
 
@@ -52,5 +52,4 @@ def _wide(sheet: Sheet, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
             gain += f" [{amount(row.low, 'relative', '')}, {amount(row.high, 'relative', '')}]"
         words = ", ".join(["published"] * row.published + ["chosen"] * row.won)
         lines[key] = [f"{row.mean_rank:.2f}", markup.escape(gain), words]
-    index = pd.MultiIndex.from_tuples(lines, names=["Search", "Value"])
-    return pd.DataFrame(list(lines.values()), index=index, columns=HEADS)
+    return laid_out(lines, ("Search", "Value"), HEADS)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from atbench.judgement.variance import COLUMNS, components
 from atbench.reading.sheet import Sheet
-from atbench.report.render import Markup, Table
+from atbench.report.render import Markup, Table, laid_out
 from atbench.spec.metrics import TRAINING, metric_label
 
 HEADS = ["Mean distance", "Over seeds", "Sampling", "Training", "Training's share"]
@@ -32,5 +32,4 @@ def _wide(sheet: Sheet, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
         key = markup.escape(suite.title), markup.escape(f"{suite.method(row.method).label} ({row.seeds} seeds)")
         shares = [f"{100 * value:.1f} %" for value in (row.total, row.sampling, row.training)]
         lines[key] = [f"{row.mean:.3g}", *map(markup.escape, [*shares, f"{100 * row.share:.0f} %"])]
-    index = pd.MultiIndex.from_tuples(lines, names=["Suite", "Method"])
-    return pd.DataFrame(list(lines.values()), index=index, columns=HEADS)
+    return laid_out(lines, ("Suite", "Method"), HEADS)

@@ -10,7 +10,7 @@ from atbench.judgement.families import SECONDARY, sizes
 from atbench.judgement.margins import gains_of, paired_gain
 from atbench.judgement.published import published
 from atbench.report import captions
-from atbench.report.render import MINUS, Markup, Table
+from atbench.report.render import MINUS, Markup, Table, laid_out
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import HELD_OUT, METRICS, TRAINING, metric_label
 from atbench.spec.models.evidence import BUDGETS, CURVE, GRID, Margin
@@ -63,10 +63,9 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
         kind = f"; {claim.family.name if claim.family else 'secondary'}" if "family" in numbers else ""
         index = markup.escape(f"{claim.claim}{kind}"), markup.escape(tested_on(benchmark, group.iloc[0]))
         lines[index] = entries
-    index = pd.MultiIndex.from_tuples(lines, names=["Claim", "Tested on"])
     columns = [HEADS[budget] for budget in BUDGETS] + ["Paper"] * bool(numbers.paper.notna().any())
-    texts = [[line.get(column, markup.dash) for column in columns] for line in lines.values()]
-    return pd.DataFrame(texts, index=index, columns=columns)
+    texts = {key: [line.get(column, markup.dash) for column in columns] for key, line in lines.items()}
+    return laid_out(texts, ("Claim", "Tested on"), columns)
 
 
 def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
