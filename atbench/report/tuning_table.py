@@ -32,8 +32,9 @@ def table(sheet: Sheet) -> Table:
                     (suite, method, constant, value, row["mean_rank"], *known, value == published, value == won, seeds)
                 )
     numbers = pd.DataFrame(rows, columns=COLUMNS)
+    judge = f"judged by {sheet.benchmark.searched_by} on seeds no table reports"
     caption = (
-        f"The tuning search at scale {sheet.benchmark.scale}, judged by {tuning.metric} on seeds no table reports. "
+        f"The tuning search at scale {sheet.benchmark.scale}, {judge}. "
         "Gain: per cent of the distance of the published value, mean log ratio over the judged cells, then over seeds, "
         "with its 95 % t-interval (one seed has none). A value is chosen in place of the published one only if it is "
         "better at p < 0.05 corrected for the number of others; what is not, is no order of the values. Without a "

@@ -11,6 +11,7 @@ from atbench.runtime.provenance import PROTOCOL
 from atbench.spec.address import Cell, Run
 from atbench.spec.fields import Entry
 from atbench.spec.judging import Judging, Linked
+from atbench.spec.metrics import TRAINING
 from atbench.spec.models.evidence import Claim, Question
 from atbench.spec.models.methods import OBJECTIVES, Method
 from atbench.spec.models.samplers import Sampler
@@ -88,6 +89,11 @@ class Benchmark:
     def searches(self) -> list[str]:
         """The tuning searches at this scale: suites that they look through, `<suite>-samplers` for samplers alone."""
         return searched(self.tuning, self.suites)
+
+    @property
+    def searched_by(self) -> str:
+        """The metric that judges the candidates of a search: never the one that leads, which is what is reported."""
+        return TRAINING if self.file.leads == self.tuning.metric else self.tuning.metric
 
     def suite(self, name: str) -> Suite:
         """A suite, or the search through one. Raises UserError for a name that no file, or not the scale, declares."""

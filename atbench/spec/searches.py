@@ -24,6 +24,7 @@ class SamplerTuningForm(Form):
     suite: Name
     metric: str
     seed: Index
+    seeds: list[Index] | None = None
     samplers: dict[Name, list[dict[str, Any]]]
     winners: dict[Name, dict[str, Any]]
     configs: dict[Name, Digest]

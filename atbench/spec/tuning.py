@@ -1,7 +1,7 @@
 """The tuning search as suites of candidates: suite ``tune-<suite>``, methods ``<method>-c<index>``.
 
-The constants of training-free samplers have a suite of their own, ``tune-<suite>-samplers``: one run, the suite's
-baseline from the search's seed, and samplers ``<sampler>-c<index>``.
+The constants of training-free samplers have a suite of their own, ``tune-<suite>-samplers``: the suite's baseline from
+the search's seeds, and samplers ``<sampler>-c<index>``.
 """
 
 from dataclasses import replace
@@ -54,13 +54,13 @@ def as_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
         views={},
         curves=None,
         samples=None,
-        size=SuiteSize.model_validate(suite.size.written() | {"seeds": list(suite.size.search_seeds or [tuning.seed])}),
+        size=_seeded(tuning, suite),
         candidates=tried,
     )
 
 
 def as_sampler_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
-    """The suite of one run, the baseline of ``suite`` from the search's seed, sampled with every candidate."""
+    """The suite of one method, the baseline of ``suite``, sampled with every candidate."""
     search = tuning.samplers[suite.name]
     tried = {
         CANDIDATE.format(method=name, index=index): with_options(suite.sampler(name), options)
@@ -77,8 +77,13 @@ def as_sampler_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
         views={},
         curves=None,
         samples=None,
-        size=SuiteSize.model_validate(suite.size.written() | {"seeds": [tuning.seed]}),
+        size=_seeded(tuning, suite),
     )
+
+
+def _seeded(tuning: TuningFile, suite: SuiteSpec) -> SuiteSize:
+    """The size of a suite with the seeds of a search through it."""
+    return SuiteSize.model_validate(suite.size.written() | {"seeds": list(suite.size.search_seeds or [tuning.seed])})
 
 
 def with_options(sampler: Sampler, options: Mapping) -> Sampler:

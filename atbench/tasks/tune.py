@@ -20,22 +20,23 @@ def choose(search: Suite) -> None:
     cells, so that no single NFE decides by its size; of several seeds cells are means.
     """
     tuning, suite, runs = search.benchmark.tuning, search.drawn_as, search.runs()
+    metric = search.benchmark.searched_by
     seeds = sorted({run.address.seed for run in runs})
-    record: dict[str, Any] = {"suite": suite, "metric": tuning.metric, "seed": seeds[0]}
+    record: dict[str, Any] = {"suite": suite, "metric": metric, "seed": seeds[0]}
     record |= {"seeds": seeds} if len(seeds) > 1 else {}
     record |= {"methods": {}, "winners": {}}
     for method in tuning.search[suite].methods:
         key, values = tuning.search[suite].candidates(method)
         tried = [f"{method}-c{index}" for index in range(len(values))]
-        scores = [_measured(runs, candidate, tuning.metric) for candidate in tried]
+        scores = [_measured(runs, candidate, metric) for candidate in tried]
         published = tuning.search[suite].published.get(method)
         rows, won = compared(scores, None if published is None else values.index(published))
         record["methods"][method] = [
-            {key: value, "mean_rank": row["mean_rank"], tuning.metric: row["mean"], **row["gain"]}
+            {key: value, "mean_rank": row["mean_rank"], metric: row["mean"], **row["gain"]}
             for value, row in zip(values, rows)
         ]
         record["winners"][method] = {key: values[won]}
-    record["configs"] = {_name(run, seeds): run.digest for run in runs}
+    record["configs"] = {named(run, seeds): run.digest for run in runs}
     write_record(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")
 
@@ -84,7 +85,7 @@ def _measured(runs: list[RunSpec], candidate: str, metric: str) -> Scores:
     }
 
 
-def _name(run: RunSpec, seeds: list[int]) -> str:
+def named(run: RunSpec, seeds: list[int]) -> str:
     """What a run is called in the record: the candidate, with its seed where that is not the first."""
     method, seed = run.address.method, run.address.seed
     return method if seed == seeds[0] else f"{method}-seed{seed}"

@@ -9,7 +9,7 @@ from atbench.spec.models.samplers import Sampler
 from atbench.spec.records import CellForm
 from atbench.spec.searches import SamplerTuningForm
 from atbench.spec.tuning import with_options
-from atbench.tasks.tune_samplers import by_nfe, choose_samplers
+from atbench.tasks.tune_samplers import by_nfe, choose_samplers, measured
 
 
 def search():
@@ -21,11 +21,25 @@ def test_the_search_is_one_run_of_the_baseline_from_a_seed_that_no_table_reports
     suite, tuning = load("laptop").suite("scratch"), load("laptop").tuning
     assert run.address.method == suite.methods[0] and run.address.seed == tuning.seed not in suite.size.seeds
     assert run.recipe.learning_rate == suite.run("adm", 0).recipe.learning_rate
-    assert tuning.metric.endswith("heldout")  # never the images that cells are compared with
+    assert load("laptop").searched_by.endswith("heldout")  # never the images that cells are compared with
     found = tuning.samplers["scratch"]
     assert len(run.cells) == sum(map(len, found.candidates.values())) * len(found.nfe)
     tried = [cell.slice["sampler"]["eps_scale"] for cell in run.cells if cell.address.sampler.startswith("es-ddim-c")]
     assert tried == [o["eps_scale"] for o in found.candidates["es-ddim"] for _ in found.nfe]
+
+
+def test_no_search_is_judged_by_the_distance_that_is_reported():
+    by = {scale: (load(scale).file.leads, load(scale).searched_by) for scale in ("laptop", "fashion")}
+    assert by["fashion"] == ("fd_heldout", "fd")
+    assert all(reported != judged for reported, judged in by.values())
+
+
+def test_values_of_several_seeds_are_averaged(experiments, monkeypatch):
+    spoil(experiments / "scales/ci.yaml", "suites", "scratch", "search_seeds", [100, 101])
+    runs = load("ci").suite("tune-scratch-samplers").runs()
+    values = {cell.address.path: 1.0 if run.address.seed == 100 else 3.0 for run in runs for cell in run.cells}
+    monkeypatch.setattr(CellForm, "read", lambda path: {"metrics": {"fd": values[path]}})
+    assert {run.address.seed for run in runs} == {100, 101} and set(measured(runs, "fd").values()) == {2.0}
 
 
 def test_each_step_count_has_the_candidate_of_its_lowest_value(tmp_path, monkeypatch, capsys):

@@ -59,6 +59,6 @@ class TuningFile(Entry):
         description="suite -> suite whose search it uses"
     )
     seed: Seed = Field(description="of all candidates: no reported run has it")
-    metric: MetricName
+    metric: MetricName = Field(description="that judges; where a scale leads by it, the distance to training images")
     search: Annotated[dict[SuiteName, Search], Field(min_length=1)]
     samplers: dict[SuiteName, SamplerSearch] = Field({}, description="searched suite -> constants of its samplers")
