@@ -91,7 +91,8 @@ def reading(verb: Verb) -> None:
     estimating = verb(verbs.estimate, "suites", "json")
     estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
     verb(verbs.compare, "scale", "suites", "json")
-    verb(verbs.release, "scale", "suites")
+    releasing = verb(verbs.release, "scale", "suites")
+    releasing.add_argument("--seeds", type=int, nargs="+", help="of these suites; what other seeds released stays")
     verb(verbs.readme)
     verb(verbs.schema)
 

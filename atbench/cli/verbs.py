@@ -183,7 +183,7 @@ def release(options: argparse.Namespace) -> None:
     """Copy a finished scale's JSON, tables and figures into results/released."""
     from atbench.tasks.release import release
 
-    release(load(options.scale), suites_of(options))
+    release(load(options.scale), suites_of(options), options.seeds)
 
 
 def readme(options: argparse.Namespace) -> None:

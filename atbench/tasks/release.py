@@ -2,9 +2,11 @@
 
 Records of runs become lines of packs, a suite's cells one file and all else another (`atbench.reading.packs`). Of the
 pictures beside cells a sheet per method and sampler is kept, of weights those of a scale that releases them. All else
-is copied.
+is copied, but tables and figures of suites: they are drawn from what is released. A suite of many seeds may be released
+some seeds at a time.
 """
 
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,9 @@ from atbench.reading.pictures import first_rows, sheet_path, write_sheet
 from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
-from atbench.reading.tree import MANIFEST, Tree, manifest, pack_of
-from atbench.report.outputs import outputs, outputs_of
+from atbench.reading.tree import CELLS, MANIFEST, Tree, manifest, pack_of
+from atbench.report.build import build
+from atbench.report.outputs import outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import copy, file_hash, visible
@@ -33,20 +36,20 @@ TIME = "time.json"  # CPU seconds behind the results of each suite, start-up sha
 Sheets = dict[str, dict[int, Path]]  # sheet -> step count -> the picture that the strip comes from
 
 
-def release(benchmark: Benchmark, suites: list[str]) -> None:
+def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> None:
     """Write the records, sheets, reference rows, tables and figures of ``suites``, with a manifest.
 
-    What was released of other suites stays. Raises UserError when a cell is missing or was made by another
-    configuration: only whole suites are released.
+    What was released of other suites stays, and of other seeds where ``seeds`` are given. Raises UserError when a cell
+    is missing or was made by another configuration: only whole runs are released, and all of a seed.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
     refuse_beside_another_protocol(benchmark, target)
-    chosen = [benchmark.suite(name) for name in suites]
+    chosen = [of_seeds(benchmark.suite(name), seeds) for name in suites]
     names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
     names |= {*weights_files(benchmark, suites)}
     drawn = {name: strips for suite in chosen for name, strips in sheets(suite).items()}
     check_all_there([source / name for name in sorted(names)] + [path for s in drawn.values() for path in s.values()])
-    written = [*write_packs(source, target, names, chosen), *drawn, TIME]
+    written = [*write_packs(source, target, names, chosen), *drawn]
     before = released_before(target, chosen)
     for name, strips in drawn.items():
         write_sheet(target / name, {nfe: first_rows(path) for nfe, path in strips.items()})
@@ -54,9 +57,26 @@ def release(benchmark: Benchmark, suites: list[str]) -> None:
         copy(source / name, target / name)
         written.append(name)
     spent = Tree(target).read(target / TIME, TimeForm) or {}
+    write_manifest(benchmark, target, before, written)  # what is read from here on is believed by it
     write_json(target / TIME, spent | cost(benchmark, suites))
+    pages = build(benchmark, target, released(benchmark, target))
+    written += [TIME, *(str(path.relative_to(target)) for path in pages)]
     write_manifest(benchmark, target, before, written)
-    print(f"{target}: {len(written)} files with {len(names)} records, tables and figures of {', '.join(suites)}")
+    print(f"{target}: {len(written)} files with {len(names)} records of {', '.join(suites)}, tables and figures")
+
+
+def of_seeds(suite: Suite, seeds: list[int] | None) -> Suite:
+    """A suite with some of its seeds alone. Raises UserError for one that it does not have."""
+    if seeds is None:
+        return suite
+    if foreign := set(seeds) - set(suite.size.seeds):
+        raise UserError(f"--seeds: {min(foreign)}: scale {suite.scale} has no such seed of {suite.name}")
+    return replace(suite, size=suite.size.model_copy(update={"seeds": tuple(seeds)}))
+
+
+def released(benchmark: Benchmark, target: Path) -> list[str]:
+    """The suites of which cells are released."""
+    return [suite for suite in benchmark.suites if (target / suite / CELLS).exists()]
 
 
 def refuse_beside_another_protocol(benchmark: Benchmark, target: Path) -> None:
@@ -78,7 +98,8 @@ def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
     """The files of the manifest that stay, by hash: sheets, weights and pages of ``suites`` go, to be written anew."""
     files = manifest(target)
     pages = {page for suite in suites for page in pages_of(suite)}
-    kinds = [f"{suite.name}/{kind}" for suite in suites for kind in ("sheets/*", "*/seed*/weights/*")]
+    kinds = [f"{suite.name}/*/seed{seed}/weights/*" for suite in suites for seed in suite.size.seeds]
+    kinds += [f"{suite.name}/sheets/*" for suite in suites if sheets(suite)]
     gone = {name for name in files if name in pages or any(fnmatch(name, kind) for kind in kinds)}
     for name in gone:
         (target / name).unlink(missing_ok=True)
@@ -115,9 +136,9 @@ def write_manifest(benchmark: Benchmark, target: Path, before: dict[str, str], w
 
 
 def sheets(suite: Suite) -> Sheets:
-    """The pictures behind each sheet: of the last step's grid, with the smallest seed."""
+    """The pictures behind each sheet: of the last step's grid, with the smallest seed; none without that seed."""
     runs, found = suite.runs(), Sheets()
-    first = min(run.address.seed for run in runs)
+    first = min(suite.benchmark.suite(suite.name).size.seeds)
     for cell in (cell for run in runs if run.address.seed == first for cell in run.cells):
         at = cell.address
         if at.step == FINAL:
@@ -127,7 +148,7 @@ def sheets(suite: Suite) -> Sheets:
 
 def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]:
     """What `atbench status --time` prints, for each of ``suites`` and of those that only train what they rest on."""
-    root = Path(ROOT, benchmark.scale)
+    root = Path(RELEASED, benchmark.scale)
     made_from = [run.suite.name for run in benchmark.needed(suites) if not run.suite.samplers]
     names = list(dict.fromkeys([*made_from, *suites]))
     frame, runs = collect(benchmark, root, names), collect_runs(benchmark, root, names)
@@ -135,7 +156,7 @@ def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]
 
 
 def suite_files(suite: Suite) -> list[str]:
-    """Paths below the scale's folder of all that a suite's report reads and shows but pictures. Refuses stale cells."""
+    """Paths below the scale's folder of all that a suite's report reads, but pictures. Refuses stale cells."""
     paths = []
     for run in suite.runs():
         paths.append(run.address.record)
@@ -144,8 +165,8 @@ def suite_files(suite: Suite) -> list[str]:
     if suite.is_latent:
         paths.append(suite.judging.reconstruction_path)
     paths += [suite.judging.picture_path] if suite.judging.picture_path.exists() else []
-    names = below_scale(suite.benchmark, paths) + outputs(suite.benchmark, [suite.name])
-    return names + [name for probe in probes_of_runs().values() for name in probe_files(probe, suite)]
+    beside = [name for probe in probes_of_runs().values() for name in probe_files(probe, suite)]
+    return below_scale(suite.benchmark, paths) + beside
 
 
 def weights_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
