@@ -1,6 +1,7 @@
 """The noise of training: what a jitter and a setting change, what is kept of an interruption, known spreads."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -98,6 +99,22 @@ def test_digests_of_pieces_tell_settings_apart_and_outlive_what_does_not_concern
     jittered = {path for path, key in keys(jitter=1e-4).items() if before[path] != key}
     assert jittered == {path for path in before if path.endswith("-twin1.json")}
     assert PROBE.digest(small()) != PROBE.digest(small(seeds=[100, 102]))
+
+
+def test_digests_of_pieces_outlive_what_a_pilot_helps_to_choose():
+    suite = BENCHMARK.resolved["scratch"]
+
+    def digests(part="training", **changes):
+        entry = getattr(suite, part)
+        changed = replace(suite, **{part: type(entry).model_validate(entry.written() | changes)})
+        resolved = {**BENCHMARK.resolved, "scratch": changed}
+        others = replace(BENCHMARK, resolved=resolved, _suites={}, _runs={}, _judgings={})
+        return {piece.digest for piece in PROBE.pieces(altered(others, "noise", **SMALL))}
+
+    before = digests()
+    assert len(before) == 8 and digests(ema={"relative_length": 0.25}) == before
+    assert digests("evaluation", samples=64) == before
+    assert not digests("size", batches=40) & before and not digests(flip=True) & before
 
 
 def test_settings_of_suites_that_a_scale_lacks_are_left_out():

@@ -93,12 +93,16 @@ class Piece:
 
     @cached_property
     def digest(self) -> str:
-        """Digest of all that determines its distances; other settings, seeds and twins do not."""
-        own = {key: value for key, value in self.how.written().items() if key not in ("label", "suite")}
-        shared = {key: self.settings.written()[key] for key in ("averages", "cells", "images")}
+        """Digest of all that determines its distances. Other settings, seeds and twins do not; nor does what a pilot
+        helps to choose for the runs that are reported: their average, and the images and metrics of their cells."""
+        how = {key: value for key, value in self.how.written().items() if key not in ("label", "suite")}
+        shared = {key: self.settings.written()[key] for key in ("averages", "images")}
         moved = {"twin": self.twin, "jitter": self.settings.jitter} if self.twin else {}
-        cells = [[str(cell), cell.digest] for cell in self.cells]
-        return digest({"training": self.run.digest, "evaluation": cells, **own, **shared, **moved})
+        training = {key: value for key, value in self.run.slice.items() if key not in ("ema", "snapshots")}
+        reported = self.run.suite.evaluation.written()
+        cells = [{key: value for key, value in cell.slice.items() if key not in reported} for cell in self.cells]
+        spent = {"batches": self.batches, "batch_size": self.batch_size}
+        return digest({"training": training, "evaluation": cells, **how, **shared, **moved, **spent})
 
 
 class Noise(ScaleProbe[Settings]):
