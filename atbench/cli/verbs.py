@@ -187,7 +187,7 @@ def release(options: argparse.Namespace) -> None:
 
 
 def readme(options: argparse.Namespace) -> None:
-    """Write the README's verdict table, picture and times, and the verdicts in pages, from the released records."""
+    """Write the README's verdict table, picture and times, and the numbers in pages, from the released records."""
     from atbench.report import prose
     from atbench.report.readme import write
     from atbench.spec import yaml

@@ -9,7 +9,7 @@ from atbench.reading.sheet import Sheet
 from atbench.report.artefact import FIGURE, TABLE, Artefact
 from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark, Suite
-from atbench.spec.metrics import tabulated
+from atbench.spec.metrics import DISTANCE_NAMES, tabulated
 from atbench.spec.probes import probes
 
 if TYPE_CHECKING:
@@ -28,9 +28,18 @@ def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
 
 
 def across(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
-    """Those that span suites: what seeds can show where a family of tests was declared, a search where it has seeds."""
+    """Those that span suites.
+
+    What seeds can show where a family of tests was declared, a search where it has seeds, and the numbers of others
+    where ours are of their kind: FID on CIFAR-10.
+    """
     searched = any(block.search_seeds for block in benchmark.file.suites.values())
-    return [*ACROSS, *(OF_FAMILIES if of_families(benchmark, suites) else ()), *(OF_SEARCHES if searched else ())]
+    optional = {
+        OF_FAMILIES: of_families(benchmark, suites),
+        OF_SEARCHES: searched,
+        OF_OTHERS: DISTANCE_NAMES[benchmark.file.extractor] == "FID" and benchmark.file.data.name == "cifar10",
+    }
+    return [*ACROSS, *(artefact for made, wanted in optional.items() if wanted for artefact in made)]
 
 
 def verdict_pages(benchmark: Benchmark, suites: list[str]) -> list[str]:
@@ -186,6 +195,12 @@ def _tuning(sheet: Sheet) -> "Table":
     return tuning_table.table(sheet)
 
 
+def _second_hand(sheet: Sheet) -> "Table":
+    from atbench.report import second_hand
+
+    return second_hand.table(sheet.benchmark, sheet.frame)
+
+
 TIDY = "tables/cells"
 ACROSS = (
     Artefact(TIDY, "", (".csv",), _cells),
@@ -197,3 +212,4 @@ OF_FAMILIES = (
     Artefact("tables/variance", "", TABLE, _variance),
 )
 OF_SEARCHES = (Artefact("tables/tuning", "", TABLE, _tuning),)
+OF_OTHERS = (Artefact("tables/second-hand", "", TABLE, _second_hand),)

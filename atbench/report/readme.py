@@ -13,8 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atbench.judgement.claims import REFUTED, SUPPORTED, VERDICTS
-from atbench.reading.timing import REFERENCES
-from atbench.report import figures, prose
+from atbench.report import figures, prose, quoted, released_frames
 from atbench.report.render import write_text
 from atbench.report.style import RC, REFERENCE
 from atbench.report.verdict_table import amount
@@ -23,10 +22,8 @@ from atbench.runtime.files import write_atomically
 from atbench.runtime.json_files import read_json
 from atbench.spec.address import RELEASED
 from atbench.spec.load import load, workflow
-from atbench.spec.records import TimeForm
 
 SCALE = "workstation"  # the released scale with the seeds that a verdict takes
-TIME = "time.json"  # of a released scale: CPU seconds by suite
 FOOTPRINT = Path(RELEASED, "footprint.json")  # by tests/benchmarks/footprint.py
 PICTURE = Path("docs/images/verdicts.svg")
 BUDGETS = {"batches": "against ADM of equal batches", "updates": "against ADM of equal updates"}
@@ -59,7 +56,7 @@ def write(readme: Path) -> list[Path]:
     Raises UserError for a README without the comments of a block, and for records that are missing or not whole.
     """
     numbers = verdicts()
-    text = replaced(readme.read_text(encoding="utf-8"), blocks(numbers))
+    text = quoted.replaced(readme, replaced(readme.read_text(encoding="utf-8"), blocks(numbers)))
     with matplotlib.rc_context(RC):
         return [write_text(readme, text), _save(picture(numbers), readme.parent / PICTURE, said(numbers))]
 
@@ -141,16 +138,14 @@ def _gains(rows: pd.DataFrame) -> str:
 def cost() -> str:
     """Sentences on what the default run took when its results were released, and what it takes of a disk."""
     scale = workflow().scale
-    benchmark, path = load(scale), Path(RELEASED, scale, TIME)
-    times, taken = read_json(path), read_json(FOOTPRINT)
-    TimeForm.check(path, times)
-    suites = {run.suite.name for run in benchmark.needed(list(workflow().suites))} | {REFERENCES}
-    seconds = sum(times[suite]["total"] for suite in suites)
+    benchmark, taken = load(scale), read_json(FOOTPRINT)
+    run = released_frames.frame("default-run").iloc[0]
     cells = sum(len(benchmark.suite(suite).cells()) for suite in workflow().suites)
     clone, environment = taken["clone_bytes"] / 1e6, taken["environment_bytes"] / 1e9
     return (
         f"`make reproduce` makes {cells:,} cells at the default scale `{scale}`. When they were released that took "
-        f"{seconds:,.0f} CPU seconds ([by suite]({path})), about {seconds / 120:.0f} minutes on two cores. A clone "
+        f"{run.seconds:,.0f} CPU seconds ([by suite]({RELEASED}/{scale}/{released_frames.TIME})), about "
+        f"{run.half:.0f} minutes on two cores. A clone "
         f"with its history takes {clone:.0f} MB of disk, the environment {environment:.1f} GB, most of it PyTorch with "
         f"its CUDA libraries ([measured]({FOOTPRINT})). "
         f"Each job asks for {benchmark.file.queue.memory_gb:g} GB of memory."
