@@ -12,7 +12,12 @@ SEEDS = [0, 1, 2, 3, 4]
 
 def with_rivals(folder, best=BEST):
     """Write them into ``folder``, a copy of the experiment files; ``best`` is what the scale names."""
-    spoil(folder / "suites/scratch.yaml", "samplers", SAMPLERS)
-    of_suite = {"methods": METHODS, "sampling": SAMPLING, "seeds": SEEDS, "best_training_free": best}
+    of_suite = {
+        "samplers": SAMPLERS,
+        "methods": METHODS,
+        "sampling": SAMPLING,
+        "seeds": SEEDS,
+        "best_training_free": best,
+    }
     for key, value in of_suite.items():
         spoil(folder / "scales/ci.yaml", "suites", "scratch", key, value)
