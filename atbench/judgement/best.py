@@ -1,10 +1,13 @@
 """Which methods are better than every other of an equal budget, by the paired differences of their seeds."""
 
+from collections.abc import Callable, Hashable
+
 import pandas as pd
 
 from atbench.judgement.statistics import interval
 from atbench.reading.methods import budgets
 from atbench.spec.benchmark import Suite
+from atbench.spec.budget import Budget
 from atbench.spec.metrics import METRICS
 
 
@@ -19,10 +22,17 @@ def winners(suite: Suite, cells: pd.DataFrame, metric: str) -> set[tuple[str, in
     for (sampler, nfe), group in cells.groupby(["sampler", "nfe"], sort=False):
         loss = METRICS[metric].loss(group[metric])
         by_seed = group.assign(loss=loss).pivot(index="seed", columns="method", values="loss").dropna(axis=1, how="all")
-        for method in by_seed:
-            rivals = [name for name in by_seed if name != method and spent[name].level_with(spent[method])]
-            if rivals and all(_below(by_seed[method] - by_seed[name]) for name in rivals):
-                found.add((sampler, nfe, method))
+        found |= {(sampler, nfe, method) for method in leaders(by_seed, spent.__getitem__)}
+    return found
+
+
+def leaders(by_seed: pd.DataFrame, spent: Callable[[Hashable], Budget]) -> list[Hashable]:
+    """The columns of ``by_seed``, a row of losses per seed, that beat every other whose budget is level with theirs."""
+    found = []
+    for column in by_seed:
+        rivals = [other for other in by_seed if other != column and spent(other).level_with(spent(column))]
+        if rivals and all(_below(by_seed[column] - by_seed[other]) for other in rivals):
+            found.append(column)
     return found
 
 

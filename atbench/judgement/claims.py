@@ -13,6 +13,9 @@ margin works on plain differences. Gains are positive in the claimed direction.
 images, the one to training images has to say the same, or the verdict is inconclusive: a method that only copies better
 has not sampled better, and chance in the held-out images is no gain.
 
+**Training-free samplers.** Sampling shares its latents between samplers too, so a claim may set one method under a
+plain sampler against another under a correction of it (`training_free`); pairs are of one seed and one NFE as ever.
+
 **Verdicts.** Two t-tests over seeds, each corrected by Holm within its family (`atbench.judgement.families`): of the
 secondary claims for the number of comparisons with MIN_SEEDS seeds or more.
 
@@ -49,6 +52,7 @@ LONG += ["seeds", "incomplete", "gain", "low", "high", "effect", "p", "p_correct
 LONG += ["tests", "seeds_needed", "detectable", "decisive", "note"]
 FAMILY = ["family", "std"]  # of scales that have one; std of what is tested: log gains, or differences
 BESIDE = ["beside", "beside_gain"]  # of scales where held-out images lead: verdict and gain by the training images
+THEIRS = ["baseline_samplers"]  # of scales that name training-free samplers: one for each of `samplers`
 Row = dict[str, Any]
 
 
@@ -61,6 +65,7 @@ def verdicts(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFra
     """The rows of `judge` for comparisons made before."""
     rows, leads = _decided(benchmark, compared, frame, benchmark.file.leads), benchmark.file.leads
     columns = LONG + (FAMILY if any(row["family"] for row in rows) else []) + (BESIDE if leads == HELD_OUT else [])
+    columns += THEIRS if any(benchmark.claims[row["claim"]].training_free for row in rows) else []
     if leads == HELD_OUT:
         for row, other in zip(rows, _decided(benchmark, compared, frame, TRAINING), strict=True):
             _share(row, other)
@@ -118,11 +123,12 @@ def _values(frame: pd.DataFrame, metric: str) -> Values:
 def _row(claim: Claim, comparison: Comparison, values: Values, seeds: list[int]) -> Row:
     """Numbers of one comparison; verdict and corrections follow when all are known."""
     nfes = sorted({point[3] for pair in comparison.pairs for point in pair})
-    row = dict.fromkeys([*LONG, *FAMILY, *BESIDE], math.nan) | {
+    row = dict.fromkeys([*LONG, *FAMILY, *BESIDE, *THEIRS], math.nan) | {
         "claim": comparison.claim,
         "family": claim.family.name if claim.family else families.SECONDARY,
         "suite": comparison.suite,
         "samplers": " ".join(comparison.samplers),
+        "baseline_samplers": " ".join(comparison.baseline_samplers),
         "nfe": " ".join(map(str, nfes)),
         "metric": claim.metric,
         "budget": comparison.budget,

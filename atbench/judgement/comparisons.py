@@ -19,7 +19,8 @@ class Comparison:
 
     ``groups`` maps a name to pairs of points, the method's and the baseline's: one nameless group whose cells are
     averaged, or a group per sampler where the claim needs every one of them. ``gap`` says why it cannot be judged;
-    without groups no command could change that.
+    without groups no command could change that. ``baseline_samplers``, one for each of ``samplers``, are others where
+    a claim is about training-free samplers.
     """
 
     claim: str
@@ -29,6 +30,7 @@ class Comparison:
     method: str
     baseline: str
     groups: dict[str, list[Pair]]
+    baseline_samplers: tuple[str, ...]
     gap: str = ""
 
     @property
@@ -39,7 +41,8 @@ class Comparison:
 def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     """Every comparison of claims.yaml, in its order. Those outside ``suites``, the reported ones, say so as a gap.
 
-    The tests of a family stand only where their methods are trained: elsewhere nobody misses them.
+    The tests of a family stand only where their methods are trained, those of training-free samplers only where the
+    scale names which: elsewhere nobody misses them.
     Raises UserError where a baseline does not have the budget that the claim says it has.
     """
     made = []
@@ -48,9 +51,16 @@ def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
         for suite in claim.suites:
             for samplers in split:
                 for kind in (kind for kind in BUDGETS if kind in claim.against):
-                    if not claim.family or not _gap(benchmark, suite, (claim.method, claim.against[kind])):
+                    if _stands(benchmark, claim, suite, samplers, kind):
                         made.append(_comparison(benchmark, name, suite, samplers, kind, suites))
     return made
+
+
+def _stands(benchmark: Benchmark, claim: Claim, suite: str, samplers: tuple[str, ...], kind: Budget) -> bool:
+    if claim.training_free:
+        named = benchmark.suite(suite).size.best_training_free if suite in benchmark.suites else {}
+        return {*samplers} <= {*named}
+    return not claim.family or not _gap(benchmark, suite, (claim.method, claim.against[kind]))
 
 
 def of_families(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
@@ -59,23 +69,41 @@ def of_families(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     return found if any(each.suite in suites for each in found) else []
 
 
+def of_training_free(benchmark: Benchmark, suite: str) -> list[Comparison]:
+    """The comparisons of a suite in which samplers are corrected without training."""
+    found = [each for each in comparisons(benchmark, [suite]) if each.suite == suite]
+    return [each for each in found if benchmark.claims[each.claim].training_free]
+
+
 def _comparison(
     benchmark: Benchmark, name: str, suite: str, samplers: tuple[str, ...], kind: Budget, suites: list[str]
 ) -> Comparison:
     claim = benchmark.claims[name]
     method, baseline = claim.method, claim.against[kind]
+    own, others = _sampled(benchmark, claim, suite, samplers)
     gap, groups = _gap(benchmark, suite, (method, baseline)), {}
     if not gap:
         ours, theirs = (benchmark.suite(suite).run(each, 0) for each in (method, baseline))  # seeds are all alike
         if claim.points != CURVE:
             _check_budget(f"experiments/claims.yaml: claims.{name}.against.{kind}", kind, ours, theirs)
-        found = {sampler: _pairs(claim, ours, theirs, sampler, kind) for sampler in samplers}
+        found = {pair[0]: _pairs(claim, ours, theirs, pair, kind) for pair in zip(own, others)}
         gap = "" if all(found.values()) else f"suite {suite} has no such cells at scale {benchmark.scale}"
         pooled = {"": [pair for pairs in found.values() for pair in pairs]}
         groups = {} if gap else found if claim.judged == "every" else pooled
     if groups and suite not in suites:
         gap = f"suite {suite} is not part of this report"
-    return Comparison(name, suite, samplers, kind, method, baseline, groups, gap)
+    return Comparison(name, suite, own, kind, method, baseline, groups, others, gap)
+
+
+def _sampled(
+    benchmark: Benchmark, claim: Claim, suite: str, samplers: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The samplers of the claimed method, and for each that of its baseline."""
+    if not claim.training_free:
+        return samplers, samplers
+    named = benchmark.suite(suite).size.best_training_free
+    best = tuple(named[sampler] for sampler in samplers)
+    return (best if claim.training_free == "both" else samplers), best
 
 
 def _gap(benchmark: Benchmark, suite: str, methods: tuple[str, ...]) -> str:
@@ -86,16 +114,17 @@ def _gap(benchmark: Benchmark, suite: str, methods: tuple[str, ...]) -> str:
     return f"suite {suite} does not train {absent[0]}" if absent else ""
 
 
-def _pairs(claim: Claim, run: RunSpec, other: RunSpec, sampler: str, kind: Budget) -> list[Pair]:
-    """Cells of the claim's method and its baseline with one sampler, NFE and budget.
+def _pairs(claim: Claim, run: RunSpec, other: RunSpec, samplers: tuple[str, str], kind: Budget) -> list[Pair]:
+    """Cells of the claim's method and its baseline with the sampler of each, and one NFE and budget.
 
     On a curve a baseline that continues another run has that run's points too: both are one longer training.
     """
+    sampler, theirs = samplers
     if claim.points == CURVE:
-        partners = {_spent(cell, kind): cell for each in _chain(other) for cell in _cells(claim, each, sampler)}
+        partners = {_spent(cell, kind): cell for each in _chain(other) for cell in _cells(claim, each, theirs)}
         keys = {_spent(cell, kind): cell for cell in _cells(claim, run, sampler)}
     else:
-        partners = {_step(cell): cell for cell in _cells(claim, other, sampler)}
+        partners = {_step(cell): cell for cell in _cells(claim, other, theirs)}
         keys = {_step(cell): cell for cell in _cells(claim, run, sampler)}
     return [(_point(cell), _point(partners[key])) for key, cell in keys.items() if key in partners]
 

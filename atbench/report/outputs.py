@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from atbench.judgement.comparisons import of_families
+from atbench.judgement.comparisons import of_families, of_training_free
 from atbench.reading.sheet import Sheet
 from atbench.report.artefact import FIGURE, TABLE, Artefact
 from atbench.runtime.errors import UserError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Kinds of figures, as reviews.yaml names them.
 CONVERGENCE, QUALITY, SAMPLES = "convergence", "quality-nfe", "samples"
+TRAINING_FREE = "training-free"  # table of a suite with claims on corrected samplers
 
 
 def artefacts(benchmark: Benchmark, suites: list[str]) -> list[Artefact]:
@@ -88,6 +89,8 @@ def _of_suite(suite: Suite) -> Iterator[Artefact]:
         stem = name if metric == suite.leads else f"{name}-{metric}"  # the main table bears the suite's bare name
         yield Artefact(f"tables/{stem}", name, TABLE, partial(_table, name, metric))
     yield Artefact(f"tables/{name}-paired", name, TABLE, partial(_paired, name))
+    if of_training_free(suite.benchmark, name):
+        yield Artefact(f"tables/{name}-{TRAINING_FREE}", name, TABLE, partial(_training_free, name))
     figures = {
         CONVERGENCE: (_convergence, suite.curves),
         QUALITY: (_quality, not suite.views),  # those hold more methods than one figure can
@@ -135,6 +138,12 @@ def _paired(suite: str, sheet: Sheet) -> "Table":
     from atbench.report import paired
 
     return paired.table(sheet.suite(suite), sheet.frame, sheet.root)
+
+
+def _training_free(suite: str, sheet: Sheet) -> "Table":
+    from atbench.report import training_free_table
+
+    return training_free_table.table(sheet, suite)
 
 
 def _view_table(suite: str, view: str, sheet: Sheet) -> "Table":

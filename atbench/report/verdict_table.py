@@ -32,7 +32,7 @@ def table(benchmark: Benchmark, frame: pd.DataFrame, verdicts: pd.DataFrame) -> 
 def _published_gain(benchmark: Benchmark, row: Any, theirs: pd.DataFrame) -> tuple[float, int, str]:
     """The gain between the paper's own numbers, averaged over its cells as ours is over ours; it counts minibatches."""
     claim = benchmark.claims[row.claim]
-    if row.budget != "batches" or claim.points != GRID:
+    if row.budget != "batches" or claim.points != GRID or claim.training_free:
         return math.nan, 0, ""
     metric = TRAINING if row.metric == HELD_OUT else row.metric  # published distances are to the training images
     fitting = theirs[(theirs.suite == row.suite) & (theirs.metric == metric)]
@@ -71,8 +71,7 @@ def _wide(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
 def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     """Suite, samplers and NFE in a few words; the metric where it is not the main distance."""
     title = benchmark.declared[row.suite].title
-    names = row.samplers.split()
-    samplers = benchmark.samplers[names[0]].label if len(names) == 1 else f"{len(names)} samplers"
+    samplers = _samplers(benchmark, row)
     nfes = row.nfe.split()
     steps = f", NFE {nfes[0]}" + (f" to {nfes[-1]}" if len(nfes) > 1 else "") if nfes else ""
     points = benchmark.claims[row.claim].points
@@ -80,6 +79,15 @@ def tested_on(benchmark: Benchmark, row: pd.Series) -> str:
     metric = "" if row.metric == benchmark.file.leads else f"; {(METRICS | own)[row.metric].phrase}"
     curve = ", training curve" if points == CURVE else ""
     return f"{title}: {samplers}{steps}{curve}{metric}"
+
+
+def _samplers(benchmark: Benchmark, row: Any) -> str:
+    """How many samplers, or which one; of a claim on training-free ones those of both methods."""
+    labels = [benchmark.samplers[name].label for name in row.samplers.split()]
+    if not benchmark.claims[row.claim].training_free:
+        return labels[0] if len(labels) == 1 else f"{len(labels)} samplers"
+    theirs = [benchmark.samplers[name].label for name in row.baseline_samplers.split()]
+    return "; ".join(labels) + (f" against {'; '.join(theirs)}" if theirs != labels else "")
 
 
 def entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:

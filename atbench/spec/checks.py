@@ -14,10 +14,12 @@ from atbench.spec.fields import Entry, Origin, refusal
 from atbench.spec.metrics import DISTANCE, DISTANCE_NAMES, METRICS, TRAINING
 from atbench.spec.models.evidence import CURVE, GRID, Claim, Family
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
+from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
+from atbench.spec.rivals import base_of
 from atbench.spec.scales import at, origin
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.spec.tuning import with_options
@@ -47,6 +49,7 @@ def names(files: Experiments) -> None:
     stated: dict[str, Family] = {}
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
+        _corrected(name, claim, files.samplers)
         if claim.family and stated.setdefault(claim.family.name, claim.family) != claim.family:
             raise UserError(f"{CLAIMS}: claims.{name}.family: another claim states {claim.family.name} otherwise")
     _questions(files)
@@ -216,6 +219,15 @@ def _claim(name: str, claim: Claim, probes: Mapping[str, Any]) -> None:
         for each in used_names:
             if each not in known:
                 raise UserError(f"{key}.{part}: {unknown(f'{claim.points} {kind}', each, known)}")
+
+
+def _corrected(name: str, claim: Claim, samplers: Mapping[str, Sampler]) -> None:
+    """A claim on training-free samplers is about samplers that have one, or no scale could name it."""
+    bases = {base_of(sampler, samplers) for sampler in samplers} - {None}
+    for sampler in claim.samplers if claim.training_free else ():
+        if sampler not in bases:
+            known = unknown("sampler with a training-free correction", sampler, bases)
+            raise UserError(f"{CLAIMS}: claims.{name}.samplers: {known}")
 
 
 def _questions(files: Experiments) -> None:

@@ -27,7 +27,7 @@ def cells(key: str, suite: SuiteFile, block: SuiteSize) -> None:
     samplers = block.samplers or suite.samplers
     asked = {"samplers": samplers, "nfe": block.nfe, "headline.samplers": block.headline and block.headline.samplers}
     for where, names in asked.items():
-        known = suite.samplers if where == "samplers" else samplers
+        known = (*suite.samplers, *suite.rivals) if where == "samplers" else samplers
         for name in names or ():
             if name not in known:
                 raise UserError(f"{key}.{where}: {unknown('sampler of the suite', name, known)}")

@@ -6,11 +6,12 @@ files are read (how many images a folder holds, the size of a pipeline's latents
 
 from typing import Any
 
-from atbench.runtime.errors import UserError
+from atbench.runtime.errors import UserError, unknown
 from atbench.spec import datasets, networks
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.metrics import FEATURES
 from atbench.spec.models.methods import CONSISTENCY, NOISE_PREDICTION
+from atbench.spec.rivals import base_of
 from atbench.spec.scales import at
 from atbench.spec.score_options import largest
 from atbench.spec.suite import SuiteSpec
@@ -28,6 +29,7 @@ def suites(benchmark: Benchmark) -> None:
         _condition(suite)
         _parents(suite, benchmark)
         _batches(suite)
+        _best_training_free(suite)
         if suite.samplers:
             _judged(suite, benchmark)
 
@@ -93,6 +95,17 @@ def _without_variance(suite: Suite, method: str) -> None:
         if getattr(suite.sampler(name), "variance", "needs none") is None:
             where = at(suite.scale, f"suites.{suite.name}.sampling.{name}.variance")
             raise UserError(f"{where}: missing, but model.learn_sigma is false: 0 is the posterior's, 1 is beta_t")
+
+
+def _best_training_free(suite: Suite) -> None:
+    """What a scale names as the best correction of a sampler: one of it, and both are in the suite's grid there."""
+    for base, best in suite.size.best_training_free.items():
+        key = f"best_training_free.{base}"
+        for name in (base, best):
+            if name not in suite.samplers:
+                raise refuse(suite, key, str(unknown("sampler of the suite at this scale", name, suite.samplers)))
+        if base_of(best, suite.sampler_catalogue) != base:
+            raise refuse(suite, key, f"{best!r} is no training-free correction of {base!r}")
 
 
 def _shapes(suite: Suite, benchmark: Benchmark) -> None:

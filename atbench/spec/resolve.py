@@ -47,7 +47,8 @@ class _Resolver:
         offered = (*declared.methods, *declared.controls)
         own = declared.methods if block.methods is None else [m for m in offered if m in block.methods]
         compared = (*own, *self.joining(name))
-        samplers = tuple(s for s in declared.samplers if block.samplers is None or s in block.samplers)
+        known = declared.samplers if block.samplers is None else (*declared.samplers, *declared.rivals)
+        samplers = tuple(s for s in known if block.samplers is None or s in block.samplers)
         if init == IMPORTED:  # a suite of files has the methods that there are files for
             compared = tuple(method for method in compared if method in (block.imported or {}))
         objective = self.inherited(init)

@@ -27,4 +27,5 @@ class SamplerTuningForm(Form):
     seeds: list[Index] | None = None
     samplers: dict[Name, list[dict[str, Any]]]
     winners: dict[Name, dict[str, Any]]
+    best: dict[Name, Name]
     configs: dict[Name, Digest]

@@ -42,7 +42,7 @@ ORDER = {
         ("classes", "references", "networks"),
         ("signatures",),
         ("models",),
-        ("budget", "experiments", "suite", "datasets", "nfe", "score_options"),
+        ("budget", "experiments", "suite", "datasets", "nfe", "rivals", "score_options"),
         ("metric",),
         ("metrics",),
         ("grid", "judging", "recipe", "resolve", "tuning"),

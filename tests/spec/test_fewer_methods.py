@@ -1,4 +1,4 @@
-"""A scale may have fewer methods than a suite; without a choice its own suites stand for all."""
+"""A scale may have fewer methods than a suite, and rivals of its samplers; by default its own suites stand for all."""
 
 import pytest
 from spoil import refusal, spoil
@@ -51,3 +51,16 @@ def test_the_suites_of_the_configuration_are_those_that_a_scale_has():
 
 def test_a_suite_that_was_chosen_stays_to_be_refused_where_a_scale_lacks_it():
     assert suites_at(load("tour"), ["scratch", "finetune"]) == ["scratch", "finetune"]
+
+
+def test_a_rival_of_a_suite_is_sampled_by_the_scale_that_names_it_and_by_no_other(experiments):
+    block = ("suites", "scratch")
+    assert "es-ddim" not in load("ci").suite("scratch").samplers
+    spoil(experiments / "scales/ci.yaml", *block, "samplers", ["es-ddim", "ddim", "iddpm"])
+    spoil(experiments / "scales/ci.yaml", *block, "sampling", {"es-ddim": {"eps_scale": 1.006}})
+    load.cache_clear()
+    assert load("ci").suite("scratch").samplers == ("iddpm", "ddim", "es-ddim")
+    spoil(experiments / "scales/ci.yaml", *block, "samplers", ["iddpm", "es-heun"])
+    load.cache_clear()
+    message = refusal(lambda: load("ci"))
+    assert "scales/ci.yaml: suites.scratch.samplers: unknown sampler of the suite 'es-heun'" in message

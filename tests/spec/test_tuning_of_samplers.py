@@ -9,7 +9,7 @@ from atbench.spec.models.samplers import Sampler
 from atbench.spec.records import CellForm
 from atbench.spec.searches import SamplerTuningForm
 from atbench.spec.tuning import with_options
-from atbench.tasks.tune_samplers import by_nfe, choose_samplers, measured
+from atbench.tasks.tune_samplers import best_of_each, by_nfe, choose_samplers, measured
 
 
 def search():
@@ -64,7 +64,14 @@ def test_each_step_count_has_the_candidate_of_its_lowest_value(tmp_path, monkeyp
         "options": {"eps_scale": 1.011},
         "fd_heldout": {"5": 1.0, "10": 10.0, "20": 10.0},
     }
+    # The lowest geometric mean of winners: of DDIM 1, 1, 1 against 1, 10, 10 of DCW and 10 of the shifts.
+    assert record["best"] == {"ddim": "es-ddim", "iddpm": "es-linear"}  # those of IDDPM are level: the first
     assert "es-ddim" in capsys.readouterr().out
+
+
+def test_the_best_of_a_plain_sampler_is_the_lowest_of_its_own_corrections():
+    means = {"es-linear": 3.0, "dcw-iddpm": 2.0, "es-ddim": 4.0, "dcw-ddim": 5.0}
+    assert best_of_each(means, load("laptop").samplers) == {"iddpm": "dcw-iddpm", "ddim": "es-ddim"}
 
 
 @pytest.mark.parametrize("name", load("laptop").tuning.samplers["scratch"].candidates)

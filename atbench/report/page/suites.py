@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from functools import partial
 
+from atbench.judgement.comparisons import of_training_free
 from atbench.reading.origins import cell_key, reference_key
 from atbench.reading.rows import foreign_rows, reference_rows
 from atbench.reading.sheet import Sheet
-from atbench.report import captions, paired, tables
+from atbench.report import captions, paired, tables, training_free_table
+from atbench.report.outputs import TRAINING_FREE
 from atbench.report.page import charts
 from atbench.report.page.grids import Grid, Keyed, from_table
 from atbench.report.page.looks import path
@@ -73,6 +75,7 @@ def section(sheet: Sheet, name: str) -> Section:
     measures = [_metric(sheet, suite, metric) for metric in tabulated(suite)]
     measures += [_view(sheet, suite, view) for view in suite.views]
     measures.append(_paired(sheet, suite))
+    measures += [_training_free(sheet, suite)] if of_training_free(sheet.benchmark, name) else []
     own = sheet.frame[(sheet.frame.suite == name) & ~sheet.frame.off_grid]
     return Section(
         name,
@@ -125,6 +128,17 @@ def _paired(sheet: Sheet, suite: Suite) -> Measure:
 
     label = f"{metric_label(suite.leads, suite.extractor)}: paired differences"
     return Measure("paired", label, "Differences", from_table(f"{suite.name}-paired", table, keyed), [], "")
+
+
+def _training_free(sheet: Sheet, suite: Suite) -> Measure:
+    rows = training_free_table.behind(suite)
+
+    def keyed(index: tuple[str, str], column: str) -> str:
+        return " ".join(cell_key(suite.name, name, FINAL, sampler, _nfe(column)) for name, sampler in rows[index])
+
+    grid = from_table(f"{suite.name}-{TRAINING_FREE}", training_free_table.table(sheet, suite.name), keyed)
+    label = f"{metric_label(suite.leads, suite.extractor)}: training-free samplers"
+    return Measure(TRAINING_FREE, label, "Differences", grid, [], "")
 
 
 def of_cells(sheet: Sheet, suite: Suite) -> Keyed:

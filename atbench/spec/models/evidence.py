@@ -90,6 +90,9 @@ class Claim(Entry):
         description="budget that is equal -> baseline"
     )
     samplers: Many[SamplerName]
+    training_free: Literal["baseline", "both"] | None = Field(
+        None, description="which methods are sampled by the scale's `best_training_free` of these samplers instead"
+    )
     judged: Literal["each", "every", "together"] = Field(
         description="a verdict per sampler, one on all of them, one on their mean"
     )
@@ -102,6 +105,14 @@ class Claim(Entry):
     family: Family | None = Field(
         None, description="corrected for its own tests alone; without one a claim is secondary"
     )
+
+    @model_validator(mode="after")
+    def _of_rivals(self) -> "Claim":
+        if self.training_free and self.points != GRID:
+            raise ValueError(f"training_free: compares cells of the {GRID}, not {self.points}")
+        if self.training_free and self.family:
+            raise ValueError("training_free: its tests depend on the scale, so that no family could count them")
+        return self
 
 
 class ClaimsFile(Entry):

@@ -151,6 +151,9 @@ class SuiteSize(Entry):
     evaluation: EvaluationPart | None = None
     queue: QueuePart | None = None
     sampling: dict[SamplerName, dict[str, Any]] = Field({}, description="options that its samplers have of their own")
+    best_training_free: dict[SamplerName, SamplerName] = Field(
+        {}, description="sampler -> its best training-free correction, that claims compare; named before any result"
+    )
     model: dict[str, Any] | None = Field(None, description="constructor arguments of its network")
     training: TrainingPart | None = None
     imported: dict[MethodName, Checkpoint] | None = Field(

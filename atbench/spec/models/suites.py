@@ -41,6 +41,7 @@ class SuiteFile(Entry):
     methods: Many[MethodName] = Field(description="the first is the baseline, whose learning rate all use")
     controls: Few[MethodName] = Field((), description="further methods, of the scales that name them")
     samplers: Few[SamplerName] = Field(description="none where the suite only trains")
+    rivals: Few[SamplerName] = Field((), description="further samplers, of the scales that name them")
     nfe: Many[Nfe] | Annotated[dict[SamplerName, Many[Nfe]], Field(min_length=1)] | None = Field(
         None, description="of all samplers, or of each; the scale's without it"
     )
@@ -56,7 +57,7 @@ class SuiteFile(Entry):
     @model_validator(mode="after")
     def _counted(self) -> "SuiteFile":
         curve, picture = self.curves.samplers if self.curves else (), (self.grids.sampler,) if self.grids else ()
-        for sampler in (*self.samplers, *curve, *picture):
+        for sampler in (*self.samplers, *self.rivals, *curve, *picture):
             if isinstance(self.nfe, dict) and sampler not in self.nfe:
                 raise ValueError(f"nfe: has no step counts of {sampler!r}, one of the samplers")
         return self

@@ -1,0 +1,23 @@
+"""The scale ci with training-free rivals in the grid of `scratch`, and the methods of the claims on them."""
+
+from spoil import spoil
+
+BEST = {"iddpm": "dcw-iddpm", "ddim": "es-ddim"}
+SAMPLERS = ["iddpm", "ddim", "es", "es-ddim", "dcw-iddpm", "dcw-ddim"]
+METHODS = ["adm", "at", "at-mid", "replay", "adm-3x"]
+DCW = {"dcw": {"low": {5: 0.05, 10: 0.02}, "high": 0.0}}
+SAMPLING = {"es-ddim": {"eps_scale": 1.006}, "dcw-iddpm": DCW, "dcw-ddim": DCW}
+SEEDS = [0, 1, 2, 3, 4]
+
+
+def with_rivals(folder, best=BEST):
+    """Write them into ``folder``, a copy of the experiment files; ``best`` is what the scale names."""
+    of_suite = {
+        "samplers": SAMPLERS,
+        "methods": METHODS,
+        "sampling": SAMPLING,
+        "seeds": SEEDS,
+        "best_training_free": best,
+    }
+    for key, value in of_suite.items():
+        spoil(folder / "scales/ci.yaml", "suites", "scratch", key, value)
