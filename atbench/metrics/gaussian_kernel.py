@@ -11,8 +11,8 @@ ROWS = 2048  # rows of a kernel matrix held at once, a bound on memory only
 SCALE = 1000  # google-research/google-research:cmmd/distance.py, to be readable
 
 
-def gaussian_mmd(samples: Tensor, real: Split, bandwidth: float) -> float:
-    """1000 times MMD^2 of samples (n, d) and the features of a split, float64.
+def gaussian_mmd(samples: Tensor, real: Split, bandwidth: float, most: int | None = None) -> float:
+    """1000 times MMD^2 of samples (n, d) and the features of a split, or of ``most`` that are drawn of it, float64.
 
     MMD^2 = sum_ij k(x_i, x_j) / (n (n - 1)) + the same of y, i and j different, - 2 sum_ij k(x_i, y_j) / (n m), with
     k(x, y) = exp(-|x - y|^2 / (2 s^2)) (Gretton et al. 2012, eq. 3). CMMD (Jayasumana et al. 2024) takes this kernel
@@ -21,8 +21,9 @@ def gaussian_mmd(samples: Tensor, real: Split, bandwidth: float) -> float:
     extractor are far longer than another's.
     """
     width = bandwidth * math.sqrt(2 * np.trace(real.statistics.sigma))
-    theirs, count, own = real.features.features, len(real), len(samples)
-    within = real.once(("gaussian kernel", width), lambda: _sum(theirs, theirs, width) - count)  # k(y, y) is 1
+    theirs = real.drawn(most)
+    count, own = len(theirs), len(samples)
+    within = real.once(("gaussian kernel", width, most), lambda: _sum(theirs, theirs, width) - count)  # k(y, y) is 1
     mmd = (_sum(samples, samples, width) - own) / (own * (own - 1)) + within / (count * (count - 1))
     return SCALE * (mmd - 2 * _sum(samples, theirs, width) / (own * count))
 

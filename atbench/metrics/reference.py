@@ -95,13 +95,17 @@ class Split:
 
         Those of all images, or of ``most`` that a random stream of their number's name draws.
         """
-        points = self.once(("points", most), lambda: self._drawn(most))
+        points = self.drawn(most)
         return points, self.once(("radii", neighbours, most), lambda: ball_radii(points, neighbours))
 
-    def _drawn(self, most: int | None) -> Tensor:
+    def drawn(self, most: int | None) -> Tensor:
+        """The features of all images, or of ``most``: what metrics compare with one by one."""
         features = self.features.features
         if most is None or most >= len(features):
             return features
+        return self.once(("points", most), lambda: self._draw(features, most))
+
+    def _draw(self, features: Tensor, most: int) -> Tensor:
         rows = torch.randperm(len(features), generator=generator("manifold reference", len(features), most))
         return features[rows[:most].sort().values]
 

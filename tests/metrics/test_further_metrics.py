@@ -115,6 +115,18 @@ def test_mmd_is_the_unbiased_estimate_and_the_public_one_but_for_its_diagonals()
     assert public - found == pytest.approx(1000 * ((1 - within[0]) / 90 + (1 - within[1]) / 140), rel=1e-4)
 
 
+def test_mmd_may_take_a_draw_of_the_real_images_as_manifolds_do():
+    real, samples = rows(400, seed=1), rows(100, seed=2)
+    split = scored(samples, real).reference.train
+    drawn, _ = split.manifold(3, 150)
+    whole = scored(samples, drawn, mmd_bandwidth=1.0).reference.train
+    same_width = split.statistics.sigma.trace() / whole.statistics.sigma.trace()
+    found = gaussian_mmd.measure(scored(samples, real, mmd_bandwidth=1.0, manifold_reference=150))["mmd"]
+    expected = gaussian_mmd.measure(scored(samples, drawn, mmd_bandwidth=float(same_width**0.5)))["mmd"]
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert found != gaussian_mmd.measure(scored(samples, real, mmd_bandwidth=1.0))["mmd"]
+
+
 def test_mmd_of_one_law_is_zero_on_average_and_grows_with_the_shift():
     real = rows(400, seed=1)
     found = [

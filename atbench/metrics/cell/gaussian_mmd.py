@@ -21,8 +21,9 @@ METRICS = (
 
 
 def measure(scored: Scored) -> dict[str, float]:
-    """To the training images; nothing where it is not asked."""
-    bandwidth = scored.options.mmd_bandwidth
-    if bandwidth is None:
+    """To the training images, or a draw of them; nothing where it is not asked."""
+    options = scored.options
+    if options.mmd_bandwidth is None:
         return {}
-    return {"mmd": gaussian_mmd(scored.features.features, scored.reference.train, bandwidth)}
+    real, most = scored.reference.train, options.manifold_reference
+    return {"mmd": gaussian_mmd(scored.features.features, real, options.mmd_bandwidth, most)}
