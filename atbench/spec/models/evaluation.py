@@ -24,8 +24,8 @@ class MetricOptions(Entry):
     blocks: Annotated[int, Field(ge=2, le=10**6)] = Field(description="sample blocks of the jackknife")
     manifold_reference: Count | None = Field(
         None,
-        description="real images, drawn by name, behind precision, recall, density, coverage and MMD; all without it. The "
-        "published numbers of ImageNet 64x64 have 10000 (openai/guided-diffusion:evaluations/README.md)",
+        description="real images, drawn by name, behind precision, recall, density, coverage and MMD; all without "
+        "it. The published numbers of ImageNet 64x64 have 10000 (openai/guided-diffusion:evaluations/README.md)",
     )
     density_neighbours: Count | None = Field(
         None,
