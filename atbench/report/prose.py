@@ -9,6 +9,7 @@ Within sentences see `atbench.report.quoted`.
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -102,7 +103,10 @@ def variances(suite: str, scale: str) -> str:
 
 def second_hand_numbers() -> str:
     """The table of second-hand numbers with its footnotes; of ours there are none at its scale."""
-    return markdown(second_hand.table(load("paper"))).rstrip("\n")
+    made = second_hand.table(load("paper"))
+    said, *notes = re.split(r" (?=\[\d+\] )", made.caption)
+    caption = "\n".join([said, "", *(f"- {note}" for note in notes)])
+    return markdown(replace(made, caption=caption)).rstrip("\n")
 
 
 @cache
