@@ -180,7 +180,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def release(options: argparse.Namespace) -> None:
-    """Copy a finished scale's JSON, tables and figures into results/released."""
+    """Keep a finished scale's records in results/released, and draw its tables and figures from them."""
     from atbench.tasks.release import release
 
     release(load(options.scale), suites_of(options), options.seeds)

@@ -1,5 +1,6 @@
 """Which cells test a claim: the cells of two methods at one budget, paired by what they share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from atbench.runtime.errors import UserError
@@ -45,8 +46,13 @@ def comparisons(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     scale names which: elsewhere nobody misses them.
     Raises UserError where a baseline does not have the budget that the claim says it has.
     """
+    return _of(benchmark, benchmark.claims, suites)
+
+
+def _of(benchmark: Benchmark, claims: Mapping[str, Claim], suites: list[str]) -> list[Comparison]:
+    """The comparisons of some claims."""
     made = []
-    for name, claim in benchmark.claims.items():
+    for name, claim in claims.items():
         split = [(sampler,) for sampler in claim.samplers] if claim.judged == "each" else [claim.samplers]
         for suite in claim.suites:
             for samplers in split:
@@ -65,14 +71,15 @@ def _stands(benchmark: Benchmark, claim: Claim, suite: str, samplers: tuple[str,
 
 def of_families(benchmark: Benchmark, suites: list[str]) -> list[Comparison]:
     """The comparisons that belong to a family, where one of them stands in ``suites``; otherwise none."""
-    found = [each for each in comparisons(benchmark, suites) if benchmark.claims[each.claim].family]
+    claims = {name: claim for name, claim in benchmark.claims.items() if claim.family}
+    found = _of(benchmark, claims, suites)
     return found if any(each.suite in suites for each in found) else []
 
 
 def of_training_free(benchmark: Benchmark, suite: str) -> list[Comparison]:
     """The comparisons of a suite in which samplers are corrected without training."""
-    found = [each for each in comparisons(benchmark, [suite]) if each.suite == suite]
-    return [each for each in found if benchmark.claims[each.claim].training_free]
+    claims = {name: claim for name, claim in benchmark.claims.items() if claim.training_free}
+    return [each for each in _of(benchmark, claims, [suite]) if each.suite == suite]
 
 
 def _comparison(

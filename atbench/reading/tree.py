@@ -108,6 +108,10 @@ class Tree:
         addresses = [str(Path(ROOT, scale, suite, name)) for name in sorted(names, key=Path)]
         return [parse_cell(address) for address in addresses if is_cell(address)]
 
+    def suites(self, benchmark: Benchmark) -> list[str]:
+        """The suites of a scale of which there are cells, in its order."""
+        return [name for name in benchmark.suites if self.cells(benchmark.scale, name)]
+
     def _line(self, path: Path) -> str:
         """What a line of a pack calls a record."""
         return Path(*path.relative_to(self.root).parts[1:]).as_posix()

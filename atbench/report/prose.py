@@ -104,8 +104,7 @@ def variances(suite: str, scale: str) -> str:
 def second_hand_numbers() -> str:
     """The table of second-hand numbers with its footnotes; of ours there are none at its scale."""
     made = second_hand.table(load("paper"))
-    said, *notes = re.split(r" (?=\[\d+\] )", made.caption)
-    caption = "\n".join([said, "", *(f"- {note}" for note in notes)])
+    caption = "\n".join([second_hand.SAID, "", *(f"- {note}" for note in second_hand.footnotes(made.numbers))])
     return markdown(replace(made, caption=caption)).rstrip("\n")
 
 

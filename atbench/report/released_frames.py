@@ -3,7 +3,7 @@
 Tables are drawn from the records anew, so a page says what these say and not what a file once printed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from atbench.report.render import Table
 from atbench.runtime.errors import UserError, unknown
 from atbench.runtime.files import visible
 from atbench.runtime.json_files import read_json
+from atbench.runtime.records import Record
 from atbench.spec.address import FINAL, RELEASED
 from atbench.spec.load import load, workflow
 from atbench.spec.records import TimeForm
@@ -34,7 +35,7 @@ def sheet(scale: str) -> Sheet:
     """A released scale, under the protocol of its time. Raises UserError for one without cells."""
     root = Path(RELEASED, scale)
     benchmark, tree = of_its_time(load(scale), root), Tree(root)
-    suites = [name for name in benchmark.suites if tree.cells(scale, name)]
+    suites = tree.suites(benchmark)
     if not suites:
         raise UserError(f"{root}: no released cells there")
     return Sheet(benchmark, root, tidy.collect(benchmark, root, suites), suites)
@@ -83,26 +84,26 @@ def _cell_means(scale: str) -> pd.DataFrame:
 def _runs(scale: str) -> pd.DataFrame:
     """Suite, method, seed and number of parameters of a scale's runs."""
     return pd.DataFrame(
-        {"suite": path.parent.name, "method": name.split("/")[0], "parameters": record["parameters"]}
-        for path in visible(Path(RELEASED, scale), f"*/{RUNS}")
-        for name, record in packs.read_whole(path).items()
-        if name.endswith("/config.json")
+        {"suite": suite, "method": name.split("/")[0], "parameters": record["parameters"]}
+        for suite, name, record in _records(scale, "/config.json")
     )
+
+
+def _records(scale: str, ending: str) -> Iterator[tuple[str, str, Record]]:
+    """Suite, name and content of what is recorded of a scale's runs under names of that ending."""
+    for path in visible(Path(RELEASED, scale), f"*/{RUNS}"):
+        for name, record in packs.read_whole(path).items():
+            if name.endswith(ending):
+                yield path.parent.name, name, record
 
 
 def _heldout(scale: str) -> pd.DataFrame:
     """eps_mse and variance of a scale's networks on held-out images, by suite, method, seed and t."""
-    records = (
-        record
-        for path in visible(Path(RELEASED, scale), f"*/{RUNS}")
-        for name, record in packs.read_whole(path).items()
-        if name.endswith("/final/heldout.json")
-    )
     return pd.DataFrame(
         {key: record["run"][key] for key in ("suite", "method", "seed")}
         | {"t": error["t"], "eps_mse": error["after"]["mse"], "eps_mse_before": error["before"]["mse"]}
         | {"variance": variance["after"]}
-        for record in records
+        for _, _, record in _records(scale, "/final/heldout.json")
         for error, variance in zip(record["eps_mse"], record["variance_fraction"])
     )
 

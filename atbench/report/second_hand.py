@@ -20,6 +20,11 @@ OF_THE_NUMBER = ["images", "extractor", "source", "caveat"]  # what a footnote s
 KEYS = [*COLUMNS[:-1], *OF_THE_NUMBER]
 LONG = ["suite", "sampler", "method", "kind", "note", "nfe", "value", *OF_THE_NUMBER]
 THEIRS, PAPER, HERE = "second-hand", "the paper itself", "here"  # kinds, in the order in which they stand
+SAID = (
+    f"Second-hand FID: as publications other than the paper report it, not checked by us, and part of no verdict. "
+    f"Rows of {PAPER} are of the captions of its figures, rows marked {HERE!r} are means over our seeds. "
+    f"Read rows of different footnotes beside each other with their caveats."
+)
 NONE = {"images": pd.NA, "caveat": "", "extractor": ""}
 
 
@@ -53,17 +58,17 @@ def table(benchmark: Benchmark, frame: pd.DataFrame | None = None) -> Table:
     Blocks are suites and samplers, rows methods with where their numbers are from, columns step counts.
     """
     numbers = _numbers(benchmark, frame)
+    caption = " ".join([SAID, *footnotes(numbers)])
+    return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), caption)
+
+
+def footnotes(numbers: pd.DataFrame) -> list[str]:
+    """Sources and caveats of the numbers of `table`, by their marks."""
     notes = numbers[numbers.note > 0].drop_duplicates("note").sort_values("note")
-    footnotes = " ".join(
+    return [
         f"[{row.note}] {row.source}; {row.images:,} images; extractor: {row.extractor}. {row.caveat}."
         for row in notes.itertuples()
-    )
-    caption = (
-        f"Second-hand FID: as publications other than the paper report it, not checked by us, and part of no verdict. "
-        f"Rows of {PAPER} are of the captions of its figures, rows marked {HERE!r} are means over our seeds. "
-        f"Read rows of different footnotes beside each other with their caveats. {footnotes}"
-    )
-    return Table(numbers, lambda markup: _wide(benchmark, numbers, markup), caption)
+    ]
 
 
 def _numbers(benchmark: Benchmark, frame: pd.DataFrame | None) -> pd.DataFrame:

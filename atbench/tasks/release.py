@@ -16,7 +16,7 @@ from atbench.reading.pictures import first_rows, sheet_path, write_sheet
 from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
-from atbench.reading.tree import CELLS, MANIFEST, Tree, manifest, pack_of
+from atbench.reading.tree import MANIFEST, Tree, manifest, pack_of
 from atbench.report.build import build
 from atbench.report.outputs import outputs_of
 from atbench.runtime import provenance
@@ -59,7 +59,7 @@ def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = N
     spent = Tree(target).read(target / TIME, TimeForm) or {}
     write_manifest(benchmark, target, before, written)  # what is read from here on is believed by it
     write_json(target / TIME, spent | cost(benchmark, suites))
-    pages = build(benchmark, target, released(benchmark, target))
+    pages = build(benchmark, target, Tree(target).suites(benchmark))
     written += [TIME, *(str(path.relative_to(target)) for path in pages)]
     write_manifest(benchmark, target, before, written)
     print(f"{target}: {len(written)} files with {len(names)} records of {', '.join(suites)}, tables and figures")
@@ -72,11 +72,6 @@ def of_seeds(suite: Suite, seeds: list[int] | None) -> Suite:
     if foreign := set(seeds) - set(suite.size.seeds):
         raise UserError(f"--seeds: {min(foreign)}: scale {suite.scale} has no such seed of {suite.name}")
     return replace(suite, size=suite.size.model_copy(update={"seeds": tuple(seeds)}))
-
-
-def released(benchmark: Benchmark, target: Path) -> list[str]:
-    """The suites of which cells are released."""
-    return [suite for suite in benchmark.suites if (target / suite / CELLS).exists()]
 
 
 def refuse_beside_another_protocol(benchmark: Benchmark, target: Path) -> None:

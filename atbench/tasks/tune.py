@@ -5,7 +5,7 @@ from typing import Any
 
 from atbench.judgement.statistics import LEVEL, interval, p_above
 from atbench.runtime.records import write_record
-from atbench.spec.address import ROOT
+from atbench.spec.address import ROOT, Run
 from atbench.spec.benchmark import Suite
 from atbench.spec.records import CellForm
 from atbench.spec.run import RunSpec
@@ -21,10 +21,7 @@ def choose(search: Suite) -> None:
     """
     tuning, suite, runs = search.benchmark.tuning, search.drawn_as, search.runs()
     metric = search.benchmark.searched_by
-    seeds = sorted({run.address.seed for run in runs})
-    record: dict[str, Any] = {"suite": suite, "metric": metric, "seed": seeds[0]}
-    record |= {"seeds": seeds} if len(seeds) > 1 else {}
-    record |= {"methods": {}, "winners": {}}
+    record = begun(search) | {"methods": {}, "winners": {}}
     for method in tuning.search[suite].methods:
         key, values = tuning.search[suite].candidates(method)
         tried = [f"{method}-c{index}" for index in range(len(values))]
@@ -36,7 +33,7 @@ def choose(search: Suite) -> None:
             for value, row in zip(values, rows)
         ]
         record["winners"][method] = {key: values[won]}
-    record["configs"] = {named(run, seeds): run.digest for run in runs}
+    record["configs"] = configs(runs)
     write_record(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")
 
@@ -85,10 +82,21 @@ def _measured(runs: list[RunSpec], candidate: str, metric: str) -> Scores:
     }
 
 
-def named(run: RunSpec, seeds: list[int]) -> str:
-    """What a run is called in the record: the candidate, with its seed where that is not the first."""
-    method, seed = run.address.method, run.address.seed
-    return method if seed == seeds[0] else f"{method}-seed{seed}"
+def begun(search: Suite) -> dict[str, Any]:
+    """What the record of a search begins with: what is searched, by which metric, from which seeds."""
+    seeds = sorted(search.size.seeds)
+    record: dict[str, Any] = {"suite": search.drawn_as, "metric": search.benchmark.searched_by, "seed": seeds[0]}
+    return record | ({"seeds": seeds} if len(seeds) > 1 else {})
+
+
+def configs(runs: list[RunSpec]) -> dict[str, str]:
+    """Digests of a search's runs, by their candidate, with the seed where that is not the first."""
+    first = min(run.address.seed for run in runs)
+    return {_named(run.address, first): run.digest for run in runs}
+
+
+def _named(run: Run, first: int) -> str:
+    return run.method if run.seed == first else f"{run.method}-seed{run.seed}"
 
 
 def _log_gain(ours: dict[str, float], theirs: dict[str, float]) -> float:

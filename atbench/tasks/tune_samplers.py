@@ -12,7 +12,7 @@ from atbench.spec.records import CellForm
 from atbench.spec.rivals import base_of
 from atbench.spec.run import RunSpec
 from atbench.spec.suite import SEARCH_PREFIX
-from atbench.tasks.tune import named
+from atbench.tasks.tune import begun, configs
 
 
 def choose_samplers(search: Suite) -> None:
@@ -24,10 +24,8 @@ def choose_samplers(search: Suite) -> None:
     that whose winners have the lowest geometric mean over the step counts.
     """
     benchmark, runs = search.benchmark, search.runs()
-    metric, seeds = benchmark.searched_by, [run.address.seed for run in runs]
-    record: dict[str, Any] = {"suite": search.drawn_as, "metric": metric, "seed": seeds[0]}
-    record |= {"seeds": seeds} if len(seeds) > 1 else {}
-    record |= {"samplers": {}, "winners": {}, "best": {}, "configs": {named(run, seeds): run.digest for run in runs}}
+    metric = benchmark.searched_by
+    record = begun(search) | {"samplers": {}, "winners": {}, "best": {}, "configs": configs(runs)}
     values, means = measured(runs, metric), {}
     for name, candidates in benchmark.tuning.samplers[search.drawn_as].candidates.items():
         counts = sorted({nfe for sampler, nfe in values if sampler.rpartition("-c")[0] == name})
