@@ -21,20 +21,20 @@ def table(sheet: Sheet) -> Table:
     for suite in tuning.search:
         record = tree.shown(sheet.root / f"tuning/{suite}.json", TuningForm)
         for method, tried in (record or {"methods": {}})["methods"].items():
-            constant, _ = tuning.search[suite].candidates(method)
-            published, won = tuning.search[suite].published.get(method), record["winners"][method][constant]
+            published, winners = tuning.search[suite].published.get(method, {}), record["winners"][method]
             seeds = len(record.get("seeds") or [record["seed"]])
             for row in tried:
-                gain = row.get("gain", {})
+                [constant], gain = winners.keys() & row.keys(), row.get("gain", {})
                 known = [gain.get(key, float("nan")) for key in ("mean", "low", "high")]
                 value = row[constant]
-                rows.append(
-                    (suite, method, constant, value, row["mean_rank"], *known, value == published, value == won, seeds)
-                )
+                source, won = value == published.get(constant), value == winners[constant]
+                rows.append((suite, method, constant, value, row["mean_rank"], *known, source, won, seeds))
     numbers = pd.DataFrame(rows, columns=COLUMNS)
     judge = f"judged by {sheet.benchmark.searched_by} on seeds no table reports"
     caption = (
         f"The tuning search at scale {sheet.benchmark.scale}, {judge}. "
+        "Constants of one method are searched one at a time, the others as they stand. The rate of a method is "
+        "searched as a factor on the baseline's; the paper has one rate for all, so that 1 is published. "
         "Gain: per cent of the distance of the published value, mean log ratio over the judged cells, then over seeds, "
         "with its 95 % t-interval (one seed has none). A value is chosen in place of the published one only if it is "
         "better at p < 0.05 corrected for the number of others; what is not, is no order of the values. Without a "

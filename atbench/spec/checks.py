@@ -15,7 +15,7 @@ from atbench.spec.metrics import DISTANCE, DISTANCE_NAMES, METRICS, TRAINING
 from atbench.spec.models.evidence import CURVE, GRID, Claim, Family
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import tuned_type
+from atbench.spec.models.scale import RATES, tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
 from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
@@ -93,14 +93,14 @@ def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
             raise UserError(f"experiments/tuning.yaml: search: {unknown('suite', searched, tuning.search)}")
     for name, search in tuning.search.items():
         for method in search.methods:
-            constant, values = search.candidates(method)
             options = type(methods[method].perturbation).model_fields
-            tunable = ["learning_rate", *(option for option in options if option in tuned_type().model_fields)]
+            tunable = [*RATES, *(option for option in options if option in tuned_type().model_fields)]
             key = f"search.{name}.methods.{method}"
-            if constant not in tunable:
-                raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
-            for value in values:  # each in the range that the constant has in `tuned:`
-                _tried({constant: value}, key)
+            for constant, values in search.constants(method).items():
+                if constant not in tunable:
+                    raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
+                for value in values:  # each in the range that the constant has in `tuned:`
+                    _tried({constant: value}, key)
 
 
 def _tried_samplers(files: Experiments) -> None:

@@ -25,7 +25,9 @@ class SuiteSpec:
     title: str
     paper: str
     methods: tuple[str, ...]  # those compared, in the order of the file
-    baseline: str  # the first of them, whose learning rate all use; of a search, that of the suite it looks through
+    baseline: (
+        str  # the first of them, whose learning rate all start from; of a search, that of the suite it looks through
+    )
     catalogue: Mapping[str, Method]  # every method that could be trained here, its objective resolved
     lineage: Mapping[
         str, tuple[str, ...]
@@ -104,7 +106,7 @@ class SuiteSpec:
         return declared[method]
 
     def constants(self, method: str) -> dict[str, float]:
-        """Tuned constants of a method: those of the suite's baseline, whose learning rate all use, then its own."""
+        """Tuned constants of a method: those of the suite's baseline, whose rate all start from, then its own."""
         found: dict[str, float] = {}
         for name in (self.baseline, *self.lineage[method]):
             found |= self.tuned[name].written() if name in self.tuned else {}

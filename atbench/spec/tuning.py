@@ -28,21 +28,17 @@ def looks_through(tuning: TuningFile, name: str) -> str | None:
     return suite if suite != name and suite in tuning.samplers else None
 
 
-def candidates(tuning: TuningFile, suite: str, method: str) -> dict[str, float]:
-    """Candidate -> the value that it tries, of one method of a search."""
-    _, values = tuning.search[suite].candidates(method)
-    return {CANDIDATE.format(method=method, index=index): value for index, value in enumerate(values)}
+def candidates(tuning: TuningFile, suite: str, method: str) -> dict[str, dict[str, float]]:
+    """Candidate -> the constant and value that it tries, of one method of a search; counted through its constants."""
+    tried = [(key, value) for key, values in tuning.search[suite].constants(method).items() for value in values]
+    return {CANDIDATE.format(method=method, index=index): {key: value} for index, (key, value) in enumerate(tried)}
 
 
 def as_suite(tuning: TuningFile, suite: SuiteSpec) -> SuiteSpec:
     """The suite whose methods are the candidates of the search through ``suite``, judged by the search's own cells."""
     search = tuning.search[suite.name]
     base = {name: method for method in search.methods for name in candidates(tuning, suite.name, method)}
-    tried = {
-        name: {search.candidates(method)[0]: value}
-        for method in search.methods
-        for name, value in candidates(tuning, suite.name, method).items()
-    }
+    tried = {name: value for method in search.methods for name, value in candidates(tuning, suite.name, method).items()}
     return replace(
         suite,
         name=SEARCH_PREFIX + suite.name,

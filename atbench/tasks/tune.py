@@ -9,6 +9,7 @@ from atbench.spec.address import ROOT, Run
 from atbench.spec.benchmark import Suite
 from atbench.spec.records import CellForm
 from atbench.spec.run import RunSpec
+from atbench.spec.tuning import candidates
 
 Scores = dict[int, dict[str, float]]  # seed -> cell -> the judged metric of a candidate
 
@@ -16,23 +17,24 @@ Scores = dict[int, dict[str, float]]  # seed -> cell -> the judged metric of a c
 def choose(search: Suite) -> None:
     """Write ``results/<scale>/tuning/<suite>.json``: every candidate's values, its mean rank and gain, and the winners.
 
-    search: the suite ``tune-<suite>``, whose methods are the candidates. A candidate's rank is averaged over the judged
-    cells, so that no single NFE decides by its size; of several seeds cells are means.
+    search: the suite ``tune-<suite>``, whose methods are the candidates. Each constant of a method has a winner of its
+    own. A candidate's rank is averaged over the judged cells, so that no single NFE decides by its size; of several
+    seeds cells are means.
     """
     tuning, suite, runs = search.benchmark.tuning, search.drawn_as, search.runs()
     metric = search.benchmark.searched_by
     record = begun(search) | {"methods": {}, "winners": {}}
     for method in tuning.search[suite].methods:
-        key, values = tuning.search[suite].candidates(method)
-        tried = [f"{method}-c{index}" for index in range(len(values))]
-        scores = [_measured(runs, candidate, metric) for candidate in tried]
-        published = tuning.search[suite].published.get(method)
-        rows, won = compared(scores, None if published is None else values.index(published))
-        record["methods"][method] = [
-            {key: value, "mean_rank": row["mean_rank"], metric: row["mean"], **row["gain"]}
-            for value, row in zip(values, rows)
-        ]
-        record["winners"][method] = {key: values[won]}
+        named, published = candidates(tuning, suite, method), tuning.search[suite].published.get(method, {})
+        record["methods"][method], record["winners"][method] = [], {}
+        for key, values in tuning.search[suite].constants(method).items():
+            scores = [_measured(runs, candidate, metric) for candidate, tried in named.items() if key in tried]
+            rows, won = compared(scores, values.index(published[key]) if key in published else None)
+            record["methods"][method] += [
+                {key: value, "mean_rank": row["mean_rank"], metric: row["mean"], **row["gain"]}
+                for value, row in zip(values, rows)
+            ]
+            record["winners"][method][key] = values[won]
     record["configs"] = configs(runs)
     write_record(f"{ROOT}/{search.scale}/tuning/{suite}.json", record)
     print(f"{suite}: {record['winners']}")

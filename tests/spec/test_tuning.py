@@ -6,14 +6,16 @@ import math
 
 import pandas as pd
 import pytest
+from spoil import refusal, spoil
 
 from atbench.reading.sheet import Sheet
 from atbench.report import render, tuning_table
 from atbench.runtime.records import write_record
 from atbench.spec.address import RELEASED
 from atbench.spec.load import load
-from atbench.spec.tuning import as_suite
+from atbench.spec.tuning import as_suite, candidates
 from atbench.spec.yaml import EXPERIMENTS
+from atbench.tasks import tune
 from atbench.tasks.tune import compared, mean_ranks
 
 RELEASES = EXPERIMENTS.parent / RELEASED
@@ -93,7 +95,7 @@ def test_the_table_of_the_search_shows_its_uncertainty(tmp_path):
     rows = [
         {"step_rms": value, "mean_rank": 2.0, "fd_heldout": {"ddim-nfe5": 1.0}} | gain
         for value, gain in zip(
-            laptop.tuning.search["scratch"].candidates("at")[1],
+            laptop.tuning.search["scratch"].constants("at")["step_rms"],
             ({"gain": {"mean": 0.1, "low": -0.05, "high": 0.2}}, {}, {}, {}),
         )
     ]
@@ -110,3 +112,64 @@ def test_mean_ranks_count_wins_not_sizes():
     # The second candidate loses one cell by far and wins two narrowly.
     assert mean_ranks([[1.0, 5.0, 5.0], [100.0, 4.9, 4.9]]) == pytest.approx([5 / 3, 4 / 3])
     assert mean_ranks([[1.0], [1.0]]) == [1.0, 1.0]
+
+
+RATES = [0.0005, 0.001, 0.002, 0.004]
+STEPS = [0.0006, 0.0018, 0.006, 0.018]
+FACTORS = [0.25, 0.5, 1, 2]
+
+
+def searching(experiments):
+    """The scale ci, whose search is of one seed, with a step and a learning rate of their own for ADM-AT."""
+    methods = {"adm": {"learning_rate": RATES}, "at": {"step_rms": STEPS, "learning_rate_factor": FACTORS}}
+    published = {"at": {"step_rms": 0.0018, "learning_rate_factor": 1}}
+    spoil(experiments / "tuning.yaml", "search", "scratch", "methods", methods)
+    spoil(experiments / "tuning.yaml", "search", "scratch", "published", published)
+    return load("ci")
+
+
+def test_constants_of_one_method_are_searched_one_at_a_time_with_the_others_as_they_stand(experiments):
+    ci = searching(experiments)
+    runs = {run.address.method: run.recipe for run in ci.suite("tune-scratch").runs()}
+    assert sorted(runs) == [f"adm-c{i}" for i in range(4)] + [f"at-c{i}" for i in range(8)]
+    stands = ci.suite("scratch").run("at", 0).recipe
+    found = [(runs[f"at-c{i}"].perturbation.step_rms, runs[f"at-c{i}"].learning_rate) for i in range(8)]
+    rate, step = stands.learning_rate, stands.perturbation.step_rms
+    assert sorted(found) == sorted([(value, rate) for value in STEPS] + [(step, rate * value) for value in FACTORS])
+
+
+def test_a_search_names_a_winner_for_each_constant(experiments, monkeypatch):
+    ci = searching(experiments)
+    better = {"step_rms": 0.0006}, {"learning_rate_factor": 2}, {"learning_rate": 0.004}
+    tried = {method: candidates(ci.tuning, "scratch", method) for method in ("adm", "at")}
+    best = [name for named in tried.values() for name, value in named.items() if value in better]
+    monkeypatch.setattr(tune, "_measured", lambda runs, name, metric: {100: {"a": 1.0 if name in best else 2.0}})
+    written = {}
+    monkeypatch.setattr(tune, "write_record", lambda path, record: written.update(record))
+    tune.choose(ci.suite("tune-scratch"))
+    # One seed shows no value better than the published one; where none is published, the best rank wins.
+    expected = {"adm": {"learning_rate": 0.004}, "at": {"step_rms": 0.0018, "learning_rate_factor": 1}}
+    assert len(best) == 3 and written["winners"] == expected
+    gains = {row["step_rms"]: row.get("gain", {}).get("mean") for row in written["methods"]["at"] if "step_rms" in row}
+    assert gains == {0.0006: pytest.approx(0.5), 0.0018: None, 0.006: 0, 0.018: 0}
+
+
+def test_a_factor_of_the_search_holds_for_a_method_and_for_those_that_extend_it(experiments):
+    names = ("adm", "at", "at-random")
+    before = {name: load("ci").suite("scratch").run(name, 0).recipe.learning_rate for name in names}
+    for scale in ("laptop", "ci"):
+        spoil(experiments / f"scales/{scale}.yaml", "tuned", "scratch", "at", "learning_rate_factor", 0.5)
+    load.cache_clear()
+    after = {name: load("ci").suite("scratch").run(name, 0).recipe.learning_rate for name in names}
+    assert len(set(before.values())) == 1
+    assert after == before | {name: before[name] / 2 for name in ("at", "at-random")}
+
+
+@pytest.mark.parametrize(
+    "published", [{"at": {"step_rms": 0.002}}, {"at": {"gamma": 0.1}}, {"ip": {"step_rms": 0.0018}}]
+)
+def test_a_published_value_is_one_of_the_candidates(experiments, published):
+    searching(experiments)
+    spoil(experiments / "tuning.yaml", "search", "scratch", "published", published)
+    load.cache_clear()
+    assert "is none of its candidates" in refusal(lambda: load("ci"))

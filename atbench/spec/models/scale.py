@@ -10,6 +10,7 @@ from atbench.spec.fields import (
     Batches,
     Count,
     Entry,
+    Factor,
     Hash,
     Images,
     LearningRate,
@@ -161,10 +162,16 @@ class SuiteSize(Entry):
     )
 
 
+RATES = ("learning_rate", "learning_rate_factor")  # constants that every method has
+
+
 class _Tuned(Entry):
     """Constants that the tuning search chose at this size: of the suite's learning rate, and of its perturbations."""
 
     learning_rate: LearningRate | None = None
+    learning_rate_factor: Factor | None = Field(
+        None, description="on the baseline's learning rate, beside the method's"
+    )
 
 
 def tuned_type() -> Any:

@@ -22,25 +22,27 @@ class Search(Entry):
     """The candidates of one suite."""
 
     cells: JudgingCells
-    methods: Annotated[
-        dict[MethodName, Annotated[dict[str, Candidates], Field(min_length=1, max_length=1)]], Field(min_length=1)
-    ] = Field(description="method -> its one searched constant -> candidate values")
+    methods: Annotated[dict[MethodName, Annotated[dict[str, Candidates], Field(min_length=1)]], Field(min_length=1)] = (
+        Field(
+            description="method -> constant -> candidate values; each is searched with the others as `tuned:` has them"
+        )
+    )
 
-    published: dict[MethodName, Factor] = Field(
-        {}, description="method -> the candidate that its source has, which another has to beat beyond its own noise"
+    published: dict[MethodName, dict[str, Factor]] = Field(
+        {}, description="method -> constant -> the candidate of its source, which another has to beat beyond its noise"
     )
 
     @model_validator(mode="after")
     def _tried(self) -> "Search":
-        for method, value in self.published.items():
-            if method not in self.methods or value not in self.candidates(method)[1]:
-                raise ValueError(f"published.{method}: {value:g} is none of its candidates")
+        for method, constants in self.published.items():
+            for constant, value in constants.items():
+                if value not in self.methods.get(method, {}).get(constant, ()):
+                    raise ValueError(f"published.{method}.{constant}: {value:g} is none of its candidates")
         return self
 
-    def candidates(self, method: str) -> tuple[str, tuple[Any, ...]]:
-        """The constant that is searched for a method, and its values."""
-        [(constant, _)] = self.methods[method].items()
-        return constant, tuple(self.written()["methods"][method][constant])
+    def constants(self, method: str) -> dict[str, tuple[Any, ...]]:
+        """Constant -> its candidate values, of those that are searched for a method."""
+        return {key: tuple(values) for key, values in self.written()["methods"][method].items()}
 
 
 class SamplerSearch(Entry):
