@@ -26,7 +26,7 @@ SNAKEMAKE = """\
 |---|---|
 | nothing | every table and figure of the chosen suites |
 | a suite, as `scratch` | its cells, tables and figures |
-| a side measure, as `mismatch`, `cost`, `wide`, `heldout`, `mixture`, `noise` | what it measures, tables and figures |
+| a side measure, as `mismatch`, `wide`, `heldout`, `cost`, `mixture`, `noise`, `recognition` | what it measures |
 | a path, as `results/laptop/tables/scratch.md` | that file, and what it needs |
 | `cells`, `tables`, `figures` | these alone, of the chosen suites |
 | `tune` | the search behind the `tuned:` block of the scale |

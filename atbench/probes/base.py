@@ -30,11 +30,20 @@ class ProbeSettings(Entry):
         """Metrics that a claim on this measure's points may use; none where claims cannot use it."""
         return ()
 
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        """Suites whose runs are sampled with its samplers and step counts."""
+        return ()
+
 
 class RunSettings(ProbeSettings):
     """The same of a side measure of runs."""
 
     suites: Many[SuiteName]
+
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        return tuple(self.suites)
 
 
 AnySettings = TypeVar("AnySettings", bound=ProbeSettings)

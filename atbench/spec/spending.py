@@ -60,10 +60,11 @@ def _grids(benchmark: Benchmark) -> Iterator[Asked]:
 def _probes(benchmark: Benchmark) -> Iterator[Asked]:
     settings: Any
     for probe, settings in benchmark.probes.items():
-        if {"suites", "samplers", "nfe"} <= set(type(settings).model_fields):
-            counts = settings.nfe if isinstance(settings.nfe, tuple) else (settings.nfe,)
-            for suite in (name for name in settings.suites if name in benchmark.suites):
-                yield Asked(f"experiments/{probe}.yaml: nfe", benchmark.suite(suite), settings.samplers, counts)
+        cells, key = getattr(settings, "cells", settings), "cells.nfe" if hasattr(settings, "cells") else "nfe"
+        if hasattr(cells, "samplers") and hasattr(cells, "nfe"):
+            counts = cells.nfe if isinstance(cells.nfe, tuple) else (cells.nfe,)
+            for suite in (name for name in settings.sampled if name in benchmark.suites):
+                yield Asked(f"experiments/{probe}.yaml: {key}", benchmark.suite(suite), cells.samplers, counts)
 
 
 def _searches(benchmark: Benchmark) -> Iterator[Asked]:

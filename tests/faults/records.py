@@ -39,7 +39,7 @@ from atbench.spec.searches import TuningForm
 
 SCALE, BATCH, RARE = "laptop", 50, 4
 # Kinds of the scale, in every suite's batches.
-BESIDE = {"time", "tuning", "cost", "mixture", "noise", "rows", "reconstruction"}
+BESIDE = {"time", "tuning", "cost", "mixture", "noise", "recognition", "rows", "reconstruction"}
 OF_CELLS = {"another cell": None, "sealed anew": mutations.sealed_anew}
 FORMS = {name: probe.form for name, probe in probes().items()} | {
     "run": RunForm,

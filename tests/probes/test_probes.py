@@ -45,6 +45,7 @@ def test_files_of_a_scale_bear_the_name_of_the_measure():
         "cost": "results/ci/cost.json",
         "mixture": "results/ci/mixture.json",
         "noise": "results/ci/noise.json",
+        "recognition": "results/ci/recognition.json",
     }
 
 

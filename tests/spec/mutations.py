@@ -17,7 +17,7 @@ import yaml
 SCALE = "ci"
 CHAIN = ("scales/ci.yaml", "scales/laptop.yaml")  # the scale's file, then that which it extends
 FILES = (*CHAIN, "methods.yaml", "samplers.yaml", "tuning.yaml", "claims.yaml", "reviews.yaml", "config.yaml")
-FILES += ("mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml")
+FILES += ("mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml", "recognition.yaml")
 FILES += tuple(
     f"suites/{name}.yaml"
     for name in ("scratch", "finetune", "class-conditional", "consistency", "latent", "latent-consistency", "edm")
@@ -90,6 +90,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {  # at the top of a file, or of each of 
     "wide.yaml": ("suites", "samplers", "nfe"),
     "cost.yaml": ("methods", "warm_up", "turns"),
     "mixture.yaml": ("mixture", "nfe", "bumps", "radii"),
+    "recognition.yaml": ("seed", "sure", "suite", "methods", "seeds", "cells"),
     "noise.yaml": ("method", "seeds", "twins", "jitter", "averages", "cells", "images", "settings"),
     "suites": ("title", "paper", "methods", "samplers", "init", "conditional"),
 }

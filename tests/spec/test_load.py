@@ -21,6 +21,7 @@ NAMES = {  # schema -> one file that it governs, and a key below which keys are 
     "mixture": ("mixture.yaml", ()),
     "cost": ("cost.yaml", ()),
     "noise": ("noise.yaml", ()),
+    "recognition": ("recognition.yaml", ()),
     "claims": ("claims.yaml", ()),
     "reviews": ("reviews.yaml", ()),
     "wide": ("wide.yaml", ()),
@@ -296,7 +297,7 @@ FREE = {  # places where a file declares names of its own
 }
 FILES = ["methods.yaml", "samplers.yaml", "claims.yaml", "reviews.yaml", "tuning.yaml", "scales/ci.yaml"]
 FILES += ["scales/laptop.yaml", "suites/ablations.yaml", "suites/consistency.yaml"]
-FILES += ["mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml"]
+FILES += ["mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml", "recognition.yaml"]
 
 
 def keys_of(content, path=()):

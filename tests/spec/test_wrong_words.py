@@ -126,6 +126,8 @@ BLOCKS = [
     ("suites/consistency.yaml", ("init",), "scratch"),
     ("wide.yaml", ("nfe",), [100, 300]),
     ("mismatch.yaml", ("nfe",), 37),
+    ("noise.yaml", ("cells", "nfe"), [5, 1001]),
+    ("recognition.yaml", ("cells", "nfe"), [5, 1001]),
     ("tuning.yaml", ("search", "consistency", "cells", "nfe"), [1, 25]),
     ("suites/scratch.yaml", ("samplers",), ["iddpm", "ddim-guided"]),
     ("suites/scratch.yaml", ("methods",), ["adm", "teacher"]),

@@ -54,6 +54,10 @@ class Settings(ProbeSettings):
     images: Images = Field(description="of each of them; a multiple of the block that are sampled at once is best")
     settings: Annotated[dict[Name, Setting], Field(min_length=1)]
 
+    @property
+    def sampled(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(setting.suite for setting in self.settings.values()))
+
 
 @dataclass(frozen=True)
 class Piece:
