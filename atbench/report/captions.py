@@ -24,7 +24,7 @@ def conditions(suite: Suite, frame: pd.DataFrame, rows: Rows) -> str:
     return (
         f"Scale {suite.scale}; {suite.evaluation.samples:,} samples per cell against "
         f"{_reference_count(frame, rows)} reference images; features: {suite.extractor} "
-        f"({metric_label('fd', suite.extractor)}); {_seeds(frame)}. Budget{start}: {spent}. "
+        f"({metric_label('fd', suite.extractor)}); {seeds(frame)} ({_listed(frame)}). Budget{start}: {spent}. "
         f"{_commits(frame)} {gaps(frame)}{_few(suite, frame)}"
     )
 
@@ -41,16 +41,28 @@ def _few(suite: Suite, frame: pd.DataFrame) -> str:
 
 
 def gaps(frame: pd.DataFrame) -> str:
-    """How many cells lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``"""
+    """How many cells of the seeds begun lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``"""
+    frame = begun(frame)
     count = frame.status.value_counts()
     text = f"Of {len(frame)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
     refused = count.get("refused", 0)
     return f"{text}, {refused} refused." if refused else f"{text}."
 
 
-def _seeds(frame: pd.DataFrame) -> str:
-    seeds = sorted(frame.seed.unique())
-    return f"{len(seeds)} seed{'s' if len(seeds) != 1 else ''} ({', '.join(map(str, seeds))})"
+def begun(frame: pd.DataFrame) -> pd.DataFrame:
+    """The cells of seeds that have any, for seeds may be run and released one by one; all cells, where none has any."""
+    there = frame.seed.isin(frame[frame.status != "missing"].seed)
+    return frame[there] if there.any() else frame
+
+
+def seeds(frame: pd.DataFrame) -> str:
+    """How many seeds there are, e.g. ``2 of 12 seeds`` where not all are begun."""
+    there, declared = begun(frame).seed.nunique(), frame.seed.nunique()
+    return f"{there} of {declared} seeds" if there < declared else f"{declared} seed{'s' if declared != 1 else ''}"
+
+
+def _listed(frame: pd.DataFrame) -> str:
+    return ", ".join(map(str, sorted(begun(frame).seed.unique())))
 
 
 def _reference_count(frame: pd.DataFrame, rows: Rows) -> str:

@@ -14,15 +14,15 @@ from matplotlib.textpath import TextPath
 from PIL import Image
 
 from atbench.reading.rows import Rows
-from atbench.report.captions import REFERENCE_LABELS, gaps
+from atbench.report.captions import REFERENCE_LABELS, begun, gaps, seeds
+from atbench.report.render import NO_RESULTS
 from atbench.report.style import HEADING, LETTERS, REFERENCE, across
 from atbench.runtime.files import write_atomically
 from atbench.spec.benchmark import Suite
-from atbench.spec.metrics import metric_label
+from atbench.spec.metrics import HELD_OUT, distance_name, metric_label
 
 PANEL = 1.7  # inches, height of one row of panels
 COLOURS = 32  # of a PNG
-NO_RESULTS = "no results yet"
 LEADING = 1.35  # of lines of text, in sizes of its letters
 ONE_TWO_FIVE = (1, 2, 5)  # multiples of powers of ten that carry a tick
 SPREAD = "± one standard deviation"  # over seeds
@@ -105,15 +105,15 @@ def _fitted(words: str, inches: float) -> Iterable[str]:
 
 def title(suite: Suite, frame: pd.DataFrame) -> str:
     """Suite and conditions, and what is missing from the figure."""
-    seeds = frame.seed.nunique()
-    samples = f"{suite.evaluation.samples:,} samples per cell"
-    size = f"scale {suite.scale}; {samples}; {seeds} seed{'s' if seeds != 1 else ''}"
-    complete = (frame.status == "done").all()
+    size = f"scale {suite.scale}; {suite.evaluation.samples:,} samples per cell; {seeds(frame)}"
+    complete = (begun(frame).status == "done").all()
     return f"{suite.title} ({size}). {'' if complete else gaps(frame)}".rstrip()
 
 
 def distance_label(suite: Suite) -> str:
-    """The axis of a suite's main distance."""
+    """The axis of a suite's main distance, in lines that a panel is high enough for."""
+    if suite.leads == HELD_OUT:
+        return f"{distance_name(suite.extractor)} to held-out\nimages (lower is better)"
     return f"Fréchet distance, {metric_label(suite.leads, suite.extractor)}\n(lower is better)"
 
 

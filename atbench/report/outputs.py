@@ -204,6 +204,12 @@ def _tuning(sheet: Sheet) -> "Table":
     return tuning_table.table(sheet)
 
 
+def _tuning_of_samplers(sheet: Sheet) -> "Table":
+    from atbench.report import sampler_tuning_table
+
+    return sampler_tuning_table.table(sheet)
+
+
 def _second_hand(sheet: Sheet) -> "Table":
     from atbench.report import second_hand
 
@@ -220,5 +226,8 @@ OF_FAMILIES = (
     Artefact("tables/power", "", TABLE, _power),
     Artefact("tables/variance", "", TABLE, _variance),
 )
-OF_SEARCHES = (Artefact("tables/tuning", "", TABLE, _tuning),)
+OF_SEARCHES = (
+    Artefact("tables/tuning", "", TABLE, _tuning),
+    Artefact("tables/tuning-samplers", "", TABLE, _tuning_of_samplers),
+)
 OF_OTHERS = (Artefact("tables/second-hand", "", TABLE, _second_hand),)

@@ -2,8 +2,8 @@
 
 The first comment of a block says what it is. `verdicts on CLAIM in SUITE at SCALE` is a table with the words and
 numbers of the scale's table of claims, so no page can say more than it, or go on saying what it no longer says;
-`variances in SUITE at SCALE` is what perturbations do to the learned variance; `second-hand numbers` are those of
-experiments/paper.
+`variances in SUITE at SCALE` is what perturbations do to the learned variance; `paper claims` sums up the verdicts on
+the paper's claims; `second-hand numbers` are those of experiments/paper.
 Within sentences see `atbench.report.quoted`.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from atbench.judgement import claims, points
-from atbench.report import quoted, released_frames, second_hand, verdict_table
+from atbench.report import paper_claims, quoted, released_frames, second_hand, verdict_table
 from atbench.report.render import MARKDOWN, markdown, write_text
 from atbench.runtime.errors import UserError
 from atbench.spec.address import RELEASED
@@ -32,7 +32,7 @@ PAGES = (
     Path("docs/running.md"),
     Path("docs/scales.md"),
 )
-BEGIN = re.compile(r"<!-- ((verdicts|variances|second-hand)[a-z0-9 -]*): written by `atbench readme` -->")
+BEGIN = re.compile(r"<!-- ((verdicts|variances|paper|second-hand)[a-z0-9 -]*): written by `atbench readme` -->")
 END = "<!-- end of {} -->"  # with the first word of the block's name
 VARIED = ("adm", "at-mid", "at-random", "at-opposite", "at-whole", "at-large", "at-huge")  # methods of `variances`
 STEPS, LEVEL = 10, 500  # evaluations and timestep that `variances` shows
@@ -119,5 +119,6 @@ def judged(scale: str) -> tuple[Benchmark, pd.DataFrame]:
 BLOCKS: dict[str, Callable[..., str]] = {
     "verdicts on ([a-z0-9-]+) in ([a-z0-9-]+) at ([a-z0-9-]+)": verdicts,
     "variances in ([a-z0-9-]+) at ([a-z0-9-]+)": variances,
+    "paper claims": lambda: paper_claims.table(judged(paper_claims.SCALE)[1]),
     "second-hand numbers": second_hand_numbers,
 }

@@ -23,6 +23,7 @@ class Markup:
 
 
 MINUS = "\N{MINUS SIGN}"
+NO_RESULTS = "no results yet"
 LATEX_ESCAPES = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "±": r"$\pm$",
     MINUS: r"$-$",
@@ -62,7 +63,11 @@ class Table:
 def laid_out(
     lines: Mapping[tuple[str, str], Sequence[str]], heads: tuple[str, str], columns: Sequence[str]
 ) -> pd.DataFrame:
-    """Printed entries: (block, row) -> the entries of a row, under the names of both and of the columns."""
+    """Printed entries: (block, row) -> the entries of a row, under the names of both and of the columns.
+
+    A table without a line says so: pandas writes one of no columns.
+    """
+    lines = lines or {(NO_RESULTS, ""): [""] * len(columns)}
     index = pd.MultiIndex.from_tuples(lines, names=heads)
     return pd.DataFrame(list(lines.values()), index=index, columns=columns)
 

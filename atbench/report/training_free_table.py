@@ -21,7 +21,6 @@ from atbench.spec.benchmark import Suite
 from atbench.spec.corrections import NAMES
 from atbench.spec.grid import nfe_of
 from atbench.spec.metrics import metric_label
-from atbench.spec.models.samplers import Sampler
 from atbench.spec.rivals import is_corrected
 from atbench.spec.searches import SamplerTuningForm
 
@@ -114,9 +113,9 @@ def _caption(sheet: Sheet, suite: Suite) -> str:
         f"sampler and its corrections whose methods had as many updates or forward passes, where the 95 % t-interval "
         f"of each paired difference excludes zero; — no result. Gains: per cent of the distance of what is gained "
         f"over, mean log ratio over (n) paired seeds with its 95 % t-interval, bold where both had as many updates or "
-        f"forward passes and it excludes zero; the first has the plain sampler, or both the correction. None is "
-        f"corrected for the number of comparisons; the verdicts (table claims) are. The best corrections, named before "
-        f"any result: {best}. {_constants(sheet, suite, samplers)} {conditions}"
+        f"forward passes and it excludes zero; the first has the plain sampler, or both the correction. They "
+        f"are not corrected for the number of comparisons; the verdicts (table claims) are. The best corrections, "
+        f"named before any result: {best}. {_constants(sheet, suite, samplers)} {conditions}"
     )
 
 
@@ -125,7 +124,7 @@ def _constants(sheet: Sheet, suite: Suite, samplers: list[str]) -> str:
     record, parts = _search(sheet, suite), []
     for sampler in (suite.sampler(name) for name in samplers):
         if is_corrected(sampler):
-            parts.append(f"{sampler.label} {_written(sampler)}")
+            parts.append(f"{sampler.label} {written(sampler.written())}")
     if not record:
         return f"Constants are the scale's, and no search of them stands beside these results: {'; '.join(parts)}."
     seeds = ", ".join(map(str, record.get("seeds") or [record["seed"]]))
@@ -148,10 +147,9 @@ def _search(sheet: Sheet, suite: Suite) -> dict[str, Any]:
     return {}
 
 
-def _written(sampler: Sampler) -> str:
+def written(options: dict[str, Any]) -> str:
     """The constants of a correction: ``low 0.05, high 0.01``, and ``low 0.05, 0.02 at NFE 5, 10`` by step count."""
-    written = {key: value for key, value in sampler.written().items() if key in NAMES}
-    return ", ".join(_words(written))
+    return ", ".join(_words({key: value for key, value in options.items() if key in NAMES}))
 
 
 def _words(constants: dict[Any, Any]) -> Iterator[str]:

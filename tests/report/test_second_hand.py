@@ -10,7 +10,7 @@ from checkout import REPOSITORY
 
 from atbench.judgement import claims, published
 from atbench.reading import tidy
-from atbench.report import prose, readme, render, second_hand, verdict_table
+from atbench.report import headline, prose, readme, render, second_hand, verdict_table
 from atbench.report.outputs import verdict_pages
 from atbench.runtime.errors import UserError
 from atbench.spec import yaml
@@ -106,7 +106,7 @@ def test_the_verdicts_of_the_readme_do_not_depend_on_them(folder, monkeypatch):
     monkeypatch.setattr(prose, "judged", prose.judged.__wrapped__)  # what other tests have judged is kept
     wild = ROW.replace(",8,", ",0.001,") + ROW.replace("at,ddim", "adm,ddim").replace(",8,", ",999,")
     (folder / published.SECOND_HAND).write_text(HEAD + wild)
-    assert readme.table(readme.verdicts()) in (REPOSITORY / "README.md").read_text()
+    assert headline.tables(readme.verdicts()) in (REPOSITORY / "README.md").read_text()
 
 
 def test_what_judges_knows_nothing_of_them():
