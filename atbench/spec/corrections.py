@@ -92,7 +92,7 @@ def at_nfe(constant: Number | dict[int, Number] | str, nfe: int, key: str) -> Nu
             raise NotKnown(key, f"missing at nfe {nfe}; there is a value at {', '.join(map(str, sorted(constant)))}")
         return constant[nfe]
     if isinstance(constant, str):
-        raise NotKnown(key, f"missing; in samplers.yaml it is `{TUNED}`")
+        raise NotKnown(key, f"missing; in samplers.yaml it is `{TUNED}`: write a first one, then `make tune`")
     return constant
 
 
