@@ -24,7 +24,10 @@ secondary claims for the number of comparisons with MIN_SEEDS seeds or more.
     inconclusive    neither, and always below MIN_SEEDS seeds
     no results      no complete seed
 
-so at most 5 % of such tables hold a false "supported", and at most 5 % a false "not supported" (in fact half of that,
+A verdict is given once, when all seeds that were declared have been run: judged anew after every seed, one test without
+a gain would be supported by chance several times as often. Until then all are inconclusive, and the note says so.
+
+So at most 5 % of such tables hold a false "supported", and at most 5 % a false "not supported" (in fact half of that,
 see `statistics.p_above`). A claim may be supported with a gain below its margin; the note says so. A claim on every
 sampler is as significant as its least significant sampler (intersection-union test, Berger 1982), and any sampler
 refutes it, corrected for their number.
@@ -97,9 +100,17 @@ def _decided(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFra
         rows.append(_row(claim, comparison, values.get(claim.metric, {}), seeds.get(comparison.suite, [])))
         rows[-1]["judged_as"] = claim
     families.correct(rows, families.sizes(benchmark), MIN_SEEDS)
+    waiting = {suite: _waiting(group) for suite, group in frame.groupby("suite")}
     for row in rows:
-        _decide(row.pop("judged_as"), row)
+        _decide(row.pop("judged_as"), row, waiting.get(row["suite"], 0))
     return rows
+
+
+def _waiting(cells: pd.DataFrame) -> int:
+    """How many declared seeds a suite has not begun; none where it has begun none."""
+    made = (cells.status != "missing") & ~cells.off_grid
+    begun = cells[made].seed.nunique()
+    return cells.seed.nunique() - begun if begun else 0
 
 
 def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparison, frame: pd.DataFrame) -> Comparison:
@@ -187,8 +198,11 @@ def _test(claim: Claim, gains: dict[str, list[float]], declared: int) -> Row:
     }
 
 
-def _decide(claim: Claim, row: Row) -> None:
-    """Fill in verdict, power and notes; turn gains from the scale of the tests into shares or differences."""
+def _decide(claim: Claim, row: Row, waiting: int) -> None:
+    """Fill in verdict, power and notes; turn gains from the scale of the tests into shares or differences.
+
+    waiting: seeds that are still to be run.
+    """
     floor, enough = bounds(claim)
     n, mean, std = row["seeds"], row["gain"], row["std"]
     if n == 0:
@@ -197,7 +211,9 @@ def _decide(claim: Claim, row: Row) -> None:
     supported = row["p_corrected"] < statistics.LEVEL
     refuted = row["p_margin_corrected"] < statistics.LEVEL
     row["verdict"] = SUPPORTED if supported else REFUTED if refuted else OPEN
-    if supported and refuted:
+    if waiting:
+        row |= {"verdict": OPEN, "note": f"interim, {waiting} seed{'s are' if waiting > 1 else ' is'} still to come"}
+    elif supported and refuted:
         row["note"] = "below the margin"
     level = statistics.LEVEL / row["tests"]
     if row["verdict"] == OPEN and n > 1:

@@ -41,18 +41,23 @@ def _few(suite: Suite, frame: pd.DataFrame) -> str:
 
 
 def gaps(frame: pd.DataFrame) -> str:
-    """How many cells of the seeds begun lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``"""
-    frame = begun(frame)
-    count = frame.status.value_counts()
-    text = f"Of {len(frame)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
-    refused = count.get("refused", 0)
-    return f"{text}, {refused} refused." if refused else f"{text}."
+    """How many cells lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``
+
+    Seeds that a suite has not begun are counted apart: they may be run and released one by one.
+    """
+    there = begun(frame)
+    count = there.status.value_counts()
+    text = f"Of {len(there)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
+    text += f", {count['refused']} refused" if "refused" in count else ""
+    waiting = len(frame[["suite", "seed"]].drop_duplicates()) - len(there[["suite", "seed"]].drop_duplicates())
+    return f"{text}; {waiting} seed{'s are' if waiting > 1 else ' is'} not begun." if waiting else f"{text}."
 
 
 def begun(frame: pd.DataFrame) -> pd.DataFrame:
-    """The cells of seeds that have any, for seeds may be run and released one by one; all cells, where none has any."""
-    there = frame.seed.isin(frame[frame.status != "missing"].seed)
-    return frame[there] if there.any() else frame
+    """The cells of the seeds that their suite has begun; all cells of a suite that has begun none."""
+    made = (frame.status != "missing") & ~frame.off_grid
+    of_seed = made.groupby([frame.suite, frame.seed]).transform("any")
+    return frame[of_seed | ~made.groupby(frame.suite).transform("any")]
 
 
 def seeds(frame: pd.DataFrame) -> str:

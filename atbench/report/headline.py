@@ -1,9 +1,8 @@
-"""The README's answer: AT against what isolates its perturbation, and against samplers that train nothing.
+"""The README's answer: AT against its controls and rivals, and against samplers corrected without training.
 
-From the released scale whose claims were declared beforehand, as tables, as a sentence and as the first picture.
+From the released scale whose claims were declared beforehand, as sentences, as tables and as the first picture.
 """
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,20 +10,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from atbench.judgement import families, statistics
 from atbench.judgement.claims import NOTHING, OPEN, REFUTED, SUPPORTED
+from atbench.judgement.margins import gains_of
 from atbench.report import figures
 from atbench.report.render import NO_RESULTS
 from atbench.report.style import REFERENCE
-from atbench.report.verdict_table import amount
+from atbench.report.verdict_table import amount, with_interval
 from atbench.runtime.errors import UserError
 from atbench.spec.address import RELEASED
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import load
+from atbench.spec.metrics import metric_label
 
 SCALE = "fashion"
-METHOD = "at-mid"
+METHOD, PUBLISHED = "at-mid", "at-script"  # the AT of the claims, and that of the public script
 SUITES = ("scratch", "finetune")
-MARGIN = "margin that a claim is judged with"
 
 
 class Row(NamedTuple):
@@ -38,7 +39,7 @@ class Row(NamedTuple):
 PRIMARY = (
     Row("its own updates without a perturbation (`replay`)", "against-replay", "updates"),
     Row("ADM of as many updates", "against-equal-updates", "updates"),
-    Row("as many steps in a random direction", "against-random-direction", "updates"),
+    Row("random perturbations of the same length", "against-random-direction", "updates"),
     Row("ADM-IP of as many batches", "against-input-perturbation", "batches"),
 )
 RIVALS = (
@@ -51,18 +52,56 @@ RIVALS = (
 )
 
 
+def text(numbers: pd.DataFrame) -> str:
+    """All of it but the picture, as Markdown. ``numbers``: the verdicts at SCALE."""
+    benchmark = load(SCALE)
+    parts = [f"{_compared(benchmark)} {sentence(numbers)}", tables(numbers), _measured(benchmark)]
+    return "\n\n".join(parts).replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def _compared(benchmark: Benchmark) -> str:
+    """What AT is, and what its controls are."""
+    perturbation, published = (benchmark.methods[name].perturbation.written() for name in (METHOD, PUBLISHED))
+    step = perturbation["step_rms"]
+    return (
+        f"AT makes {perturbation['inner_steps']} updates on each batch, after steps of {step:g} per dimension, "
+        f"{step / published['step_rms']:.1f} times the published ones (`{METHOD}`). `replay` makes the same updates "
+        f"without a perturbation; ADM of as many updates sees {perturbation['inner_steps']} times the batches, ADM-IP "
+        "of as many batches makes one update on each."
+    )
+
+
+def sentence(numbers: pd.DataFrame) -> str:
+    """What the primary tests say, suite by suite: no more than their verdicts, and nothing before the last seed."""
+    benchmark, said = load(SCALE), []
+    for suite in SUITES:
+        rows = judged(numbers, PRIMARY, suite)
+        if not rows:
+            said.append(f"{benchmark.declared[suite].title}: {NO_RESULTS}.")
+            continue
+        parts = [
+            f"**{verdict}** against {_listed([row.words for row, found in rows if found.verdict == verdict])}"
+            for verdict in (SUPPORTED, REFUTED, OPEN)
+            if any(found.verdict == verdict for _, found in rows)
+        ]
+        what = f"that AT samples better is {'; '.join(parts)}"
+        if not _complete(benchmark, suite, rows):
+            what = "all **inconclusive**, for a verdict is given once, when the last seed is there"
+        said.append(f"{_head(benchmark, suite, rows)}: {what}.")
+    return " ".join(said)
+
+
 def tables(numbers: pd.DataFrame) -> str:
-    """The tables of PRIMARY and RIVALS: a verdict with its gain for each suite. ``numbers``: verdicts at SCALE."""
-    first = _table("AT gains in few steps over", PRIMARY, numbers)
-    second = _table("and over training-free samplers", RIVALS, numbers)
-    return f"{first}\n\n{second}".replace(" %", "\N{NO-BREAK SPACE}%")
+    """The tables of PRIMARY and RIVALS: a verdict with its gain for each suite that has any."""
+    first = _table("AT gains in few steps over (primary tests)", PRIMARY, numbers)
+    return f"{first}\n\n{_table('and over training-free samplers (secondary)', RIVALS, numbers)}"
 
 
 def _table(head: str, rows: tuple[Row, ...], numbers: pd.DataFrame) -> str:
     benchmark = load(SCALE)
     found = {suite: dict(judged(numbers, rows, suite)) for suite in SUITES}
     shown = [suite for suite in SUITES if found[suite]]
-    heads = [_head(benchmark, suite, numbers) for suite in shown]
+    heads = [_head(benchmark, suite, list(found[suite].items())) for suite in shown]
     lines = [f"| {head} | {' | '.join(heads)} |", "|---" * (1 + len(shown)) + "|"]
     for row in rows:
         entries = [_entry(found[suite][row]) if row in found[suite] else "—" for suite in shown]
@@ -70,17 +109,28 @@ def _table(head: str, rows: tuple[Row, ...], numbers: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _head(benchmark: Benchmark, suite: str, numbers: pd.DataFrame) -> str:
-    """A suite's title with its seeds, so many of those declared where they are not all there."""
-    seeds, declared = _seeds(benchmark, suite, numbers)
-    count = f"{seeds} seeds" if seeds == declared else f"{seeds} of {declared} seeds"
-    return f"{benchmark.declared[suite].title}, {count}"
+def _entry(row: Any) -> str:
+    words = f"**{row.verdict}**" if row.verdict in (SUPPORTED, REFUTED) else row.verdict
+    return f"{words}: {with_interval(row.gain, row.low, row.high, row.unit)}"
 
 
-def _seeds(benchmark: Benchmark, suite: str, numbers: pd.DataFrame) -> tuple[int, int]:
-    """Seeds that there are, and those declared."""
-    there = min(row.seeds for _, row in judged(numbers, (*PRIMARY, *RIVALS), suite))
-    return there, len(benchmark.suite(suite).size.seeds)
+def _measured(benchmark: Benchmark) -> str:
+    """What a gain is, what the seeds can find, and what is corrected."""
+    claim, named = benchmark.claims[PRIMARY[0].claim], benchmark.suite(SUITES[0]).size.best_training_free
+    samplers = _listed([benchmark.samplers[name].label for name in claim.samplers])
+    corrections = _listed([benchmark.samplers[name].label for name in named.values()])
+    distance = metric_label(benchmark.file.leads, benchmark.file.extractor)
+    seeds = len(benchmark.suite(SUITES[0]).size.seeds)
+    level = statistics.LEVEL / families.sizes(benchmark)[claim.family.name]
+    found = gains_of(claim).as_written(statistics.detectable(claim.family.pilot_std, seeds, level))
+    return (
+        f"Gains are per cent of the other's {distance} (**not FID**), on average over {samplers} at "
+        f"{_listed([str(nfe) for nfe in claim.nfe.only])} evaluations; brackets are {statistics.CONFIDENCE:.0%} "
+        f"intervals over paired seeds. All {seeds} seeds find a gain of {amount(found, 'relative').lstrip('+')} four "
+        f"times in five, if they spread as the pilot's did. *Corrected*: by {corrections}, with [constants of a search]"
+        f"({RELEASED}/{SCALE}/tables/tuning-samplers.md) on ADM alone; AT keeps the plain sampler unless both are "
+        "corrected. AT's own constants are not searched at this scale."
+    ).replace("95%", "95 %")
 
 
 def judged(numbers: pd.DataFrame, rows: tuple[Row, ...], suite: str) -> list[tuple[Row, Any]]:
@@ -98,32 +148,15 @@ def judged(numbers: pd.DataFrame, rows: tuple[Row, ...], suite: str) -> list[tup
     return found
 
 
-def _entry(row: Any) -> str:
-    words = f"**{row.verdict}**" if row.verdict in (SUPPORTED, REFUTED) else row.verdict
-    gain = f"{words}: {amount(row.gain, row.unit)}"
-    return (
-        gain if math.isnan(row.low) else f"{gain} [{amount(row.low, row.unit, '')}, {amount(row.high, row.unit, '')}]"
-    )
+def _head(benchmark: Benchmark, suite: str, rows: list[tuple[Row, Any]]) -> str:
+    """A suite's title with its seeds, of those declared where they are not all there."""
+    there, declared = min(found.seeds for _, found in rows), len(benchmark.suite(suite).size.seeds)
+    count = f"{there} seeds" if _complete(benchmark, suite, rows) else f"{there} of {declared} seeds"
+    return f"{benchmark.declared[suite].title}, {count}"
 
 
-def sentence(numbers: pd.DataFrame) -> str:
-    """What the primary tests say, suite by suite: no more than their verdicts."""
-    benchmark, said = load(SCALE), []
-    for suite in SUITES:
-        rows = judged(numbers, PRIMARY, suite)
-        if not rows:
-            said.append(f"{benchmark.declared[suite].title}: {NO_RESULTS}.")
-            continue
-        parts = [
-            f"**{verdict}** against {_listed([row.words for row, found in rows if found.verdict == verdict])}"
-            for verdict in (SUPPORTED, REFUTED, OPEN)
-            if any(found.verdict == verdict for _, found in rows)
-        ]
-        said.append(f"{_head(benchmark, suite, numbers)}: that AT samples better is {'; '.join(parts)}.")
-    counts = [_seeds(benchmark, suite, numbers) for suite in SUITES if judged(numbers, PRIMARY, suite)]
-    if any(there < declared for there, declared in counts):
-        said.append("These are interim verdicts: seeds that were declared are still to come.")
-    return " ".join(said)
+def _complete(benchmark: Benchmark, suite: str, rows: list[tuple[Row, Any]]) -> bool:
+    return all(found.seeds == len(benchmark.suite(suite).size.seeds) for _, found in rows)
 
 
 def _listed(words: list[str]) -> str:
@@ -140,33 +173,43 @@ def in_numbers(numbers: pd.DataFrame) -> str:
 
 
 def picture(numbers: pd.DataFrame) -> Figure:
-    """The gains of AT with their intervals: a panel for each suite that has any, a line for each comparison."""
-    benchmark = load(SCALE)
-    rows = (*PRIMARY, *RIVALS)
-    shown = [suite for suite in SUITES if judged(numbers, rows, suite)]
+    """The gains of AT with their intervals: a panel for each suite that has any, a line for each comparison.
+
+    Raises UserError where there are none.
+    """
+    benchmark, rows = load(SCALE), (*PRIMARY, *RIVALS)
+    found = {suite: judged(numbers, rows, suite) for suite in SUITES}
+    shown = [suite for suite in SUITES if found[suite]]
+    if not shown:
+        raise UserError(f"{RELEASED}/{SCALE}: no results of {', '.join(SUITES)}")
     figure = figures.sheet(2.6)
     panels = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     for axes, suite in zip(panels, shown):
-        found = [(rows.index(row), each) for row, each in judged(numbers, rows, suite)]
-        _panel(axes, found, benchmark.methods[METHOD].style.colour)
-        axes.set_title(_head(benchmark, suite, numbers))
+        places = [(rows.index(row), each) for row, each in found[suite]]
+        _panel(axes, places, benchmark.methods[METHOD].style.colour)
+        axes.set_title(_head(benchmark, suite, found[suite]))
         axes.set_xlabel("gain in % of the other's distance (right: AT is better)")
     panels[0].set_yticks(range(len(rows)), [row.words.replace("`", "") for row in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    words = "Bars: 95 % t-intervals over paired seeds. Above the line: primary tests; below: rivals that train nothing."
-    figures.heading(figure, "AT at 5 to 20 network evaluations, Fashion-MNIST, against", words)
+    words = (
+        "Bars: 95 % t-intervals over paired seeds. Above the line: primary tests; below: samplers that train nothing."
+    )
+    figures.heading(figure, f"AT in few steps, scale {SCALE}, against", words)
     figures.legend(figure)
     return figure
 
 
 def _panel(axes: Axes, found: list[tuple[int, Any]], colour: str) -> None:
-    """A point and its interval for each comparison: filled for a verdict, hollow where it is inconclusive."""
+    """A point and its interval for each comparison: filled where it is decided, hollow where it is inconclusive."""
+    margin = found[0][1].margin
     axes.axvline(0, color=REFERENCE.colour, lw=0.9)
-    axes.axvline(100 * found[0][1].margin, color=REFERENCE.colour, lw=0.6, ls=":", label=MARGIN)
+    axes.axvline(
+        100 * margin, color=REFERENCE.colour, lw=0.6, ls=":", label=f"the least gain that counts, {margin:.0%}"
+    )
     axes.axhline(len(PRIMARY) - 0.5, color=REFERENCE.colour, lw=0.6)
     axes.grid(axis="x", visible=True)
     axes.grid(axis="y", visible=False)
-    for words, decided in (("a verdict", True), (OPEN, False)):
+    for words, decided in (("decided", True), (OPEN, False)):
         chosen = [(y, row) for y, row in found if (row.verdict != OPEN) == decided]
         if not chosen:
             continue

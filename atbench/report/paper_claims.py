@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from atbench.judgement.claims import REFUTED, SUPPORTED, VERDICTS
-from atbench.report.verdict_table import amount
+from atbench.report.verdict_table import amount, with_interval
 from atbench.runtime.errors import UserError
 from atbench.spec.address import RELEASED
 
@@ -14,7 +14,7 @@ BUDGETS = ("batches", "updates")
 
 
 class Row(NamedTuple):
-    """A row of the README's table: what is claimed, and the comparisons of claims.yaml that it sums up."""
+    """A row of the table: what is claimed, and the comparisons of claims.yaml that it sums up."""
 
     words: str
     of: tuple[tuple[str, str], ...]  # claim, suite
@@ -82,4 +82,4 @@ def _gains(rows: pd.DataFrame) -> str:
     if len(rows) > 1:
         return f": {amount(gains.min(), unit, '')} to {amount(gains.max(), unit)}"
     only = rows.iloc[0]
-    return f": {amount(only.gain, unit)} [{amount(only.low, unit, '')}, {amount(only.high, unit, '')}]"
+    return f": {with_interval(only.gain, only.low, only.high, unit)}"

@@ -36,7 +36,7 @@ def write(readme: Path) -> list[Path]:
 
 def blocks(numbers: pd.DataFrame) -> dict[str, str]:
     """Name of a block -> its Markdown."""
-    return {"headline": f"{headline.sentence(numbers)}\n\n{headline.tables(numbers)}", "cost": cost()}
+    return {"headline": headline.text(numbers), "cost": cost()}
 
 
 def replaced(text: str, made: dict[str, str]) -> str:

@@ -14,7 +14,7 @@ from atbench.reading.tidy import final_cells
 from atbench.report import captions
 from atbench.report.artefact import Artefact
 from atbench.report.render import MARKDOWN
-from atbench.report.verdict_table import amount
+from atbench.report.verdict_table import with_interval
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.grid import nfe_of, samplers_of
 from atbench.spec.metrics import HAS_SPATIAL, METRICS, metric_label
@@ -135,8 +135,7 @@ def _of_view(sheet: Sheet, suite: str, view: str) -> Answer:
 
 def _gain(benchmark: Benchmark, row: Any) -> str:
     """``ADM-AT +3 % [−1, +7]``; one seed has no interval."""
-    bounds = f" [{amount(row.low, 'relative', '')}, {amount(row.high, 'relative', '')}]" if row.n > 1 else ""
-    return f"{benchmark.methods[row.method].label} {amount(row.mean, 'relative')}{bounds}"
+    return f"{benchmark.methods[row.method].label} {with_interval(row.mean, row.low, row.high, 'relative')}"
 
 
 def _of_cost(sheet: Sheet, suite: str, method: str) -> Answer:

@@ -14,27 +14,28 @@ COLUMNS = ["suite", "sampler", "constants", "nfe", "value", "won"]
 
 def table(sheet: Sheet) -> Table:
     """A row for each sampler and candidate of the searches that are finished, a column for each step count."""
-    tree, rows, seeds = Tree(sheet.root), [], []
+    tree, rows, seeds, metric = Tree(sheet.root), [], [], sheet.benchmark.searched_by
     for suite in sheet.benchmark.tuning.samplers:
         record = tree.shown(sheet.root / f"tuning/{suite}-samplers.json", SamplerTuningForm)
         if record is None:
             continue
-        seeds += record.get("seeds") or [record["seed"]]
+        seeds, metric = record.get("seeds") or [record["seed"]], record["metric"]
         for sampler, tried in record["samplers"].items():
-            named = [(written(candidate["options"]), candidate[record["metric"]]) for candidate in tried]
-            best = {nfe: min(values[nfe] for _, values in named) for nfe in named[0][1]}
+            values = [candidate[metric] for candidate in tried]
+            best = {nfe: min(range(len(tried)), key=lambda place, nfe=nfe: values[place][nfe]) for nfe in values[0]}
             rows += [
-                (suite, sampler, constants, int(nfe), value, value == best[nfe])
-                for constants, values in named
-                for nfe, value in values.items()
+                (suite, sampler, written(candidate["options"]), int(nfe), value, place == best[nfe])
+                for place, candidate in enumerate(tried)
+                for nfe, value in candidate[metric].items()
             ]
     numbers = pd.DataFrame(rows, columns=COLUMNS)
-    judge = metric_label(sheet.benchmark.searched_by, sheet.benchmark.file.extractor)
+    judge = metric_label(metric, sheet.benchmark.file.extractor)
+    over = f"means over seeds {', '.join(map(str, seeds))}, which no table reports" if seeds else "none is finished"
     caption = (
         f"The search for constants of training-free samplers at scale {sheet.benchmark.scale}: {judge} of the suite's "
-        f"baseline, means over seeds {', '.join(map(str, sorted(set(seeds)))) or 'of none'}, which no table reports. "
-        "Bold: the lowest at a step count, which the scale uses there. A factor of 1, a slope of 0 and bands of 0 are "
-        "the plain sampler. The means have no interval: which candidate is the best is decided, not how surely."
+        f"baseline, {over}. Bold: the lowest at a step count, of several the first, which wins. A factor of 1, a slope "
+        "of 0 and bands of 0 are the plain sampler; the time shift has no such candidate. The means have no interval: "
+        "which candidate wins is decided, not how surely."
     )
     return Table(numbers, lambda markup: _wide(sheet, numbers, markup), caption)
 

@@ -16,7 +16,7 @@ from atbench.reading.tree import Tree
 from atbench.report import captions
 from atbench.report.render import Markup, Table, laid_out
 from atbench.report.tables import decimals, value_text
-from atbench.report.verdict_table import amount
+from atbench.report.verdict_table import with_interval
 from atbench.spec.benchmark import Suite
 from atbench.spec.corrections import NAMES
 from atbench.spec.grid import nfe_of
@@ -91,9 +91,7 @@ def _wide(suite: Suite, frame: pd.DataFrame, found: pd.DataFrame, gained: pd.Dat
 def _gain(row: Any, level: bool, markup: Markup) -> str:
     if not row.n:
         return markup.dash
-    text = markup.escape(amount(row.gain, "relative"))
-    if row.n > 1:
-        text += markup.escape(f" [{amount(row.low, 'relative', '')}, {amount(row.high, 'relative', '')}]")
+    text = markup.escape(with_interval(row.gain, row.low, row.high, "relative"))
     clear = level and row.n > 1 and (row.low > 0 or row.high < 0)
     return f"{markup.bold.format(text) if clear else text} ({row.n})"
 

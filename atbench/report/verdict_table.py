@@ -101,9 +101,7 @@ def entry(benchmark: Benchmark, row: Any, markup: Markup) -> str:
 
 def facts(benchmark: Benchmark, row: Any) -> list[str]:
     """What stands behind a verdict: the gain with its interval, then notes, p and effect, what would settle it."""
-    gain = amount(row.gain, row.unit)
-    if row.seeds > 1:
-        gain += f" [{amount(row.low, row.unit, '')}, {amount(row.high, row.unit, '')}]"
+    gain = with_interval(row.gain, row.low, row.high, row.unit)
     facts = [f"{gain} with {benchmark.samplers[row.decisive].label}" if row.decisive else gain]
     facts += [row.note] if row.note else []
     if row.seeds >= MIN_SEEDS:
@@ -117,6 +115,12 @@ def facts(benchmark: Benchmark, row: Any) -> list[str]:
     if row.verdict == OPEN and row.seeds >= MIN_SEEDS:
         facts.append(f"a gain of {amount(row.detectable, row.unit).lstrip('+')} was detectable")
     return facts
+
+
+def with_interval(gain: float, low: float, high: float, unit: str) -> str:
+    """``+12 % [+4, +20]``; one seed has no interval."""
+    bounds = "" if math.isnan(low) else f" [{amount(low, unit, '')}, {amount(high, unit, '')}]"
+    return f"{amount(gain, unit)}{bounds}"
 
 
 def amount(value: float, unit: str, per_cent: str = " %") -> str:

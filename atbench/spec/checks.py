@@ -4,25 +4,20 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from atbench.runtime.errors import UserError, unknown
-from atbench.spec import fewer
+from atbench.spec import fewer, tuning_checks
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.experiments import Experiments
-from atbench.spec.fields import Entry, Origin, refusal
+from atbench.spec.fields import Entry, Origin
 from atbench.spec.metrics import DISTANCE, DISTANCE_NAMES, METRICS, TRAINING
 from atbench.spec.models.evidence import CURVE, GRID, Claim, Family
 from atbench.spec.models.methods import OBJECTIVES, PERTURBATIONS, Method
 from atbench.spec.models.samplers import Sampler
-from atbench.spec.models.scale import RATES, tuned_type
 from atbench.spec.models.suites import IMPORTED, PRETRAINED, SCRATCH, SuiteFile
-from atbench.spec.models.tuning import TuningFile
 from atbench.spec.references import references
 from atbench.spec.rivals import base_of
 from atbench.spec.scales import at, origin
 from atbench.spec.suite import SEARCH_PREFIX
-from atbench.spec.tuning import with_options
 from atbench.spec.yaml import short
 
 EXPERIMENTS = re.compile(r"^\S+\.yaml: ")  # how a line about a file of experiments/ begins
@@ -44,8 +39,7 @@ def names(files: Experiments) -> None:
         fewer.methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
         fewer.cells(f"{files.scale_file}: suites.{name}", files.suites[name], block)
     _perturbations(files.methods)
-    _tuning(files.tuning, files.methods)
-    _tried_samplers(files)
+    tuning_checks.candidates(files)
     stated: dict[str, Family] = {}
     for name, claim in files.claims.claims.items():
         _claim(name, claim, files.probes)
@@ -85,42 +79,6 @@ def _perturbations(methods: Mapping[str, Method]) -> None:
             wanted = PERTURBATIONS[kind].constants["perturbs"]
             reason = f"{kind!r} perturbs networks of {wanted}, and {name} trains {method.objective}"
             raise UserError(f"experiments/methods.yaml: {name}.perturbation.kind: {reason}")
-
-
-def _tuning(tuning: TuningFile, methods: Mapping[str, Method]) -> None:
-    for searched in tuning.suites.values():
-        if searched not in tuning.search:
-            raise UserError(f"experiments/tuning.yaml: search: {unknown('suite', searched, tuning.search)}")
-    for name, search in tuning.search.items():
-        for method in search.methods:
-            options = type(methods[method].perturbation).model_fields
-            tunable = [*RATES, *(option for option in options if option in tuned_type().model_fields)]
-            key = f"search.{name}.methods.{method}"
-            for constant, values in search.constants(method).items():
-                if constant not in tunable:
-                    raise UserError(f"experiments/tuning.yaml: {key}: {unknown('constant', constant, tunable)}")
-                for value in values:  # each in the range that the constant has in `tuned:`
-                    _tried({constant: value}, key)
-
-
-def _tried_samplers(files: Experiments) -> None:
-    for suite, search in files.tuning.samplers.items():
-        for name, candidates in search.candidates.items():
-            for index, options in enumerate(candidates):
-                key = f"samplers.{suite}.candidates.{name}.{index}"
-                if surplus := [option for option in options if option in ("label", "kind")]:
-                    raise UserError(f"experiments/tuning.yaml: {key}.{surplus[0]}: is no constant")
-                try:
-                    with_options(files.samplers[name], options)
-                except ValidationError as error:
-                    raise refusal(error, options, "experiments/tuning.yaml", key) from error
-
-
-def _tried(constant: dict[str, Any], key: str) -> None:
-    try:
-        tuned_type().model_validate(constant)
-    except ValidationError as error:
-        raise refusal(error, constant, "experiments/tuning.yaml", key) from error
 
 
 def blocks(file: Origin, scale: Mapping[str, Any], suites: Collection[str]) -> None:

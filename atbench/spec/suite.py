@@ -25,13 +25,10 @@ class SuiteSpec:
     title: str
     paper: str
     methods: tuple[str, ...]  # those compared, in the order of the file
-    baseline: (
-        str  # the first of them, whose learning rate all start from; of a search, that of the suite it looks through
-    )
+    baseline: str  # the first of them, whose rate all start from; of a search, that of the suite it looks through
     catalogue: Mapping[str, Method]  # every method that could be trained here, its objective resolved
-    lineage: Mapping[
-        str, tuple[str, ...]
-    ]  # method -> those it extends and itself: later constants replace earlier ones
+    # Method -> those it extends and itself: later constants replace earlier ones.
+    lineage: Mapping[str, tuple[str, ...]]
     samplers: tuple[str, ...]  # those that the grid asks for; a method is sampled by those that fit it
     sampler_catalogue: Mapping[str, Sampler]  # every sampler, with the suite's own options
     grid: tuple[int, ...] | Mapping[str, tuple[int, ...]]  # step counts, of all samplers or of each

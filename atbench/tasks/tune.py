@@ -25,7 +25,7 @@ def choose(search: Suite) -> None:
     metric = search.benchmark.searched_by
     record = begun(search) | {"methods": {}, "winners": {}}
     for method in tuning.search[suite].methods:
-        named, published = candidates(tuning, suite, method), tuning.search[suite].published.get(method, {})
+        named, published = candidates(tuning, suite, method), tuning.search[suite].to_beat(method)
         record["methods"][method], record["winners"][method] = [], {}
         for key, values in tuning.search[suite].constants(method).items():
             scores = [_measured(runs, candidate, metric) for candidate, tried in named.items() if key in tried]

@@ -48,7 +48,7 @@ ORDER = {
         ("grid", "judging", "recipe", "resolve", "tuning"),
         ("run",),
         ("benchmark", "fewer", "form", "probes"),
-        ("records", "searches"),
+        ("records", "searches", "tuning_checks"),
         ("checks", "chains", "fit", "parents", "progress", "workload"),
         ("queue", "timetable", "spending", "places"),
         ("load",),

@@ -184,6 +184,20 @@ def test_a_seed_that_lacks_a_cell_is_left_out(damage):
     assert nothing["verdict"] == "no results" and nothing["note"] == "suite scratch has no complete seed"
 
 
+@pytest.mark.parametrize("gain", [0.2, -0.2])
+def test_before_the_last_declared_seed_there_is_no_verdict_however_clear(gain):
+    frame = frame_of(gain + 0.01 * np.tile(ABOUT, 2)[:7], seeds=7)
+    to_come = frame.seed >= 5
+    assert verdict(frame)["verdict"] == verdict(frame[~to_come])["verdict"] != "inconclusive"
+    frame.loc[to_come, "status"] = "missing"
+    row = verdict(frame)
+    assert (row["verdict"], row["seeds"], row["incomplete"]) == ("inconclusive", 5, 2)
+    assert row["note"] == "interim, 2 seeds are still to come"
+    assert min(row["p_corrected"], row["p_margin_corrected"]) < 0.05  # with which there would be one
+    frame.loc[frame.seed == 5, "status"] = "done"
+    assert verdict(frame)["note"] == "interim, 1 seed is still to come"
+
+
 def test_every_sampler_is_as_strong_as_the_weakest():
     every = {"samplers": FEW_STEPS.written()["samplers"], "judged": "every"}
     assert verdict(frame_of(0.2 + 0.01 * ABOUT), **every)["verdict"] == "supported"

@@ -54,22 +54,24 @@ def test_the_classifier_is_not_the_one_whose_features_measure_distances():
     assert run.address.seed == 1000 and run.digest != own.digest
     with pytest.raises(UserError, match=r"recognition\.yaml: seed: 0 is that of the features of distances"):
         PROBE.classifier(altered(BENCHMARK, "recognition", seed=0))
-    with pytest.raises(UserError, match=r"scale paper measures distances in released features"):
+    with pytest.raises(UserError, match=r"scale paper trains no classifier on the images of scratch"):
         PROBE.measure(load("paper"))
 
 
 def test_its_digest_follows_classifier_cells_and_threshold():
     before = PROBE.digest(BENCHMARK)
-    changes = {"seed": 1001}, {"sure": 0.8}, {"seeds": [0, 1]}, {"methods": ["adm", "at"]}
+    changes = {"seed": 1001}, {"sure": 0.8}, {"cells": SMALL["cells"]}, {"methods": ["adm", "at"]}
     others = [PROBE.digest(altered(BENCHMARK, "recognition", **change)) for change in changes]
     assert len({before, *others}) == 5
 
 
 def test_its_inputs_are_the_weights_of_all_sampled_runs():
-    reads = [str(path) for path in PROBE.reads(altered(BENCHMARK, "recognition", seeds=[0, 1]))]
+    reads = [str(path) for path in PROBE.reads(altered(load("laptop"), "recognition", seeds=[0, 1, 2]))]
     assert reads == [
-        f"results/ci/scratch/adm/seed{seed}/{name}" for seed in (0, 1) for name in ("weights", "config.json")
+        f"results/laptop/scratch/adm/seed{seed}/{name}" for seed in (0, 1) for name in ("weights", "config.json")
     ]
+    with pytest.raises(UserError, match=r"recognition\.yaml: seeds: scratch has none of 2, 3 here"):
+        PROBE.reads(altered(BENCHMARK, "recognition", seeds=[2, 3]))
 
 
 @pytest.mark.slow

@@ -106,7 +106,7 @@ def test_the_verdicts_of_the_readme_do_not_depend_on_them(folder, monkeypatch):
     monkeypatch.setattr(prose, "judged", prose.judged.__wrapped__)  # what other tests have judged is kept
     wild = ROW.replace(",8,", ",0.001,") + ROW.replace("at,ddim", "adm,ddim").replace(",8,", ",999,")
     (folder / published.SECOND_HAND).write_text(HEAD + wild)
-    assert headline.tables(readme.verdicts()) in (REPOSITORY / "README.md").read_text()
+    assert headline.text(readme.verdicts()) in (REPOSITORY / "README.md").read_text()
 
 
 def test_what_judges_knows_nothing_of_them():

@@ -165,6 +165,25 @@ def test_a_factor_of_the_search_holds_for_a_method_and_for_those_that_extend_it(
     assert after == before | {name: before[name] / 2 for name in ("at", "at-random")}
 
 
+def test_of_factors_one_is_published_unless_it_is_said_otherwise(experiments):
+    search = searching(experiments).tuning.search["scratch"]
+    assert search.to_beat("at") == {"step_rms": 0.0018, "learning_rate_factor": 1} and search.to_beat("adm") == {}
+    spoil(experiments / "tuning.yaml", "search", "scratch", "published", {"at": {"learning_rate_factor": 0.5}})
+    load.cache_clear()
+    assert load("ci").tuning.search["scratch"].to_beat("at") == {"learning_rate_factor": 0.5}
+
+
+@pytest.mark.parametrize("file", ["tuning.yaml", "scales/ci.yaml"])
+def test_a_factor_on_the_baselines_own_rate_is_refused(experiments, file):
+    if file == "tuning.yaml":
+        spoil(experiments / file, "search", "scratch", "methods", {"adm": {"learning_rate_factor": FACTORS}})
+        spoil(experiments / file, "search", "scratch", "published", {})
+    else:
+        spoil(experiments / "scales/laptop.yaml", "tuned", "scratch", "adm", "learning_rate_factor", 2)
+    message = refusal(lambda: load("ci"))
+    assert "scratch" in message and message.endswith("adm.learning_rate_factor: adm is what factors act on")
+
+
 @pytest.mark.parametrize(
     "published", [{"at": {"step_rms": 0.002}}, {"at": {"gamma": 0.1}}, {"ip": {"step_rms": 0.0018}}]
 )

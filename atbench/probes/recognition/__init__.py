@@ -52,23 +52,31 @@ class Recognition(ScaleProbe[Settings]):
     def classifier(self, benchmark: Benchmark) -> RunSpec:
         """The training of the scale's own classifier, from the seed of the settings.
 
-        Raises UserError where the scale trains none, and where the seed is that of the features.
+        Raises UserError where the scale trains none on its images, and where the seed is that of the features.
         """
         settings = self.settings(benchmark)
-        extractor = benchmark.suite(settings.suite).judging.extractor
-        if extractor is None:
-            reason = f"scale {benchmark.scale} measures distances in released features and trains no classifier"
-            raise UserError(f"experiments/recognition.yaml: {reason}")
+        judging = benchmark.suite(settings.suite).judging
+        extractor = judging.extractor
+        if extractor is None or not judging.knows_classes:
+            reason = f"scale {benchmark.scale} trains no classifier on the images of {settings.suite}"
+            raise UserError(f"experiments/recognition.yaml: suite: {reason}")
         own = extractor.address
         if settings.seed == own.seed:
             raise UserError(f"experiments/recognition.yaml: seed: {own.seed} is that of the features of distances")
         return benchmark.suite(own.suite).run(own.method, settings.seed)
 
     def cells(self, benchmark: Benchmark) -> list[CellSpec]:
-        """The cells that are sampled, on or off the grid, run by run."""
+        """The cells that are sampled, on or off the grid, run by run; of the seeds that the suite has.
+
+        Raises UserError where it has none of them.
+        """
         settings = self.settings(benchmark)
         suite, cells = benchmark.suite(settings.suite), settings.cells
-        runs = [suite.run(method, seed) for method in settings.methods for seed in settings.seeds]
+        seeds = [seed for seed in settings.seeds if seed in suite.size.seeds]
+        if not seeds:
+            wanted = ", ".join(map(str, settings.seeds))
+            raise UserError(f"experiments/recognition.yaml: seeds: {settings.suite} has none of {wanted} here")
+        runs = [suite.run(method, seed) for method in settings.methods for seed in seeds]
         return [run.cell(FINAL, sampler, nfe) for run in runs for sampler in cells.samplers for nfe in cells.nfe]
 
     def reads(self, benchmark: Benchmark) -> list[Path]:

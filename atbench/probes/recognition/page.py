@@ -70,11 +70,12 @@ def _caption(benchmark: Benchmark, record: dict[str, Any] | None) -> str:
     start = f"Recognised images, scale {benchmark.scale}"
     if record is None:
         return f"{start}: no results yet (target `{PROBE.name}`)."
+    seeds = len({row["seed"] for row in record["rows"]})
     settings, classifier, made = record["settings"], record["classifier"], record["provenance"]
     return (
         f"{start}: share of images to whose top class a classifier gives a probability above {settings['sure']:g}. It "
         f"is trained apart, from seed {classifier['seed']}, and measures no distance; of the test images it names "
-        f"{classifier['accuracy']:.1%} rightly. Means over {len(settings['seeds'])} seeds, the least and the greatest "
+        f"{classifier['accuracy']:.1%} rightly. Means over {seeds} seed{'s' if seeds > 1 else ''}, the extremes "
         "in brackets. Classes: the effective number of top classes. A sure classifier may be wrong: few recognised "
         "images tell of bad samples, many do not prove good ones. "
         f"Commit {made['commit']}{' with changes' if made['dirty'] else ''}."

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, Series, SuiteName
 
+FACTOR = "learning_rate_factor"  # of a method, on the rate of its suite's baseline
 Candidates = Annotated[Many[Factor], Field(min_length=4)]  # the constant has a range of its own besides
 
 SamplerCandidates = Annotated[Series[dict[str, Any]], Field(min_length=4)]  # options, as under a scale's `sampling:`
@@ -43,6 +44,14 @@ class Search(Entry):
     def constants(self, method: str) -> dict[str, tuple[Any, ...]]:
         """Constant -> its candidate values, of those that are searched for a method."""
         return {key: tuple(values) for key, values in self.written()["methods"][method].items()}
+
+    def to_beat(self, method: str) -> dict[str, float]:
+        """Constant -> the candidate that another has to beat beyond its noise: the published one.
+
+        The paper trains all methods at one rate: of factors on it 1 is published.
+        """
+        one = {FACTOR: 1.0} if 1 in self.methods[method].get(FACTOR, ()) else {}
+        return one | dict(self.published.get(method, {}))
 
 
 class SamplerSearch(Entry):
