@@ -120,6 +120,7 @@ class ScaleProbe(Probe[AnySettings]):
 
     subject = "scale"
     alone: ClassVar[bool] = False  # needs the machine to itself, or its times would be those of a busy one
+    runs_networks: ClassVar[bool] = False  # trains or samples, so that a GPU is of use
 
     def path(self, benchmark: Benchmark) -> Path:
         """The JSON."""

@@ -187,8 +187,8 @@ class Jobs:
         return "evaluation" if short and not self.gpus(wildcards) else None
 
     def probe_gpus(self, wildcards: Wildcards) -> int:
-        """GPUs of a measure of the whole scale: one that needs the machine to itself trains."""
-        return or_stop(gpus, self.benchmark.file.queue.gpu) if self.is_alone(wildcards) else 0
+        """GPUs of a measure of the whole scale: of one that trains or samples."""
+        return or_stop(gpus, self.benchmark.file.queue.gpu) if probes()[wildcards.probe].runs_networks else 0
 
     def is_alone(self, wildcards: Wildcards) -> bool:
         """Whether a side measure needs the machine to itself."""

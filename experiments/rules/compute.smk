@@ -217,6 +217,7 @@ rule measure_scale:
     threads: lambda wildcards: workflow.cores if JOBS.is_alone(wildcards) else 1
     resources:
         gpu=JOBS.probe_gpus,
+        mem_mb=round(1000 * BENCHMARK.file.queue.memory_gb),
     params:
         scale=SETTINGS.scale,
         key=JOBS.probe_key,

@@ -56,3 +56,10 @@ def test_doors_are_light():
     code = f"{imports}; {asked}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_measures_that_train_or_sample_say_so():
+    """A queue gives them a GPU."""
+    said = {name for name, probe in probes_of_scales().items() if probe.runs_networks}
+    assert said == {"cost", "noise", "recognition"}
+    assert all(probe.runs_networks for probe in probes_of_scales().values() if probe.alone)

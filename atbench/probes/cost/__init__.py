@@ -38,6 +38,7 @@ class Cost(ScaleProbe[Settings]):
 
     name = "cost"
     alone = True
+    runs_networks = True
     sources = (*SOURCES["training"], "probes/cost/measure.py")
     settings_type = Settings
     form = CostForm

@@ -113,6 +113,7 @@ class Noise(ScaleProbe[Settings]):
     """One JSON and one table per scale; its pieces lie beside the JSON."""
 
     name = "noise"
+    runs_networks = True
     sources = (*SOURCES["training"], *SOURCES["evaluation"], "probes/noise/measure.py")
     settings_type = Settings
     form = NoiseForm

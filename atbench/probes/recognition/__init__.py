@@ -45,6 +45,7 @@ class Recognition(ScaleProbe[Settings]):
     """One JSON and one table per scale."""
 
     name = "recognition"
+    runs_networks = True
     sources = (*SOURCES["training"], *SOURCES["evaluation"], "probes/recognition/measure.py")
     settings_type = Settings
     form = RecognitionForm
