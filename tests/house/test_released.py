@@ -20,7 +20,7 @@ FILES = [path for path in RELEASED.rglob("*") if path.is_file() and path.suffix 
 SCALES = sorted(path.parent.name for path in RELEASED.glob("*/manifest.json"))
 PACKS = sorted(path.relative_to(RELEASED) for path in FILES if path.name in (CELLS, RUNS))
 WEIGHTS = [path for path in FILES if path.suffix == ".safetensors"]
-MOST_FILES, MOST_BYTES, MOST_WEIGHTS = 1_200, 15_000_000, 6_000_000
+MOST_FILES, MOST_BYTES, MOST_WEIGHTS = 1_200, 20_000_000, 6_000_000  # while there are results of two protocols
 
 
 def test_they_are_few_and_small():

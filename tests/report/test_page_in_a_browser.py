@@ -158,6 +158,7 @@ def test_tables_are_sorted_and_searched(page):
     table = page.locator("#table-scratch-fd")
     table.locator("thead th", has_text="NFE 50").locator(".dt-column-order").click()
     first = table.locator("tbody tr").first
+    page.wait_for_function("document.querySelector('#table-scratch-fd tbody th').innerText === 'Reference'")
     assert first.locator("th").all_inner_texts() == ["Reference", "held-out images"]  # 0.60, below the floor's 0.70
     page.locator("#scratch .dt-container:visible input[type=search]").first.fill("DPM-Solver")
     page.wait_for_function("document.querySelectorAll('#table-scratch-fd tbody tr').length === 4")
