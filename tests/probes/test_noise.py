@@ -161,7 +161,7 @@ def test_an_interrupted_measurement_goes_on_with_what_is_there(tmp_path, monkeyp
     table = page.table(benchmark, page.collect(benchmark, tmp_path / "results/ci"))
     assert list(table.numbers.setting) == ["plain", "plain", "half", "half"] and (table.numbers.twin_sd > 0).all()
     assert "ADM alone, from 2 seeds and from each 2 times" in table.caption
-    assert "half the rate" in render.markdown(table) and "\\toprule" in render.latex(table, "noise")
+    assert "half the rate" in render.markdown(table) and "twin sd, \\% & " in render.latex(table, "noise")
 
 
 def rows(twin, seed, count=400):

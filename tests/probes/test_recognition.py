@@ -108,6 +108,7 @@ def test_the_table_has_means_over_seeds_and_leaves_out_what_is_stale(tmp_path):
     write_record(tmp_path / "recognition.json", record | {"config": PROBE.digests(BENCHMARK)})
     table = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
     text = table.text(render.MARKDOWN)
+    assert "Recognised, \\% & " in render.latex(table, "recognition")  # a bare one would end the line
     assert text.iloc[0].tolist() == ["80.0", "100", "0.90", "8.0"]
     assert text.iloc[1].tolist() == ["65.0 [60.0, 70.0]", "81", "0.90", "8.0"]
     write_record(tmp_path / "recognition.json", record | {"config": {"recognition": "0" * 16}})

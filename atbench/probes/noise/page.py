@@ -64,7 +64,7 @@ def _text(labels: dict[str, str], numbers: pd.DataFrame, markup: Markup) -> pd.D
     names = ["Training", "Average"]
     if numbers.empty:
         index = pd.MultiIndex.from_tuples([(label, "") for label in labels.values()], names=names)
-        return pd.DataFrame({"twin sd, %": markup.dash}, index=index)
+        return pd.DataFrame({markup.escape("twin sd, %"): markup.dash}, index=index)
     index = pd.MultiIndex.from_tuples(
         [(labels[row.setting], f"{row.average:g}") for row in numbers.itertuples()], names=names
     )
@@ -77,7 +77,7 @@ def _text(labels: dict[str, str], numbers: pd.DataFrame, markup: Markup) -> pd.D
         }
         for row in numbers.to_dict("records")
     ]
-    return pd.DataFrame(lines, index=index).map(markup.escape)
+    return pd.DataFrame(lines, index=index).map(markup.escape).rename(columns=markup.escape)
 
 
 def _percent(row: dict[str, Any], name: str) -> str:

@@ -45,14 +45,14 @@ def _text(benchmark: Benchmark, numbers: pd.DataFrame, markup: Markup) -> pd.Dat
     names = ["Images", "NFE"]
     if numbers.empty:
         index = pd.MultiIndex.from_tuples([(TEST, "")], names=names)
-        return pd.DataFrame({COLUMNS[0]: markup.dash}, index=index)
+        return pd.DataFrame({markup.escape(COLUMNS[0]): markup.dash}, index=index)
     rows = numbers.to_dict("records")
     index = pd.MultiIndex.from_tuples([_named(benchmark, row) for row in rows], names=names)
     lines = [
         dict(zip(COLUMNS, [_share(row), f"{100 * row['ratio']:.0f}", f"{row['top']:.2f}", f"{row['classes']:.1f}"]))
         for row in rows
     ]
-    return pd.DataFrame(lines, index=index).map(markup.escape)
+    return pd.DataFrame(lines, index=index).map(markup.escape).rename(columns=markup.escape)
 
 
 def _named(benchmark: Benchmark, row: dict[str, Any]) -> tuple[str, str]:
