@@ -43,6 +43,7 @@ from atbench.judgement import families, statistics
 from atbench.judgement.comparisons import Comparison, comparisons
 from atbench.judgement.enough import too_few
 from atbench.judgement.margins import Values, above_the_least, bounds, gains_of, metric_of, paired_gain
+from atbench.reading.tidy import begun
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import HELD_OUT, TRAINING, distance_name, images_wanted
 from atbench.spec.models.evidence import CURVE, GRID, Claim
@@ -100,17 +101,11 @@ def _decided(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFra
         rows.append(_row(claim, comparison, values.get(claim.metric, {}), seeds.get(comparison.suite, [])))
         rows[-1]["judged_as"] = claim
     families.correct(rows, families.sizes(benchmark), MIN_SEEDS)
-    waiting = {suite: _waiting(group) for suite, group in frame.groupby("suite")}
+    there = begun(frame).groupby("suite").seed.nunique()
+    waiting = {suite: len(declared) - there[suite] for suite, declared in seeds.items()}
     for row in rows:
         _decide(row.pop("judged_as"), row, waiting.get(row["suite"], 0))
     return rows
-
-
-def _waiting(cells: pd.DataFrame) -> int:
-    """How many declared seeds a suite has not begun; none where it has begun none."""
-    made = (cells.status != "missing") & ~cells.off_grid
-    begun = cells[made].seed.nunique()
-    return cells.seed.nunique() - begun if begun else 0
 
 
 def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparison, frame: pd.DataFrame) -> Comparison:

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
 
+from atbench.runtime.records import Record
 from atbench.spec.address import ROOT
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.fields import Entry, Many, SuiteName
@@ -125,6 +126,13 @@ class ScaleProbe(Probe[AnySettings]):
     def path(self, benchmark: Benchmark) -> Path:
         """The JSON."""
         return Path(ROOT, benchmark.scale, f"{self.name}.json")
+
+    def shown(self, benchmark: Benchmark, root: Path) -> Record | None:
+        """The JSON below a scale's ``root``; None where it is missing, refused or was made by another configuration."""
+        from atbench.reading.tree import Tree
+
+        record = Tree(root).shown(Path(root) / self.path(benchmark).name, self.form)
+        return record if record and record["config"] == self.digests(benchmark) else None
 
     def reads(self, benchmark: Benchmark) -> list[Path]:
         """Results of the scale that it is measured with: the workflow makes them before."""

@@ -72,6 +72,13 @@ def final_cells(frame: pd.DataFrame, suite: Suite) -> pd.DataFrame:
     return cells[cells.step == FINAL]
 
 
+def begun(frame: pd.DataFrame) -> pd.DataFrame:
+    """The cells of the seeds that their suite has begun; all cells of a suite that has begun none."""
+    made = (frame.status != "missing") & ~frame.off_grid
+    of_seed = made.groupby([frame.suite, frame.seed]).transform("any")
+    return frame[of_seed | ~made.groupby(frame.suite).transform("any")]
+
+
 def lasting(frame: pd.DataFrame) -> pd.DataFrame:
     """What the tidy file keeps: same records, same bytes, whatever the code that reads them (no ``older_code``)."""
     rare = [name for name, metric in METRICS.items() if metric.rare and frame[name].isna().all()]

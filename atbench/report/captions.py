@@ -5,6 +5,7 @@ import pandas as pd
 from atbench.judgement.enough import too_few
 from atbench.reading.methods import budgets
 from atbench.reading.rows import Rows
+from atbench.reading.tidy import begun
 from atbench.spec.benchmark import Suite
 from atbench.spec.metrics import FEATURES, PER_FEATURE, distance_name, images_wanted, metric_label
 
@@ -51,13 +52,6 @@ def gaps(frame: pd.DataFrame) -> str:
     text += f", {count['refused']} refused" if "refused" in count else ""
     waiting = len(frame[["suite", "seed"]].drop_duplicates()) - len(there[["suite", "seed"]].drop_duplicates())
     return f"{text}; {waiting} seed{'s are' if waiting > 1 else ' is'} not begun." if waiting else f"{text}."
-
-
-def begun(frame: pd.DataFrame) -> pd.DataFrame:
-    """The cells of the seeds that their suite has begun; all cells of a suite that has begun none."""
-    made = (frame.status != "missing") & ~frame.off_grid
-    of_seed = made.groupby([frame.suite, frame.seed]).transform("any")
-    return frame[of_seed | ~made.groupby(frame.suite).transform("any")]
 
 
 def seeds(frame: pd.DataFrame) -> str:

@@ -14,7 +14,8 @@ from matplotlib.textpath import TextPath
 from PIL import Image
 
 from atbench.reading.rows import Rows
-from atbench.report.captions import REFERENCE_LABELS, begun, gaps, seeds
+from atbench.reading.tidy import begun
+from atbench.report.captions import REFERENCE_LABELS, gaps, seeds
 from atbench.report.render import NO_RESULTS
 from atbench.report.style import HEADING, LETTERS, REFERENCE, across
 from atbench.runtime.files import write_atomically

@@ -125,12 +125,13 @@ def _measured(benchmark: Benchmark) -> str:
     found = gains_of(claim).as_written(statistics.detectable(claim.family.pilot_std, seeds, level))
     return (
         f"Gains are per cent of the other's {distance} (**not FID**), on average over {samplers} at "
-        f"{_listed([str(nfe) for nfe in claim.nfe.only])} evaluations; brackets are {statistics.CONFIDENCE:.0%} "
-        f"intervals over paired seeds. All {seeds} seeds find a gain of {amount(found, 'relative').lstrip('+')} four "
+        f"{_listed([str(nfe) for nfe in claim.nfe.only])} evaluations; brackets are "
+        f"{100 * statistics.CONFIDENCE:.0f} % intervals over paired seeds. "
+        f"All {seeds} seeds find a gain of {amount(found, 'relative').lstrip('+')} four "
         f"times in five, if they spread as the pilot's did. *Corrected*: by {corrections}, with [constants of a search]"
         f"({RELEASED}/{SCALE}/tables/tuning-samplers.md) on ADM alone; AT keeps the plain sampler unless both are "
         "corrected. AT's own constants are not searched at this scale."
-    ).replace("95%", "95 %")
+    )
 
 
 def judged(numbers: pd.DataFrame, rows: tuple[Row, ...], suite: str) -> list[tuple[Row, Any]]:

@@ -8,7 +8,7 @@ from atbench.reading.sheet import Sheet
 from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table, laid_out
 from atbench.report.verdict_table import with_interval
-from atbench.spec.models.tuning import FACTOR
+from atbench.spec.fields import FACTOR
 from atbench.spec.searches import TuningForm
 
 COLUMNS = ["suite", "method", "constant", "value", "mean_rank", "gain", "low", "high", "published", "won", "seeds"]

@@ -33,6 +33,7 @@ T = TypeVar("T")
 Origin = Callable[[list[str]], Path]  # path of keys -> the file that wrote it
 MOST_NFE = 1000  # training timesteps of the diffusion
 MOST_BATCHES = 9_999_999  # the names of snapshots have seven digits
+FACTOR = "learning_rate_factor"  # in `tuned:`, of a method on the rate of its suite's baseline
 TUNED = "tuned"  # stands in methods.yaml for a value that the scale's `tuned:` block holds
 
 

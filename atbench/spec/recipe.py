@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from atbench.runtime.errors import UserError
 from atbench.spec.address import Run
-from atbench.spec.fields import TUNED, Entry, refusal
+from atbench.spec.fields import FACTOR, TUNED, Entry, refusal
 from atbench.spec.models.methods import PERTURBATIONS, Method
 from atbench.spec.models.training import Training
 from atbench.spec.scales import at, origin
@@ -38,7 +38,7 @@ def recipe_of(suite: SuiteSpec, method: Method, address: Run) -> Recipe:
     shared = f"tuned.{suite.drawn_as}.{suite.baseline}"
     filled = _filled(method.perturbation.written(), constants, suite, where)
     rate = _filled({"learning_rate": TUNED}, constants, suite, shared)["learning_rate"] * method.learning_rate_factor
-    rate *= constants.get("learning_rate_factor", 1)
+    rate *= constants.get(FACTOR, 1)
     if rate > 1:
         reason = f"{rate:g} with the factor of {address.method}, allowed: at most 1"
         raise UserError(f"{at(suite.scale, f'{shared}.learning_rate')}: {reason}")

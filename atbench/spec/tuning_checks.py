@@ -7,10 +7,10 @@ from pydantic import ValidationError
 
 from atbench.runtime.errors import UserError, unknown
 from atbench.spec.experiments import Experiments
-from atbench.spec.fields import refusal
+from atbench.spec.fields import FACTOR, refusal
 from atbench.spec.models.methods import Method
 from atbench.spec.models.scale import RATES, tuned_type
-from atbench.spec.models.tuning import FACTOR, TuningFile
+from atbench.spec.models.tuning import TuningFile
 from atbench.spec.scales import at
 from atbench.spec.tuning import with_options
 

@@ -111,7 +111,7 @@ def record(**changes):
 
 def test_table_compares_batches_of_one_turn_and_divides_by_updates(tmp_path):
     write_record(tmp_path / "cost.json", record())
-    table = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    table = page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path))
     text = table.text(render.MARKDOWN)
     at, pgd = (text.xs(label, level="Method").iloc[0] for label in ("ADM-AT", "PGD"))
     assert at["ms/batch"] == "60.0" and at["x ADM"] == "3.00 [3.00, 3.00]" and at["K"] == "3"
@@ -128,11 +128,11 @@ def test_table_compares_batches_of_one_turn_and_divides_by_updates(tmp_path):
 
 def test_stale_measurements_are_left_out_and_damaged_ones_named(tmp_path, capfd):
     write_record(tmp_path / "cost.json", record(config={"cost": "0" * 16}))
-    table = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    table = page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path))
     assert table.numbers.empty and set(table.text(render.MARKDOWN)["ms/batch"]) == {"—"}
     assert "no results yet" in table.caption and "ADM-AT" in render.latex(table, "cost")
     write_record(tmp_path / "cost.json", {"rows": []})
-    assert page.collect(BENCHMARK, tmp_path) is None
+    assert PROBE.shown(BENCHMARK, tmp_path) is None
     assert "cost.json: config: missing" in capfd.readouterr().err
 
 

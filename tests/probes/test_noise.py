@@ -158,7 +158,7 @@ def test_an_interrupted_measurement_goes_on_with_what_is_there(tmp_path, monkeyp
     assert [path.stat().st_mtime_ns for path in made] == times
     record = json.loads(PROBE.path(benchmark).read_text())
     assert len(record["rows"]) == 2 * 4 * 2 and record["config"] == {"noise": PROBE.digest(benchmark)}
-    table = page.table(benchmark, page.collect(benchmark, tmp_path / "results/ci"))
+    table = page.table(benchmark, PROBE.shown(benchmark, tmp_path / "results/ci"))
     assert list(table.numbers.setting) == ["plain", "plain", "half", "half"] and (table.numbers.twin_sd > 0).all()
     assert "ADM alone, from 2 seeds and from each 2 times" in table.caption
     assert "half the rate" in render.markdown(table) and "twin sd, \\% & " in render.latex(table, "noise")
@@ -193,13 +193,13 @@ def test_stale_measurements_are_left_out_and_damaged_ones_named(tmp_path, capfd)
     made = provenance(date="2025-01-01T00:00:00+00:00", seconds=7200.0)
     record = {"rows": rows(0.1, 0.1, 3), "settings": PROBE.settings(BENCHMARK).written(), "provenance": made}
     write_record(tmp_path / "noise.json", record | {"config": PROBE.digests(BENCHMARK)})
-    text = render.markdown(page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path)))
+    text = render.markdown(page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path)))
     assert "2.0 CPU hours" in text and "| as the scale has it" in text
     write_record(tmp_path / "noise.json", record | {"config": {"noise": "0" * 16}})
-    table = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    table = page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path))
     assert table.numbers.empty and "no results yet" in table.caption and "—" in render.markdown(table)
     write_record(tmp_path / "noise.json", {"rows": []})
-    assert page.collect(BENCHMARK, tmp_path) is None and "noise.json: " in capfd.readouterr().err
+    assert PROBE.shown(BENCHMARK, tmp_path) is None and "noise.json: " in capfd.readouterr().err
 
 
 def test_a_setting_is_refused_by_its_range():

@@ -87,7 +87,7 @@ def test_samples_are_measured_beside_test_images(tmp_path, monkeypatch):
     assert (row["method"], row["seed"], row["sampler"], row["nfe"]) == ("adm", 0, "ddim", 5)
     assert row["images"] == benchmark.suite("scratch").evaluation.samples
     assert record["classifier"]["accuracy"] > 0.5 and 0 < record["real"]["recognised"] <= 1
-    table = page.table(benchmark, page.collect(benchmark, tmp_path / "results/ci"))
+    table = page.table(benchmark, PROBE.shown(benchmark, tmp_path / "results/ci"))
     assert table.numbers.ratio.tolist() == [1.0, row["recognised"] / record["real"]["recognised"]]
     assert "trained apart, from seed 1000" in table.caption and "ADM, DDIM" in render.markdown(table)
 
@@ -106,11 +106,11 @@ def test_the_table_has_means_over_seeds_and_leaves_out_what_is_stale(tmp_path):
         "provenance": provenance(date="2025-01-01T00:00:00+00:00"),
     }
     write_record(tmp_path / "recognition.json", record | {"config": PROBE.digests(BENCHMARK)})
-    table = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    table = page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path))
     text = table.text(render.MARKDOWN)
     assert "Recognised, \\% & " in render.latex(table, "recognition")  # a bare one would end the line
     assert text.iloc[0].tolist() == ["80.0", "100", "0.90", "8.0"]
     assert text.iloc[1].tolist() == ["65.0 [60.0, 70.0]", "81", "0.90", "8.0"]
     write_record(tmp_path / "recognition.json", record | {"config": {"recognition": "0" * 16}})
-    stale = page.table(BENCHMARK, page.collect(BENCHMARK, tmp_path))
+    stale = page.table(BENCHMARK, PROBE.shown(BENCHMARK, tmp_path))
     assert stale.numbers.empty and "no results yet" in stale.caption and "—" in render.markdown(stale)

@@ -78,7 +78,7 @@ class Cost(ScaleProbe[Settings]):
 def _table(sheet: "Sheet") -> "Table":
     from atbench.probes.cost import page
 
-    return page.table(sheet.benchmark, page.collect(sheet.benchmark, sheet.root))
+    return page.table(sheet.benchmark, PROBE.shown(sheet.benchmark, sheet.root))
 
 
 PROBE = Cost()

@@ -1,13 +1,11 @@
 """The cost table: time, memory and passes of a training batch, as ratios to ADM, from a scale's `cost.json`."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from atbench.probes.cost import BASELINE, PROBE
-from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table
 from atbench.spec.benchmark import Benchmark
 
@@ -19,12 +17,6 @@ COUNTS = {  # column of the numbers -> head in the printed table
     "backward": "backward",
     "passes": "passes",
 }
-
-
-def collect(benchmark: Benchmark, root: Path) -> dict[str, Any] | None:
-    """A scale's ``cost.json``; None where it is missing, refused or was made by another configuration."""
-    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
-    return record if record and record["config"] == PROBE.digests(benchmark) else None
 
 
 def table(benchmark: Benchmark, record: dict[str, Any] | None) -> Table:

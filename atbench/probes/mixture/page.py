@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from atbench.probes.mixture import PROBE
-from atbench.reading.tree import Tree
 from atbench.report.figures import ONE_TWO_FIVE, PANEL, empty, heading, legend, log_axis, sheet
 from atbench.report.style import REFERENCE, narrow
 from atbench.spec.benchmark import Benchmark
@@ -24,9 +23,8 @@ BOUND = "plain training: bound on KL(q, p) over KL(q, p)"
 
 def collect(benchmark: Benchmark, root: Path) -> pd.DataFrame:
     """The rows of a scale's ``mixture.json``; empty where it is missing, refused or was made by other settings."""
-    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
-    current = record is not None and record["config"] == PROBE.digests(benchmark)
-    return pd.DataFrame(record["rows"] if record and current else [])
+    record = PROBE.shown(benchmark, root)
+    return pd.DataFrame(record["rows"] if record else [])
 
 
 def figure(benchmark: Benchmark, frame: pd.DataFrame) -> Figure:

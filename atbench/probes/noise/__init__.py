@@ -159,7 +159,7 @@ class Noise(ScaleProbe[Settings]):
 def _table(sheet: "Sheet") -> "Table":
     from atbench.probes.noise import page
 
-    return page.table(sheet.benchmark, page.collect(sheet.benchmark, sheet.root))
+    return page.table(sheet.benchmark, PROBE.shown(sheet.benchmark, sheet.root))
 
 
 PROBE = Noise()

@@ -1,6 +1,5 @@
 """The table of the noise of training, from a scale's `noise.json`."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,8 @@ from scipy.special import chdtri
 
 from atbench.judgement.statistics import LEVEL
 from atbench.probes.noise import PROBE
-from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table
 from atbench.spec.benchmark import Benchmark
-
-
-def collect(benchmark: Benchmark, root: Path) -> dict[str, Any] | None:
-    """A scale's ``noise.json``; None where it is missing, refused or was made by another configuration."""
-    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
-    return record if record and record["config"] == PROBE.digests(benchmark) else None
 
 
 def table(benchmark: Benchmark, record: dict[str, Any] | None) -> Table:

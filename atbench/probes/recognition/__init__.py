@@ -103,7 +103,7 @@ class Recognition(ScaleProbe[Settings]):
 def _table(sheet: "Sheet") -> "Table":
     from atbench.probes.recognition import page
 
-    return page.table(sheet.benchmark, page.collect(sheet.benchmark, sheet.root))
+    return page.table(sheet.benchmark, PROBE.shown(sheet.benchmark, sheet.root))
 
 
 PROBE = Recognition()

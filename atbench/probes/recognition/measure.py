@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from atbench.data import ImageSet, load_to_use, to_float
-from atbench.data.batches import Batches
 from atbench.probes.recognition import PROBE
 from atbench.runtime.device import choose, cpu_seconds
 from atbench.runtime.files import file_hash
@@ -16,7 +15,7 @@ from atbench.spec.benchmark import Benchmark
 from atbench.spec.run import RunSpec
 from atbench.tasks.evaluate import generator_of, sampler_of
 from atbench.tasks.run_record import measured, trained
-from atbench.tasks.train import new_trainer
+from atbench.tasks.train import batches_of, new_trainer
 
 BLOCK = 256  # images per pass
 
@@ -56,7 +55,7 @@ def classifier_of(run: RunSpec, device: torch.device) -> nn.Module:
     """The classifier of a run, trained here; its weights are not kept."""
     images, recipe = load_to_use(run.suite.data, "train"), run.recipe
     trainer = new_trainer(recipe, images, device)
-    batches = Batches(images, recipe.training.batch_size, (*recipe.seed_names, "batches"), recipe.training.flip)
+    batches = batches_of(images, recipe)
     for index in range(run.batches):
         trainer.train_batch(*batches.batch(index))
     return trainer.ema.module.eval()

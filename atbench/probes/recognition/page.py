@@ -1,23 +1,15 @@
 """The table of recognised images, from a scale's `recognition.json`."""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from atbench.probes.recognition import PROBE
-from atbench.reading.tree import Tree
 from atbench.report.render import Markup, Table
 from atbench.spec.benchmark import Benchmark
 
 TEST = "test images"
 COLUMNS = ["Recognised, %", "Of the test images' share, %", "Top class, mean probability", "Classes"]
-
-
-def collect(benchmark: Benchmark, root: Path) -> dict[str, Any] | None:
-    """A scale's ``recognition.json``; None where it is missing, refused or was made by another configuration."""
-    record = Tree(root).shown(Path(root) / PROBE.path(benchmark).name, PROBE.form)
-    return record if record and record["config"] == PROBE.digests(benchmark) else None
 
 
 def table(benchmark: Benchmark, record: dict[str, Any] | None) -> Table:

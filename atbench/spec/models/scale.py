@@ -7,6 +7,7 @@ from pydantic import Field, create_model, model_validator
 
 from atbench.spec import plugins
 from atbench.spec.fields import (
+    FACTOR,
     Batches,
     Count,
     Entry,
@@ -162,7 +163,7 @@ class SuiteSize(Entry):
     )
 
 
-RATES = ("learning_rate", "learning_rate_factor")  # constants that every method has
+RATES = ("learning_rate", FACTOR)  # constants that every method has
 
 
 class _Tuned(Entry):

@@ -4,9 +4,20 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from atbench.spec.fields import Entry, Factor, Many, MethodName, MetricName, Nfe, SamplerName, Seed, Series, SuiteName
+from atbench.spec.fields import (
+    FACTOR,
+    Entry,
+    Factor,
+    Many,
+    MethodName,
+    MetricName,
+    Nfe,
+    SamplerName,
+    Seed,
+    Series,
+    SuiteName,
+)
 
-FACTOR = "learning_rate_factor"  # of a method, on the rate of its suite's baseline
 Candidates = Annotated[Many[Factor], Field(min_length=4)]  # the constant has a range of its own besides
 
 SamplerCandidates = Annotated[Series[dict[str, Any]], Field(min_length=4)]  # options, as under a scale's `sampling:`
