@@ -1,5 +1,7 @@
 """A trainer small enough for unit tests: tiny networks, random batches, a recipe."""
 
+import io
+
 import torch
 from pydantic import TypeAdapter, ValidationError
 
@@ -88,3 +90,22 @@ def batch(index=0, n=8, channels=1, side=8):
 
 def run_batches(trainer, start, end):
     return [trainer.train_batch(*batch(index)) for index in range(start, end)]
+
+
+def same_states(a, b):
+    """Whether two nested states are equal bit for bit."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same_states(a[key], b[key]) for key in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same_states, a, b))
+    return a == b
+
+
+def through_file(state):
+    """A state as it comes back from a file in which nothing may be executed."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from atbench.models.convolutions import PointwiseConv2d, Resize, ResizedConv2d
+
 
 def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     """Sinusoidal embedding of timesteps ``t`` (N,), fractional ones too: (N, dim) = [cos(t w_i), sin(t w_i)].
@@ -39,26 +41,34 @@ class SiLU(nn.SiLU):
         return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
+class Dropout(nn.Dropout):
+    """Dropout whose mask comes from uniform numbers: on a CPU torch's Bernoulli numbers take three times as long."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * uniform_like(x.detach()).ge_(self.p).div_(1 - self.p)
+
+
+@torch.library.custom_op("atbench::uniform_like", mutates_args=())
+def uniform_like(x: Tensor) -> Tensor:
+    """Uniform numbers in the shape and layout of ``x``; to a compiler a result of ``x``.
+
+    Draws that depend on nothing are put in another order when a network is compiled, and then are other numbers.
+    """
+    return torch.rand_like(x)
+
+
+@uniform_like.register_fake
+def _(x: Tensor) -> Tensor:
+    return torch.empty_like(x)
+
+
 def zeroed(module: nn.Module) -> nn.Module:
     """The same module with its parameters set to zero: a residual branch that starts as the identity."""
     for parameter in module.parameters():
         nn.init.zeros_(parameter)
     return module
-
-
-class Resize(nn.Module):
-    """Halve (2x2 average) or double (nearest) the resolution; ``None`` leaves it."""
-
-    def __init__(self, direction: str | None):
-        super().__init__()
-        self.direction = direction
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.direction == "down":
-            return F.avg_pool2d(x, 2)
-        if self.direction == "up":
-            return F.interpolate(x, scale_factor=2, mode="nearest")
-        return x
 
 
 class ResBlock(nn.Module):
@@ -79,21 +89,21 @@ class ResBlock(nn.Module):
         super().__init__()
         self.resize = Resize(resize)
         self.in_layers = nn.Sequential(
-            GroupNorm32(num_groups, channels), SiLU(), nn.Conv2d(channels, out_channels, 3, padding=1)
+            GroupNorm32(num_groups, channels), SiLU(), ResizedConv2d(channels, out_channels, self.resize)
         )
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(embedding_channels, 2 * out_channels))
         self.out_layers = nn.Sequential(
             GroupNorm32(num_groups, out_channels),
             SiLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             zeroed(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )
         same = channels == out_channels
-        self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
+        self.skip_connection = nn.Identity() if same else PointwiseConv2d(channels, out_channels)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         norm1, silu, conv1 = self.in_layers
-        h = conv1(self.resize(silu(norm1(x))))
+        h = conv1(silu(norm1(x)))  # resized within
         scale, shift = self.emb_layers(embedding).to(h.dtype)[:, :, None, None].chunk(2, dim=1)
         norm2, silu, dropout, conv2 = self.out_layers
         h = conv2(dropout(silu(torch.addcmul(shift, norm2(h), 1 + scale))))
@@ -119,20 +129,20 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        flat = x.reshape(n, c, h * w)
-        attended = F.scaled_dot_product_attention(*self.split(self.norm(flat)))
+        attended = F.scaled_dot_product_attention(*self.split(self.norm(x)))
         rows = attended.transpose(1, 2).reshape(n, h * w, c)
         out = F.linear(rows, self.proj_out.weight.squeeze(2), self.proj_out.bias)
-        return (flat + out.transpose(1, 2)).reshape(n, c, h, w)
+        return x + out.transpose(1, 2).reshape(n, c, h, w)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values (N, heads, pixels, channels per head) of ``x`` (N, C, pixels).
+        """Queries, keys and values (N, heads, pixels, channels per head) of ``x`` (N, C, H, W).
 
         The 1x1 convolution acts on rows of pixels, so that channels lie side by side in memory: the fused attention
         kernels take nothing else, and torch would fall back to one that keeps the weights of all pairs of pixels.
         """
-        n, c, pixels = x.shape
-        qkv = F.linear(x.transpose(1, 2), self.qkv.weight.squeeze(2), self.qkv.bias)
+        rows = x.flatten(2).transpose(1, 2)
+        n, pixels, c = rows.shape
+        qkv = F.linear(rows, self.qkv.weight.squeeze(2), self.qkv.bias)
         if self.new_order:
             parts = qkv.view(n, pixels, 3, self.heads, c // self.heads).unbind(2)
         else:

@@ -1,13 +1,12 @@
 """Training contracts: every objective x perturbation, the attack's published numbers, bit-exact continuation."""
 
 import dataclasses
-import io
 import math
 
 import pytest
 import torch
 from pydantic import ValidationError
-from tiny import CPU, batch, method_of, perturbation_of, run_batches, settings, trainer_of
+from tiny import CPU, batch, method_of, perturbation_of, run_batches, same_states, settings, through_file, trainer_of
 
 from atbench.data import load as load_images
 from atbench.diffusion.process import Process
@@ -56,25 +55,6 @@ def randomise(model):
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1, generator=generator)
-
-
-def same(a, b):
-    """Whether two nested states are equal bit for bit."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
-
-
-def through_file(state):
-    """A state as it comes back from a file in which nothing may be executed."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
 
 
 def recorded_losses(trainer):
@@ -249,7 +229,7 @@ def test_delta_of_a_sample_depends_on_that_sample_alone():
 def test_one_inner_step_is_plain_training_bit_for_bit():
     plain, adversarial = trainer_of(settings()), trainer_of(settings(perturbation=AT | {"inner_steps": 1}))
     logs = run_batches(plain, 0, 4), run_batches(adversarial, 0, 4)
-    assert same(plain.state(), adversarial.state())
+    assert same_states(plain.state(), adversarial.state())
     assert [log["loss"] for log in logs[0]] == [log["loss"] for log in logs[1]]
 
 
@@ -417,9 +397,9 @@ def test_sampler_state_round_trip(name):
     original, copy = fed(12, TIMESTEPS[name](4)), TIMESTEPS[name](4)
     copy.load(through_file(original.state()))
     u = torch.linspace(0, 0.999, 50)
-    assert same(original.draw(u), copy.draw(u))
-    assert same(fed(3, original).state(), fed(3, copy).state())
-    assert same(original.draw(u), copy.draw(u))
+    assert same_states(original.draw(u), copy.draw(u))
+    assert same_states(fed(3, original).state(), fed(3, copy).state())
+    assert same_states(original.draw(u), copy.draw(u))
 
 
 # Continuation, common random numbers, failures.
@@ -453,15 +433,15 @@ def test_stopped_and_resumed_is_unbroken_bit_for_bit(name):
     resumed = trainer_of(RESUMED[name], seed=99)
     resumed.load(state)
     assert run_batches(resumed, 3, 6) == logs
-    assert same(resumed.state(), unbroken.state())
+    assert same_states(resumed.state(), unbroken.state())
 
 
 def test_weights_of_a_base_run_start_fresh_otherwise():
     base, tuned = trainer_of(settings(perturbation=AT)), trainer_of(settings(), seed=99)
     run_batches(base, 0, 2)
     tuned.start_from(through_file(base.state()), same_objective=True)
-    assert same(tuned.model.state_dict(), base.model.state_dict())
-    assert same(tuned.ema.module.state_dict(), base.ema.module.state_dict())
+    assert same_states(tuned.model.state_dict(), base.model.state_dict())
+    assert same_states(tuned.ema.module.state_dict(), base.ema.module.state_dict())
     assert tuned.ema.updates == 6
     assert tuned.counts["batches"] == 0 and tuned.optimizer.state_dict()["state"] == {}
 
@@ -491,7 +471,7 @@ def trained_recipe(recipe, images, start, end, state=None):
 def test_three_times_the_batches_is_one_long_run(digits):
     short = trained_recipe(recipe_of("adm"), digits, 0, 2)
     continued = trained_recipe(recipe_of("adm-3x"), digits, 2, 6, through_file(short.state()))
-    assert same(continued.state(), trained_recipe(recipe_of("adm"), digits, 0, 6).state())
+    assert same_states(continued.state(), trained_recipe(recipe_of("adm"), digits, 0, 6).state())
 
 
 def drawn(method, images):
@@ -507,7 +487,7 @@ def drawn(method, images):
 
 def test_methods_of_one_seed_see_the_same_draws(digits):
     adm, ip, at = (drawn(method, digits) for method in ("adm", "ip", "at"))
-    assert same(adm, ip) and same(adm, at)
+    assert same_states(adm, ip) and same_states(adm, at)
     assert not torch.equal(adm[0][1], adm[1][1]) and not torch.equal(adm[0][2], adm[1][2])
 
 
