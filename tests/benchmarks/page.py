@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from atbench.report import figures
 from atbench.report.style import COLOURS, REFERENCE, across, settings
@@ -226,5 +227,6 @@ def _ends(spread: SpreadForm) -> tuple[float, float]:
 def _growth(axes: Axes, name: str, curve: CurveForm) -> None:
     sizes = [float(point.size) for point in curve.points]
     axes.plot(sizes, [point.cpu.median for point in curve.points], "o-", color=SHADES[0])
-    axes.set(yscale="log", xlabel=curve.size, ylabel="CPU seconds", title=name)
+    axes.set(xlabel=curve.size, ylabel="CPU seconds", title=name)
+    figures.log_axis(axes.yaxis, LogLocator(subs=(1, 2, 5)))
     figures.log_axis(axes.xaxis, sizes)
