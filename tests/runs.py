@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
 from atbench.spec.address import Run
@@ -26,11 +25,6 @@ def weights_of(run, *steps, folder="."):
     """Parameter name -> tensor of several snapshots, side by side."""
     found = {step: load_file(Path(folder) / run.weights(step)) for step in steps}
     return {(step, name): tensor for step, tensors in found.items() for name, tensor in tensors.items()}
-
-
-def same(a, b):
-    """Whether two sets of tensors are equal bit for bit."""
-    return a.keys() == b.keys() and all(torch.equal(tensor, b[name]) for name, tensor in a.items())
 
 
 def stop_at(patch, batch, act):

@@ -86,8 +86,7 @@ def test_a_wide_network_goes_on_bit_for_bit_and_its_optimizer_moves_the_weights_
     for trainer in (unbroken, resumed, plain):
         trainer.train_batch(*batch(1))
     assert same_states(resumed.state(), unbroken.state())
-    moved = state["model"]
-    for name, weight in plain.model.state_dict().items():
-        assert (weight - resumed.model.state_dict()[name]).abs().max() <= 1e-2 * (weight - moved[name]).abs().max(), (
-            name
-        )
+    weights = resumed.model.state_dict()
+    for name, expected in plain.model.state_dict().items():
+        moved = (expected - state["model"][name]).abs().max()
+        assert (weights[name] - expected).abs().max() <= 1e-2 * moved, name

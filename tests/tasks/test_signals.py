@@ -9,8 +9,9 @@ import sys
 import time
 
 import pytest
-from runs import ADM, files, same, states_of, stop_at, train, weights_of
+from runs import ADM, files, states_of, stop_at, train, weights_of
 from spoil import spoil
+from tiny import same_states
 
 from atbench.runtime.device import STATE_VARIABLE
 from atbench.runtime.records import read_record
@@ -77,7 +78,7 @@ def test_a_signal_sets_the_state_aside_and_the_same_command_continues(number, ca
     ours = weights_of(ADM, "0000030", "final")
     shutil.rmtree(ADM.path)
     train(ADM)
-    assert same(ours, weights_of(ADM, "0000030", "final"))
+    assert same_states(ours, weights_of(ADM, "0000030", "final"))
 
 
 def test_a_second_process_waits_for_the_first_and_keeps_what_that_has_trained(monkeypatch):

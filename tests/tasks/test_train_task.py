@@ -7,8 +7,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from runs import ADM, AT, LONG, files, interrupted, same, states_of, stop_at, train, weights_of
+from runs import ADM, AT, LONG, files, interrupted, states_of, stop_at, train, weights_of
 from spoil import spoil
+from tiny import same_states
 
 from atbench.models.checkpoints import read_torch
 from atbench.models.weights import load_model, save_weights
@@ -120,7 +121,7 @@ def test_interrupted_before_the_first_snapshot_starts_over(finished, empty):
     interrupted(ADM, 5)
     assert files(ADM) == []
     train(ADM)
-    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+    assert same_states(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
 def left_at_the_first_snapshot(run):
@@ -140,7 +141,7 @@ def test_interrupted_run_continues_bit_for_bit(finished, empty, run):
         train(run)
     assert len(begun) == 1  # batch 10 is the first one trained again
     assert files(run) == sorted(str(p.relative_to(finished / run.path)) for p in (finished / run.path).rglob("*.*"))
-    assert same(weights_of(run, "0000010", "final"), weights_of(run, "0000010", "final", folder=finished))
+    assert same_states(weights_of(run, "0000010", "final"), weights_of(run, "0000010", "final", folder=finished))
     log = "final/train.jsonl"
     assert (run.path / log).read_text() == (finished / run.path / log).read_text()
 
@@ -153,7 +154,7 @@ def test_interrupted_after_two_snapshots_keeps_the_first(empty, scale):
     shutil.rmtree(ADM.path)
     interrupted(ADM, 5)
     train(ADM)
-    assert same(weights_of(ADM, *steps), unbroken)
+    assert same_states(weights_of(ADM, *steps), unbroken)
 
 
 def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypatch):
@@ -163,7 +164,7 @@ def test_a_job_whose_time_is_up_continues_bit_for_bit(finished, empty, monkeypat
             train(ADM)
     monkeypatch.delenv(TIME_LIMIT_VARIABLE)
     train(ADM)
-    assert same(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
+    assert same_states(weights_of(ADM, "0000010", "final"), weights_of(ADM, "0000010", "final", folder=finished))
 
 
 @pytest.mark.parametrize("variable", [TIME_LIMIT_VARIABLE, STATE_VARIABLE])
@@ -187,7 +188,7 @@ def test_leftovers_of_another_configuration_are_thrown_away(finished, empty):
         stop_at(patch, 0, lambda trainer: seen.append(files(ADM)))
         train(ADM)
     assert seen == [["train.lock"]]  # it did start at batch 0, in an empty folder
-    assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
+    assert same_states(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
 
 
 def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
@@ -204,7 +205,7 @@ def test_nan_run_leaves_its_last_good_state_and_a_report(finished, empty):
     assert all(tensor.isfinite().all() for tensor in state["model"].values())
     train(ADM)
     assert not (ADM.path / "failure.json").exists()
-    assert same(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
+    assert same_states(weights_of(ADM, "final"), weights_of(ADM, "final", folder=finished))
 
 
 SPOILED = {
