@@ -1,4 +1,4 @@
-"""The one training loop: the only place that knows objectives and perturbations both, and the only optimizer step."""
+"""The one training loop: the only place that knows objectives and perturbations both. `steps.py` moves the weights."""
 
 import math
 from collections.abc import Callable
@@ -20,6 +20,7 @@ from atbench.training.norms import rms
 from atbench.training.objectives import make_objective
 from atbench.training.objectives.base import at_least_single
 from atbench.training.perturbations import make_perturbation
+from atbench.training.steps import Steps
 
 STUDENT_ONLY = "guidance_proj."  # parameters that a student has beyond its teacher's; they start at zero
 
@@ -54,6 +55,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.parameters, lr=recipe.learning_rate, weight_decay=recipe.training.weight_decay, fused=True
         )
+        self.steps = Steps(self.optimizer, self.parameters)
         self.counts = {"batches": 0, "updates": 0, "gradient_evals": 0, "forward_passes": 0}
         self.asked = 0  # forward passes that the perturbation has asked for since the batch began
         self._prepare()
@@ -73,7 +75,7 @@ class Trainer:
             for place, part in enumerate(parts):
                 part.delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
                 torch.manual_seed(seed_of(*part.names, "dropout", k))  # dropout knows only the global generator
-                with self._gradients_stay(not updating or place < len(parts) - 1):
+                with self._backward_pass(updates=updating and place == len(parts) - 1):
                     part.terms = self._losses(part, remember=not last)
                     loss = (part.draw.weights * part.terms["loss"]).mean() / len(parts)
                     loss.backward(inputs=None if updating else [part.delta])
@@ -140,20 +142,21 @@ class Trainer:
         half = self.recipe.training.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
 
-    def _gradients_stay(self, stay: bool) -> AbstractContextManager:
-        """Gradients are exchanged between processes once per update, with the last backward pass before it."""
-        return self.network.no_sync() if stay and processes.count() > 1 else nullcontext()
+    def _backward_pass(self, updates: bool) -> AbstractContextManager:
+        """Gradients are whole, and exchanged between processes, with the last backward pass before an update."""
+        if updates:
+            return self.steps
+        return self.network.no_sync() if processes.count() > 1 else nullcontext()
 
     def _update(self, parts: list["Part"]) -> dict[str, float]:
         """One optimizer step, one step of the moving average; returns the means of what the log shows."""
-        norm = nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None]).item()
+        norm = self.steps.norm()
         seen = processes.gather([self._seen(part) for part in parts])
         log = {name: torch.cat([part[name] for part in seen]).mean().item() for name in seen[0] if name != "t"}
         log["grad_norm"] = norm
         if not all(map(math.isfinite, log.values())):
             raise TrainingFailure(self.counts | log)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.steps.finish()
         self.ema.update()
         self.objective.after_update(self.model)
         t, losses = (torch.cat([part[name] for part in seen]) for name in ("t", "loss"))

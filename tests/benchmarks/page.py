@@ -44,8 +44,9 @@ def write() -> list[Path]:
 
 
 def released() -> dict[str, RecordForm]:
-    """The released records by their names."""
-    return {path.stem: record.read(path) for path in visible(RELEASED, "*.json")}
+    """The released records by their names, the newest first."""
+    found = {path.stem: record.read(path) for path in visible(RELEASED, "*.json")}
+    return dict(sorted(found.items(), key=lambda each: each[1].date, reverse=True))
 
 
 def page(found: dict[str, RecordForm]) -> Path:
