@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from atbench.contracts import bench
 from atbench.contracts.bench import CPU, NETWORKS
 from atbench.data import load
+from atbench.models.unet import WIDE
 from atbench.models.weights import build
 from atbench.sampling import make_sampler
 from atbench.spec.fields import refusal
@@ -21,6 +22,7 @@ from atbench.training.loop import Trainer
 
 METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (method_type(), sampler_type(), Grid))
 TRAINING = bench.TRAINING | {"batch_size": 8}
+WIDE_NETWORK = {"channels": WIDE, "channel_mult": (1, 1), "num_groups": 4, "dropout": 0.2}
 
 
 def perturbation_of(entry):

@@ -36,7 +36,7 @@ class SiLU(nn.SiLU):
 class Dropout(nn.Dropout):
     """Dropout by 16 random bits a value: on a CPU torch's own takes three times as long.
 
-    The probability is the nearest multiple of 2^-16; what is kept is scaled by it, so that means stay.
+    The probability is the nearest multiple of 2^-16 below 1; what is kept is divided by its share, so that means stay.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,15 +48,18 @@ class Dropout(nn.Dropout):
 
 @torch.library.custom_op("atbench::dropout_mask", mutates_args=())
 def dropout_mask(x: Tensor, dropped: int) -> Tensor:
-    """Zeros, and one number that makes their mean 1, in the shape and layout of ``x``; of 2^16 ``dropped`` are zero.
+    """Zeros and one other number, of mean 1, in the shape and layout of ``x``; of 2^16 values ``dropped`` are zero.
 
     To a compiler a result of ``x``: draws that depend on nothing are put in another order when a network is compiled,
     and then are other numbers.
     """
     mask = torch.empty_like(x, dtype=torch.float32)
-    words = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device).random_(-(2**63), None)
-    numbers = words.view(torch.int16)[: x.numel()].as_strided(x.shape, mask.stride())  # from -2^15 to 2^15 - 1
-    return mask.copy_(numbers).ge_(dropped - 2**15).mul_(2**16 / (2**16 - dropped)).to(x.dtype)
+    if x.device.type == "cpu":  # four numbers by one draw, which takes as long as a draw of one
+        numbers = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+    else:
+        numbers = torch.empty(x.numel(), dtype=torch.int16, device=x.device).random_(-(2**15), 2**15)
+    mask.copy_(numbers[: x.numel()].as_strided(x.shape, mask.stride()))
+    return mask.ge_(dropped - 2**15).mul_(2**16 / (2**16 - dropped)).to(x.dtype)
 
 
 @dropout_mask.register_fake
@@ -105,7 +108,7 @@ class ResBlock(nn.Module):
         norm1, silu, conv1 = self.in_layers
         h = conv1(silu(norm1(x)))  # resized within
         scale, shift = self.emb_layers(embedding).to(h.dtype)[:, :, None, None].chunk(2, dim=1)
-        norm2, _, dropout, conv2 = self.out_layers
+        norm2, _, dropout, conv2 = self.out_layers  # _ is the SiLU: checkpoints count it
         h = conv2(dropout(norm2.modulated_silu(h, scale, shift)))
         return self.skip_connection(self.resize(x)) + h
 

@@ -3,8 +3,14 @@
 A wide network has channels innermost in memory (`models/unet.py`); a small one does them as they are written.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 
@@ -54,9 +60,9 @@ class ResizedConv2d(nn.Conv2d):
         meet on one of them are added up beforehand.
         """
         pixels = []
-        for top, rows in zip((1, 0), joined_taps(self.weight, 2), strict=True):
-            for left, kernel in zip((1, 0), joined_taps(rows, 3), strict=True):
-                padded = F.pad(x, (left, 1 - left, top, 1 - top))
+        for row, column in product((0, 1), (0, 1)):
+            padded = F.pad(x, (1 - column, column, 1 - row, row))
+            with made_again(partial(joined_taps, row=row, column=column), self.weight) as kernel:
                 pixels.append(F.conv2d(padded, kernel, self.bias).permute(0, 2, 3, 1))
         n, h, w, c = pixels[0].shape
         grid = torch.stack(pixels, 3).view(n, h, w, 2, 2, c).transpose(2, 3)
@@ -68,7 +74,36 @@ def channels_innermost(x: Tensor) -> bool:
     return x.stride(1) == 1
 
 
-def joined_taps(kernel: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """What three taps along a dimension are to old pixels: two taps for the first, two for the second of the new."""
-    first, middle, last = kernel.unbind(dim)
-    return torch.stack([first, middle + last], dim), torch.stack([first + middle, last], dim)
+def joined_taps(kernel: Tensor, row: int, column: int) -> Tensor:
+    """What 3x3 taps are to old pixels, for the new pixel in a row and column of the four that stand for one: 2x2."""
+    for dim, place in ((2, row), (3, column)):
+        first, middle, last = kernel.unbind(dim)
+        kernel = torch.stack([first + middle, last] if place else [first, middle + last], dim)
+    return kernel
+
+
+@contextmanager
+def made_again(make: Callable[[Tensor], Tensor], weight: Tensor) -> Iterator[Tensor]:
+    """What ``make`` gives of a weight; operations within do not keep it for the gradient: it is made once more.
+
+    That is so in single precision, uncompiled. Raises RuntimeError in the backward pass where the weight has changed.
+    """
+    made = make(weight)
+    if torch.compiler.is_compiling():
+        yield made
+        return
+    identity = (made.data_ptr(), made.shape)  # to hold on to the tensor itself would keep it
+    version = weight._version
+
+    def pack(tensor: Tensor) -> Tensor | None:
+        return None if (tensor.data_ptr(), tensor.shape) == identity else tensor
+
+    def unpack(kept: Tensor | None) -> Tensor:
+        if kept is not None:
+            return kept
+        if weight._version != version:
+            raise RuntimeError("the weight of a convolution has changed since the forward pass")
+        return make(weight).detach()
+
+    with saved_tensors_hooks(pack, unpack):
+        yield made

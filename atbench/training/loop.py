@@ -73,12 +73,14 @@ class Trainer:
             last = k == perturbation.inner_steps - 1
             updating = last or perturbation.free
             for place, part in enumerate(parts):
+                updates = updating and place == len(parts) - 1
                 part.delta.requires_grad_(not last)  # the last delta moves no more: spare its gradient
                 torch.manual_seed(seed_of(*part.names, "dropout", k))  # dropout knows only the global generator
-                with self._backward_pass(updates=updating and place == len(parts) - 1):
+                with self._gradients_stay(not updates):
                     part.terms = self._losses(part, remember=not last)
                     loss = (part.draw.weights * part.terms["loss"]).mean() / len(parts)
-                    loss.backward(inputs=None if updating else [part.delta])
+                    with self.steps if updates else nullcontext():
+                        loss.backward(inputs=None if updating else [part.delta])
             if updating:
                 log = self._update(parts)
             self.counts["gradient_evals"] += 1
@@ -142,11 +144,9 @@ class Trainer:
         half = self.recipe.training.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16) if half else nullcontext()
 
-    def _backward_pass(self, updates: bool) -> AbstractContextManager:
-        """Gradients are whole, and exchanged between processes, with the last backward pass before an update."""
-        if updates:
-            return self.steps
-        return self.network.no_sync() if processes.count() > 1 else nullcontext()
+    def _gradients_stay(self, stay: bool) -> AbstractContextManager:
+        """Gradients are exchanged between processes once per update, with the last backward pass before it."""
+        return self.network.no_sync() if stay and processes.count() > 1 else nullcontext()
 
     def _update(self, parts: list["Part"]) -> dict[str, float]:
         """One optimizer step, one step of the moving average; returns the means of what the log shows."""

@@ -1,14 +1,16 @@
 """What a wide network does another way: convolutions of doubled images, 1x1 convolutions, dropout, memory layout."""
 
+import weakref
+
 import pytest
 import torch
-from tiny import batch, same_states, settings, through_file, trainer_of
+from tiny import WIDE_NETWORK, batch, same_states, settings, through_file, trainer_of
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from atbench.models import convolutions
 from atbench.models.blocks import Dropout
-from atbench.models.convolutions import PointwiseConv2d, Resize, ResizedConv2d
-from atbench.models.unet import WIDE
+from atbench.models.convolutions import PointwiseConv2d, Resize, ResizedConv2d, joined_taps
 
 LAYOUTS = {"pixels innermost": torch.contiguous_format, "channels innermost": torch.channels_last}
 
@@ -42,6 +44,30 @@ def test_doubled_images_are_convolved_in_four_ninths_of_the_operations():
     assert counted["channels innermost"] * 9 == counted["pixels innermost"] * 4
 
 
+def test_kernels_of_doubled_images_are_made_again_for_the_gradient_and_not_kept(monkeypatch):
+    made = []
+
+    def noted(*arguments, **place):
+        kernel = joined_taps(*arguments, **place)
+        made.append(weakref.ref(kernel.untyped_storage()))
+        return kernel
+
+    monkeypatch.setattr(convolutions, "joined_taps", noted)
+    output = ResizedConv2d(6, 7, Resize("up"))(images("channels innermost"))
+    assert [kernel() is None for kernel in made] == 4 * [True]
+    output.sum().backward()
+    assert len(made) == 8
+
+
+def test_kernels_of_doubled_images_are_not_made_again_of_a_weight_that_has_changed():
+    conv = ResizedConv2d(6, 7, Resize("up"))
+    output = conv(images("channels innermost"))
+    with torch.no_grad():
+        conv.weight.add_(1)
+    with pytest.raises(RuntimeError, match="has changed since"):
+        output.sum().backward()
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_pointwise_convolution_is_a_convolution(layout):
     x, conv = images(layout, dtype=torch.float64), PointwiseConv2d(6, 7).double()
@@ -60,9 +86,6 @@ def test_dropout_zeroes_a_share_of_p_and_keeps_the_mean():
     assert torch.equal(Dropout(0.3)(x), dropped)
     assert Dropout(0.3).eval()(x) is x and Dropout(0.0)(x) is x
     assert Dropout(0.999999)(x).count_nonzero() < 20
-
-
-WIDE_NETWORK = {"channels": WIDE, "channel_mult": (1, 1), "num_groups": 4, "dropout": 0.2}
 
 
 def test_a_wide_network_keeps_channels_innermost_through_every_block():

@@ -1,10 +1,12 @@
 """Steps within the backward pass: many weights move one after the other as they would move together."""
 
+import gc
 import math
+import weakref
 
 import pytest
-from test_training import EVERY, perturbation_block
-from tiny import batch, run_batches, same_states, settings, through_file, trainer_of
+from test_training import AT, EVERY, perturbation_block
+from tiny import WIDE_NETWORK, batch, run_batches, same_states, settings, through_file, trainer_of
 
 from atbench.training import steps
 from atbench.training.loop import TrainingFailure
@@ -41,6 +43,17 @@ def test_weights_that_move_within_the_backward_pass_move_as_they_do_together(mon
         assert one == other
 
 
+@pytest.mark.parametrize("network", [{}, WIDE_NETWORK], ids=["narrow", "wide"])
+def test_weights_move_once_a_batch_where_delta_moves_first(monkeypatch, network):
+    recipe = settings(perturbation=AT | {"free": False})
+    together, within = together_and_within(monkeypatch, lambda: trainer_of(recipe, **network))
+    held = watched(within)
+    for trainer in (together, within):
+        run_batches(trainer, 0, 2)
+    assert len(held) > within.counts["updates"] == 2
+    assert same_states(together.state(), within.state())
+
+
 def test_gradients_of_a_large_network_never_wait_in_numbers(monkeypatch):
     together, within = together_and_within(monkeypatch, lambda: trainer_of(settings()))
     held = {trainer: watched(trainer) for trainer in (together, within)}
@@ -59,6 +72,16 @@ def test_weights_wait_for_the_gradients_of_all_micro_batches(monkeypatch):
         run_batches(trainer, 0, 2)
     assert len(held) == 2 == within.counts["updates"]
     assert same_states(together.state(), within.state())
+
+
+def test_a_trainer_of_a_large_network_goes_with_its_last_name(monkeypatch):
+    monkeypatch.setattr(steps, "WAITING", LITTLE)
+    trainer = trainer_of(settings())
+    run_batches(trainer, 0, 1)
+    weight = weakref.ref(trainer.parameters[0])
+    del trainer
+    gc.collect()
+    assert weight() is None
 
 
 def test_a_large_network_goes_on_bit_for_bit_from_its_saved_state(monkeypatch):

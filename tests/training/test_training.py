@@ -6,7 +6,18 @@ import math
 import pytest
 import torch
 from pydantic import ValidationError
-from tiny import CPU, batch, method_of, perturbation_of, run_batches, same_states, settings, through_file, trainer_of
+from tiny import (
+    CPU,
+    WIDE_NETWORK,
+    batch,
+    method_of,
+    perturbation_of,
+    run_batches,
+    same_states,
+    settings,
+    through_file,
+    trainer_of,
+)
 
 from atbench.data import load as load_images
 from atbench.diffusion.process import Process
@@ -527,8 +538,9 @@ def test_class_labels_reach_a_conditional_network():
 
 
 @pytest.mark.slow
-def test_a_compiled_network_trains_alike_dropout_and_inner_updates_included():
-    plain, compiled = (trainer_of(settings(perturbation=AT, compiled=on), dropout=0.3) for on in (False, True))
+@pytest.mark.parametrize("network", [{"dropout": 0.3}, WIDE_NETWORK], ids=["narrow", "wide"])
+def test_a_compiled_network_trains_alike_dropout_and_inner_updates_included(network):
+    plain, compiled = (trainer_of(settings(perturbation=AT, compiled=on), **network) for on in (False, True))
     logs = []
     for trainer in (plain, compiled):
         randomise(trainer.model)
