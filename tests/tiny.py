@@ -23,6 +23,7 @@ from atbench.training.loop import Trainer
 METHOD, SAMPLERS, GRIDS = (TypeAdapter(kind) for kind in (method_type(), sampler_type(), Grid))
 TRAINING = bench.TRAINING | {"batch_size": 8}
 WIDE_NETWORK = {"channels": WIDE, "channel_mult": (1, 1), "num_groups": 4, "dropout": 0.2}
+LAYOUTS = {"pixels innermost": torch.contiguous_format, "channels innermost": torch.channels_last}
 
 
 def perturbation_of(entry):

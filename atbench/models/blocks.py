@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from atbench.models.convolutions import PointwiseConv2d, Resize, ResizedConv2d
-from atbench.models.norms import GroupNorm32
+from atbench.models.norms import GroupNorm32, SiLU
 
 
 def timestep_embedding(t: Tensor, dim: int) -> Tensor:
@@ -24,13 +24,6 @@ def timestep_embedding(t: Tensor, dim: int) -> Tensor:
     angles = t.float()[:, None] * frequencies[None]
     embedding = torch.cat([angles.cos(), angles.sin()], dim=1)
     return F.pad(embedding, (0, dim - 2 * half))
-
-
-class SiLU(nn.SiLU):
-    """SiLU of what nothing else reads: where no gradient is kept, in place."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class Dropout(nn.Dropout):

@@ -1,4 +1,4 @@
-"""Group normalisation of the ADM U-Net, and its SiLU under a scale and shift, which keep little for the gradient."""
+"""Group normalisation and SiLU of the ADM U-Net, which under a scale and shift keep little for the gradient."""
 
 from typing import Any
 
@@ -25,7 +25,19 @@ class GroupNorm32(nn.GroupNorm):
         """
         if torch.is_grad_enabled() and x.dtype == torch.float32 and channels_innermost(x):
             return ModulatedSiLU.apply(x, self.weight, self.bias, scale, shift, self.num_groups, self.eps)
-        return F.silu(torch.addcmul(shift, self(x), 1 + scale), inplace=not torch.is_grad_enabled())
+        return silu(torch.addcmul(shift, self(x), 1 + scale))
+
+
+class SiLU(nn.SiLU):
+    """`silu` as a layer."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return silu(x)
+
+
+def silu(x: Tensor) -> Tensor:
+    """SiLU of what nothing else reads: where no gradient is kept, in place."""
+    return F.silu(x, inplace=not torch.is_grad_enabled())
 
 
 class ModulatedSiLU(torch.autograd.Function):

@@ -11,9 +11,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from atbench.models.blocks import AttentionBlock, ResBlock, SiLU, timestep_embedding, zeroed
+from atbench.models.blocks import AttentionBlock, ResBlock, timestep_embedding, zeroed
 from atbench.models.caption_encoder import CaptionEncoder, empty_captions
-from atbench.models.norms import GroupNorm32
+from atbench.models.norms import GroupNorm32, SiLU
 from atbench.spec import networks
 from atbench.spec.fields import Depth, Few, Rate, Series, Side, Width
 

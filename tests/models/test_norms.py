@@ -2,12 +2,12 @@
 
 import pytest
 import torch
+from tiny import LAYOUTS
 from torch.nn import functional as F
 
 from atbench.models.blocks import ResBlock
 from atbench.models.norms import GroupNorm32, ModulatedSiLU
 
-LAYOUTS = {"pixels innermost": torch.contiguous_format, "channels innermost": torch.channels_last}
 GROUPS, CHANNELS = 2, 6
 
 
