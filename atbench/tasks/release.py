@@ -1,7 +1,7 @@
 """Release: write what a finished scale or suite shows into results/released, which git keeps.
 
 Records of runs become lines of packs, a suite's cells one file and all else another (`atbench.reading.packs`). Of the
-pictures beside cells a sheet per method and sampler is kept, of weights those of a scale that releases them. All else
+pictures beside cells a sheet per method and sampler is kept, of weights those that the scale releases. All else
 is copied, but tables and figures of suites: they are drawn from what is released. A suite of many seeds may be released
 some seeds at a time.
 """
@@ -29,6 +29,7 @@ from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.records import TimeForm
 from atbench.spec.run import CellSpec, RunSpec
+from atbench.tasks import beside
 from atbench.tasks.run_record import verified
 
 MOST_WEIGHTS = 6_000_000  # bytes that a scale's released weights have at most
@@ -40,10 +41,12 @@ def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = N
     """Write the records, sheets, reference rows, tables and figures of ``suites``, with a manifest.
 
     What was released of other suites stays, and of other seeds where ``seeds`` are given. Raises UserError when a cell
-    is missing or was made by another configuration: only whole runs are released, and all of a seed.
+    is missing or was made by another configuration: only whole runs are released, and all of a seed; and where what
+    stays is of another protocol or judged by another extractor.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
-    refuse_beside_another_protocol(benchmark, target)
+    beside.refuse_another_protocol(benchmark, target)
+    beside.refuse_other_foundations(benchmark, target, suites)
     chosen = [of_seeds(benchmark.suite(name), seeds) for name in suites]
     names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
     names |= {*weights_files(benchmark, suites)}
@@ -72,14 +75,6 @@ def of_seeds(suite: Suite, seeds: list[int] | None) -> Suite:
     if foreign := set(seeds) - set(suite.size.seeds):
         raise UserError(f"--seeds: {min(foreign)}: scale {suite.scale} has no such seed of {suite.name}")
     return replace(suite, size=suite.size.model_copy(update={"seeds": tuple(seeds)}))
-
-
-def refuse_beside_another_protocol(benchmark: Benchmark, target: Path) -> None:
-    """Raises UserError where what was released is of another protocol, with which nothing may be mixed."""
-    protocol = Tree(target).protocol
-    if protocol != benchmark.protocol:
-        remedy = "remove it, and release every suite anew"
-        raise UserError(f"{target / MANIFEST}: of protocol {protocol}, not {benchmark.protocol}: {remedy}")
 
 
 def check_all_there(paths: list[Path]) -> None:
@@ -167,10 +162,10 @@ def suite_files(suite: Suite) -> list[str]:
 def weights_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
     """Averaged weights of ``suites`` and of what they rest on, each with the record that tells of it.
 
-    None at a scale that does not release them. Raises UserError for a file that its record does not tell of, and for
-    more bytes than a clone should carry.
+    None of suites whose weights the scale does not release. Raises UserError for a file that its record does not tell
+    of, and for more bytes than a clone should carry.
     """
-    runs = benchmark.needed(suites) if benchmark.file.releases_weights else []
+    runs = [run for run in benchmark.needed(suites) if run.suite.name in benchmark.file.releases_weights]
     weights = {run.address.weights(step): run.address for run in runs for step in run.snapshots}
     check_all_there([*weights, *(run.address.record for run in runs)])
     for path, run in weights.items():

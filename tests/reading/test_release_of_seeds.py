@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import SOURCES, run_record
+from made_up import HASHES, SOURCES, run_record
 from test_report import SUITE, make_tree, write
 
 from atbench.reading import packs
@@ -34,12 +34,13 @@ def sources(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
-def made(benchmark: Benchmark, *seeds: int) -> None:
-    """Local results of some seeds alone."""
+def made(benchmark: Benchmark, *seeds: int, judge: str = HASHES["extractor"]) -> None:
+    """Local results of some seeds alone, by an extractor whose weights have a hash."""
     shutil.rmtree("results/ci", ignore_errors=True)
     make_tree(benchmark, Path("results/ci"), list(seeds))
     for run in benchmark.foundations([SUITE]):
-        write(run.address.record, run_record(run))
+        name = run.address.weights().relative_to(run.address.path).as_posix()
+        write(run.address.record, run_record(run) | {"files": {name: {"sha256": judge, "bytes": 9}}})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -81,3 +82,13 @@ def test_a_seed_that_is_not_whole_or_not_declared_is_refused(benchmark):
     with pytest.raises(UserError, match=r"--seeds: 7: scale ci has no such seed of"):
         release(benchmark, [SUITE], [7])
     assert not Path("results/released").exists()
+
+
+def test_a_seed_that_another_judge_measured_is_not_released_beside_the_first_ones(benchmark):
+    made(benchmark, 0)
+    release(benchmark, [SUITE], [0])
+    before = contents(Path("results/released"))
+    made(benchmark, 1, judge="d" * 64)
+    with pytest.raises(UserError, match=r"digits-cnn/seed0/weights/final.safetensors: other weights than those behind"):
+        release(benchmark, [SUITE], [1])
+    assert contents(Path("results/released")) == before

@@ -1,6 +1,7 @@
 """Released weights are believed where manifest, record and configuration agree on them, and nowhere else."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,15 @@ def test_weights_their_records_and_the_picture_of_real_images_are_released_and_l
     assert all(file_hash(RELEASED / name) == listed[name] for name in names)
     assert "reference/digits-digits-cnn.png" in listed
     assert {run.path for run in runs_with_weights("tour")} == {run.address.path for run in runs}
+
+
+def test_a_scale_may_release_the_weights_of_its_judge_alone(finished, tmp_path, monkeypatch):
+    shutil.copytree(finished / "results/tour", tmp_path / "results/tour")
+    monkeypatch.chdir(tmp_path)
+    file = BENCHMARK.file.model_copy(update={"releases_weights": ("extractor",)})
+    release(replace(BENCHMARK, file=file), [SUITE])
+    (run,) = runs_with_weights("tour")
+    assert run == EXTRACTOR.address and released_run(EXTRACTOR).weights
 
 
 def test_other_scales_release_no_weights():

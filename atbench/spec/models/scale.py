@@ -211,8 +211,9 @@ class ScaleFile(Entry):
     autoencoder: MethodName | None = Field(None, description="method of the suite autoencoder, for the latent suites")
     threads: Workers = Field(description="per process; the bits of a result depend on it")
     queue: Queue
-    releases_weights: bool = Field(
-        False, description="`atbench release` keeps the averaged weights of its runs too, to sample from"
+    releases_weights: Many[SuiteName] = Field(
+        (),
+        description="suites of which `atbench release` keeps the averaged weights too, to sample from or judge by",
     )
     suites: Annotated[dict[SuiteName, SuiteSize], Field(min_length=1)]
     tuned: dict[SuiteName, dict[MethodName, Any]] = Field(
