@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 
 SCALE = "ci"
-CHAIN = ("scales/ci.yaml", "scales/laptop.yaml")  # the scale's file, then that which it extends
+CHAIN = ("scales/ci.yaml", "scales/workstation.yaml")  # the scale's file, then that which it extends
 FILES = (*CHAIN, "methods.yaml", "samplers.yaml", "tuning.yaml", "claims.yaml", "reviews.yaml", "config.yaml")
 FILES += ("mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml", "recognition.yaml")
 FILES += tuple(
@@ -83,7 +83,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {  # at the top of a file, or of each of 
     "samplers.yaml": ("label", "kind"),
     "claims.yaml": ("claim", "source", "suites", "method", "against", "samplers", "judged", "nfe", "metric", "margin"),
     "tuning.yaml": ("suites", "seed", "metric", "search"),
-    "scales/laptop.yaml": ("data", "training", "extractor", "threads", "queue", "tuned"),
+    "scales/workstation.yaml": ("data", "training", "extractor", "threads", "queue", "tuned"),
     "config.yaml": ("scale", "suites"),
     "mismatch.yaml": ("suites", "samplers", "nfe", "draws", "levels", "radii", "ascent_steps"),
     "heldout.yaml": ("suites", "levels", "images"),

@@ -8,7 +8,7 @@ from atbench.spec.load import load, load_cell
 from atbench.spec.models.samplers import KINDS
 from atbench.spec.yaml import EXPERIMENTS, read_yaml
 
-LAPTOP, CI = "scales/laptop.yaml", "scales/ci.yaml"
+BASE, CI = "scales/workstation.yaml", "scales/ci.yaml"
 SAMPLERS = read_yaml(EXPERIMENTS / "samplers.yaml")
 CORRECTIONS = ("eps_scale", "eps_slope", "dcw", "time_shift")
 PUBLIC = {

@@ -296,7 +296,7 @@ FREE = {  # places where a file declares names of its own
     "noise.yaml": (("settings",),),
 }
 FILES = ["methods.yaml", "samplers.yaml", "claims.yaml", "reviews.yaml", "tuning.yaml", "scales/ci.yaml"]
-FILES += ["scales/laptop.yaml", "suites/ablations.yaml", "suites/consistency.yaml"]
+FILES += ["scales/workstation.yaml", "suites/ablations.yaml", "suites/consistency.yaml"]
 FILES += ["mismatch.yaml", "heldout.yaml", "wide.yaml", "cost.yaml", "mixture.yaml", "noise.yaml", "recognition.yaml"]
 
 
@@ -336,8 +336,8 @@ def test_a_typo_in_any_block_is_refused_with_file_and_key(experiments, name):
 
 
 def test_the_nearest_known_name_is_offered_and_the_file_that_wrote_it_named(experiments):
-    spoil(experiments / "scales/laptop.yaml", "suites", "extractor", "model", {"widht": 32})
-    expected = "laptop.yaml: suites.extractor.model.widht: unknown key 'widht'; did you mean 'width'?"
+    spoil(experiments / "scales/workstation.yaml", "suites", "extractor", "model", {"widht": 32})
+    expected = "workstation.yaml: suites.extractor.model.widht: unknown key 'widht'; did you mean 'width'?"
     assert refusal(lambda: load("ci")).endswith(expected)
 
 

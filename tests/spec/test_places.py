@@ -61,7 +61,7 @@ def test_data_of_what_is_made_are_not_asked_for(experiments):
 
 def test_a_path_of_ones_own_is_refused_even_when_planning(experiments, tmp_path):
     spoil(experiments / "scales/ci.yaml", "data", OWN)
-    spoil(experiments / "scales/laptop.yaml", "data", OWN)
+    spoil(experiments / "scales/workstation.yaml", "data", OWN)
     message = refusal(lambda: absent(load("ci"), ["scratch"]))
     assert message.endswith("scales/ci.yaml: data.path: nowhere: nothing lies there")
     (tmp_path / "nowhere").mkdir()

@@ -78,7 +78,7 @@ def test_tuned_constants_are_filled_in():
 
 
 def test_missing_tuned_constant_is_refused(experiments):
-    for scale in ("laptop", "ci"):
+    for scale in ("workstation", "ci"):
         spoil(experiments / f"scales/{scale}.yaml", "tuned", "scratch", {"adm": {"learning_rate": 0.001}})
     assert re.search("tuned.scratch.ip.*gamma", refusal(lambda: load("ci")))
 

@@ -157,7 +157,7 @@ def test_a_search_names_a_winner_for_each_constant(experiments, monkeypatch):
 def test_a_factor_of_the_search_holds_for_a_method_and_for_those_that_extend_it(experiments):
     names = ("adm", "at", "at-random")
     before = {name: load("ci").suite("scratch").run(name, 0).recipe.learning_rate for name in names}
-    for scale in ("laptop", "ci"):
+    for scale in ("workstation", "ci"):
         spoil(experiments / f"scales/{scale}.yaml", "tuned", "scratch", "at", "learning_rate_factor", 0.5)
     load.cache_clear()
     after = {name: load("ci").suite("scratch").run(name, 0).recipe.learning_rate for name in names}
@@ -179,7 +179,7 @@ def test_a_factor_on_the_baselines_own_rate_is_refused(experiments, file):
         spoil(experiments / file, "search", "scratch", "methods", {"adm": {"learning_rate_factor": FACTORS}})
         spoil(experiments / file, "search", "scratch", "published", {})
     else:
-        spoil(experiments / "scales/laptop.yaml", "tuned", "scratch", "adm", "learning_rate_factor", 2)
+        spoil(experiments / "scales/workstation.yaml", "tuned", "scratch", "adm", "learning_rate_factor", 2)
     message = refusal(lambda: load("ci"))
     assert "scratch" in message and message.endswith("adm.learning_rate_factor: adm is what factors act on")
 

@@ -15,7 +15,7 @@ from atbench.spec.load import load, workflow
 from atbench.spec.resolve import NETWORKS
 from atbench.spec.signatures import declared
 
-CI, LAPTOP, PAPER = "scales/ci.yaml", "scales/laptop.yaml", "scales/paper.yaml"
+CI, BASE, PAPER = "scales/ci.yaml", "scales/workstation.yaml", "scales/paper.yaml"
 NAN, INF = float("nan"), float("inf")
 
 # Numbers: not finite, not whole, beyond every use.

@@ -1,4 +1,4 @@
-"""scales/<name>.yaml: how large the benchmark is. `diff paper.yaml laptop.yaml` is what a laptop run changes."""
+"""scales/<name>.yaml: how large the benchmark is. `diff paper.yaml workstation.yaml` is what a small run changes."""
 
 from functools import cache
 from typing import Annotated, Any, Literal
