@@ -25,6 +25,7 @@ from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.suite import SEARCH_PREFIX
 from atbench.workflow.instances import enter
 from atbench.workflow.jobs import Jobs
+from atbench.workflow.pace import look_when_jobs_finish
 from atbench.workflow.screen import name_the_living, name_what_is_mistyped, say_why
 from atbench.workflow.settings import among, content_of, one_of, or_stop, settings_of, why_no_rule, without
 from atbench.workflow.taken import Taken
@@ -65,6 +66,7 @@ if PLANS:
 
 
 onstart:  # of a real run alone
+    look_when_jobs_finish(workflow.scheduler)
     if not CACHED:
         made = {job.wildcards.get("suite") for job in workflow.dag.needrun_jobs()}
         or_stop(refuse_without, BENCHMARK, [name for name in BENCHMARK.suites if name in made])
