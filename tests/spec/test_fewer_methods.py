@@ -35,7 +35,7 @@ def test_what_cannot_be_left_out_or_taken_in_is_refused_by_file_and_key(experime
 def test_the_tour_has_three_methods_of_one_seed_and_says_that_it_releases_their_weights():
     tour = load("tour")
     assert [str(run.address.method) for run in tour.suite("scratch").runs()] == ["adm", "ip", "at"]
-    assert tour.file.releases_weights == ("extractor", "scratch") and not load("laptop").file.releases_weights
+    assert tour.file.releases_weights == ("extractor", "scratch") and not load("workstation").file.releases_weights
 
 
 def test_a_suite_whose_weights_are_to_be_released_is_one_that_exists(experiments):

@@ -253,10 +253,10 @@ def test_every_committed_scale_is_valid():
 
 
 def test_extends_merges_mappings_and_replaces_lists(experiments):
-    laptop, ci = load("laptop").file.written(), load("ci").file.written()
-    assert ci["nfe"] == [5, 10] and laptop["nfe"] == [5, 8, 10, 20, 50]
-    assert ci["training"] == laptop["training"] and ci["tuned"] == laptop["tuned"]
-    assert ci["suites"]["extractor"] == laptop["suites"]["extractor"] | {"batches": 40}
+    base, ci = load("workstation").file.written(), load("ci").file.written()
+    assert ci["nfe"] == [5, 10] and base["nfe"] == [5, 8, 10, 20, 50]
+    assert ci["training"] == base["training"] and ci["tuned"] == base["tuned"]
+    assert ci["suites"]["extractor"] == base["suites"]["extractor"] | {"batches": 40}
     (experiments / "scales/mine.yaml").write_text("extends: ci\nsuites: {scratch: {seeds: [7, 8]}}\n")
     mine = load("mine").file.written()["suites"]["scratch"]
     assert mine == ci["suites"]["scratch"] | {"seeds": [7, 8]}

@@ -13,15 +13,15 @@ from atbench.tasks.tune_samplers import best_of_each, by_nfe, choose_samplers, m
 
 
 def search():
-    return load("laptop").suite("tune-scratch-samplers")
+    return load("workstation").suite("tune-scratch-samplers")
 
 
 def test_the_search_is_one_run_of_the_baseline_from_a_seed_that_no_table_reports():
     [run] = search().runs()
-    suite, tuning = load("laptop").suite("scratch"), load("laptop").tuning
+    suite, tuning = load("workstation").suite("scratch"), load("workstation").tuning
     assert run.address.method == suite.methods[0] and run.address.seed == tuning.seed not in suite.size.seeds
     assert run.recipe.learning_rate == suite.run("adm", 0).recipe.learning_rate
-    assert load("laptop").searched_by.endswith("heldout")  # never the images that cells are compared with
+    assert load("workstation").searched_by.endswith("heldout")  # never the images that cells are compared with
     found = tuning.samplers["scratch"]
     assert len(run.cells) == sum(map(len, found.candidates.values())) * len(found.nfe)
     tried = [cell.slice["sampler"]["eps_scale"] for cell in run.cells if cell.address.sampler.startswith("es-ddim-c")]
@@ -29,7 +29,7 @@ def test_the_search_is_one_run_of_the_baseline_from_a_seed_that_no_table_reports
 
 
 def test_no_search_is_judged_by_the_distance_that_is_reported():
-    by = {scale: (load(scale).file.leads, load(scale).searched_by) for scale in ("laptop", "fashion")}
+    by = {scale: (load(scale).file.leads, load(scale).searched_by) for scale in ("workstation", "laptop", "fashion")}
     assert by["fashion"] == ("fd_heldout", "fd")
     assert all(reported != judged for reported, judged in by.values())
 
@@ -52,7 +52,7 @@ def test_each_step_count_has_the_candidate_of_its_lowest_value(tmp_path, monkeyp
             values[cell.address.path] = 1.0
     monkeypatch.setattr(CellForm, "read", lambda path: {"metrics": {"fd_heldout": values[path]}})
     choose_samplers(search())
-    record = read_record("results/laptop/tuning/scratch-samplers.json")
+    record = read_record("results/workstation/tuning/scratch-samplers.json")
     SamplerTuningForm.model_validate(record)
     assert record["winners"]["es-ddim"] == {"eps_scale": {"5": 1.011, "10": 1.003, "20": 1.017}}
     assert record["winners"]["dcw-ddim"]["dcw"] == {
@@ -71,14 +71,14 @@ def test_each_step_count_has_the_candidate_of_its_lowest_value(tmp_path, monkeyp
 
 def test_the_best_of_a_plain_sampler_is_the_lowest_of_its_own_corrections():
     means = {"es-linear": 3.0, "dcw-iddpm": 2.0, "es-ddim": 4.0, "dcw-ddim": 5.0}
-    assert best_of_each(means, load("laptop").samplers) == {"iddpm": "dcw-iddpm", "ddim": "es-ddim"}
+    assert best_of_each(means, load("workstation").samplers) == {"iddpm": "dcw-iddpm", "ddim": "es-ddim"}
 
 
-@pytest.mark.parametrize("name", load("laptop").tuning.samplers["scratch"].candidates)
+@pytest.mark.parametrize("name", load("workstation").tuning.samplers["scratch"].candidates)
 def test_winners_are_what_sampling_of_a_scale_takes(name):
-    search = load("laptop").tuning.samplers["scratch"]
+    search = load("workstation").tuning.samplers["scratch"]
     chosen = by_nfe(dict(zip(search.nfe, search.candidates[name])))
-    assert isinstance(with_options(load("laptop").samplers[name], chosen), Sampler)
+    assert isinstance(with_options(load("workstation").samplers[name], chosen), Sampler)
 
 
 @pytest.mark.parametrize(
