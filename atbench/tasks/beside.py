@@ -38,4 +38,4 @@ def _record(tree: Tree, run: RunSpec) -> Record | None:
 
 def _weights(run: RunSpec, record: Record) -> str | None:
     name = run.address.weights().relative_to(run.address.path).as_posix()
-    return record["files"].get(name, {}).get("sha256")
+    return record.get("files", {}).get(name, {}).get("sha256")

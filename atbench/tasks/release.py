@@ -26,6 +26,7 @@ from atbench.runtime.json_files import write_json
 from atbench.runtime.records import read_record
 from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
 from atbench.spec.benchmark import Benchmark, Suite
+from atbench.spec.load import workflow
 from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.records import TimeForm
 from atbench.spec.run import CellSpec, RunSpec
@@ -126,12 +127,15 @@ def write_manifest(benchmark: Benchmark, target: Path, before: dict[str, str], w
 
 
 def sheets(suite: Suite) -> Sheets:
-    """The pictures behind each sheet: of the last step's grid, with the smallest seed; none without that seed."""
-    runs, found = suite.runs(), Sheets()
+    """The pictures behind each sheet: of the last step's grid, with the smallest seed; none without that seed.
+
+    Samplers that are rivals of the suite's own, which they look like, have none.
+    """
+    runs, found, rivals = suite.runs(), Sheets(), suite.benchmark.declared[suite.name].rivals
     first = min(suite.benchmark.suite(suite.name).size.seeds)
     for cell in (cell for run in runs if run.address.seed == first for cell in run.cells):
         at = cell.address
-        if at.step == FINAL:
+        if at.step == FINAL and at.sampler not in rivals:
             found.setdefault(sheet_path(at.run, at.sampler), {})[at.nfe] = at.path.with_suffix(".png")
     return found
 
@@ -139,8 +143,7 @@ def sheets(suite: Suite) -> Sheets:
 def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]:
     """What `atbench status --time` prints, for each of ``suites`` and of those that only train what they rest on."""
     root = Path(RELEASED, benchmark.scale)
-    made_from = [run.suite.name for run in benchmark.needed(suites) if not run.suite.samplers]
-    names = list(dict.fromkeys([*made_from, *suites]))
+    names = list(dict.fromkeys([*(run.suite.name for run in only_trained(benchmark, suites)), *suites]))
     frame, runs = collect(benchmark, root, names), collect_runs(benchmark, root, names)
     return timing.by_suite(frame, runs, all_reference_rows(benchmark, root))
 
@@ -221,11 +224,17 @@ def measured(probe: Any, run: RunSpec, path: Path) -> Path:
 def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
     """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
     paths = visible(Path(ROOT, benchmark.scale), "tuning/*.json")
-    paths += [run.address.record for run in benchmark.foundations(suites)]
+    paths += [run.address.record for run in only_trained(benchmark, suites)]
     done = [probe for probe in probes_of_scales().values() if probe.path(benchmark).exists()]
     artefacts = [made for probe in done for made in probe.artefacts()]
     paths += [probe.path(benchmark) for probe in done]
     return below_scale(benchmark, paths) + [path for made in artefacts for path in made.paths]
+
+
+def only_trained(benchmark: Benchmark, suites: list[str]) -> list[RunSpec]:
+    """The runs that ``suites`` rest on and that no table shows: extractor, autoencoder, teachers of other students."""
+    shown = {*suites, *workflow().suites}
+    return [run for run in benchmark.needed(suites) if run.suite.name not in shown]
 
 
 def below_scale(benchmark: Benchmark, paths: list[Path]) -> list[str]:

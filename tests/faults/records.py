@@ -37,7 +37,7 @@ from atbench.spec.probes import probes, probes_of_runs, probes_of_scales
 from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm
 from atbench.spec.searches import TuningForm
 
-SCALE, BATCH, RARE = "laptop", 50, 4
+SCALE, BATCH, RARE = "laptop-1", 50, 4
 # Kinds of the scale, in every suite's batches.
 BESIDE = {"time", "tuning", "cost", "mixture", "noise", "recognition", "rows", "reconstruction"}
 OF_CELLS = {"another cell": None, "sealed anew": mutations.sealed_anew}

@@ -38,10 +38,10 @@ def test_results_are_a_tidy_frame_with_units():
 
 def test_two_methods_are_compared_seed_by_seed_as_in_the_tables():
     frame = atbench.load_results("laptop", suites=["scratch"])
-    ours = atbench.compare_methods(frame, "scratch", "at", "adm").set_index(["sampler", "nfe"])
+    ours = atbench.compare_methods(frame, "scratch", "at", "adm", "fd_heldout").set_index(["sampler", "nfe"])
     table = differences(load("laptop").suite("scratch"), frame)
     table = table[(table.method == "at") & (table.baseline == "adm")].set_index(["sampler", "nfe"])
-    assert len(ours) == 20 and ours.equals(table[ours.columns])
+    assert len(ours) == 35 and ours.equals(table[ours.columns])
     assert atbench.compare_methods(frame, "scratch", "ip", "at", "kid")["mean"].notna().all()
     with pytest.raises(UserError, match="unknown method 'att'"):
         atbench.compare_methods(frame, "scratch", "att", "adm")

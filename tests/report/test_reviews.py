@@ -21,7 +21,7 @@ from atbench.spec import yaml
 from atbench.spec.load import load
 from atbench.spec.probes import probes
 
-BENCHMARK = load("laptop")
+BENCHMARK = load("laptop-1")
 SUITES = ["scratch", "finetune"]
 HEAD = "suite,method,sampler,nfe,metric,value,source\n"
 
@@ -73,10 +73,10 @@ def test_answers_come_from_the_verdicts_and_the_cells(frame):
     text = " ".join(answer for answer, _ in rows(page(frame)).values())
     assert "From 2 seeds, few steps at equal batches: 8 inconclusive (mean gain positive in 8 of 8)" in text
     assert "many steps at equal updates: 2 inconclusive" in text
-    more = "`snakemake --cores all ablations --config scale=laptop`"
+    more = "`snakemake --cores all ablations --config scale=laptop-1`"
     assert f"No results: suite ablations is not part of this report ({more})." in text
     assert text.count(f"No results: {more} makes them.") == 2  # norms, sizes
-    assert "No results: `snakemake --cores all cost --config scale=laptop` measures it." in text
+    assert "No results: `snakemake --cores all cost --config scale=laptop-1` measures it." in text
     half, whole = len(frame) // 2, len(frame)
     assert f"Inception score, precision, recall stand in {half} of {whole} finished cells" in text
     assert "; sFID: needs inception-2015, not digits-cnn." in text and "Trained from scratch; Fine-tuned" in text
