@@ -10,7 +10,6 @@ from atbench.reading.tidy import declared_runs, older_code
 from atbench.reading.tree import Tree
 from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
 
 COLUMNS = ["suite", "method", "seed", "status", "problem", "older_code", "seconds_training", "seconds_startup"]
@@ -37,7 +36,7 @@ def _row(tree: Tree, run: RunSpec) -> dict[str, Any]:
 
 def _recorded(run: RunSpec, tree: Tree) -> dict[str, Any]:
     try:
-        config = tree.read(tree.folder(run.address) / run.address.record.name, RunForm)
+        config = tree.run(run.address)
     except UserError as error:
         return {"status": "refused", "problem": str(error).replace(f"{tree.root}/", "")}
     if config is None:

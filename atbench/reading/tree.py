@@ -17,7 +17,7 @@ from atbench.runtime.records import Record, read_record, unsealed
 from atbench.spec.address import ROOT, Cell, Run, is_cell, is_run, parse_cell
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.form import Form
-from atbench.spec.records import CellForm, ManifestForm
+from atbench.spec.records import CellForm, ManifestForm, RunForm
 
 MANIFEST = "manifest.json"  # of a released scale: its files, by hash
 CELLS, RUNS = "cells.jsonl", "runs.jsonl"  # the packs of a suite: its cells, and all else that is recorded of its runs
@@ -50,6 +50,10 @@ class Tree:
         if record is not None and record["cell"] != cell.axes:
             raise UserError(f"{path}: the block cell names another cell")
         return record
+
+    def run(self, run: Run) -> Record | None:
+        """The ``config.json`` of a run, None where there is none. Raises UserError as `read` does."""
+        return self.read(self.folder(run) / run.record.name, RunForm)
 
     def read(self, path: Path, form: type[Form]) -> Record | None:
         """The record at ``path`` below the root, None where there is none.

@@ -16,7 +16,6 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.listing import Grid, Listing, Value, listing
 from atbench.spec.address import RELEASED, Cell, Run
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.records import RunForm
 
 STATES = ["done", "missing", "stale", "failed", "refused", "older code"]
 STALE = {"stale", "older code"}
@@ -73,7 +72,7 @@ def taken(scale: str, root: Path) -> set[tuple[str, str, int]]:
     found = set()
     for run in runs_with_weights(scale):
         try:
-            own, released = (tree.read(tree.folder(run) / run.record.name, RunForm) for tree in (here, there))
+            own, released = here.run(run), there.run(run)
         except UserError:  # which is said of the run
             continue
         if own is not None and own == released:

@@ -143,8 +143,11 @@ class Benchmark:
         latent = [self.autoencoder_run(self.suite(suite)) for suite in suites]
         return [run for run in dict.fromkeys([self.extractor_run, *latent]) if run is not None]
 
-    def needed(self, suites: list[str]) -> list[RunSpec]:
-        """The runs of ``suites`` and all that they are made from, each after those that it needs."""
+    def needed(self, suites: list[str], seeds: list[int] | None = None) -> list[RunSpec]:
+        """The runs of ``suites`` and all that they are made from, each after those that it needs.
+
+        ``seeds`` override the scale's, as in `Suite.runs`.
+        """
         found: dict[RunSpec, None] = {}
 
         def add(run: RunSpec) -> None:
@@ -153,7 +156,7 @@ class Benchmark:
                     add(parent)
                 found[run] = None
 
-        for run in [*self.foundations(suites), *(run for suite in suites for run in self.suite(suite).runs())]:
+        for run in [*self.foundations(suites), *(run for suite in suites for run in self.suite(suite).runs(seeds))]:
             add(run)
         return list(found)
 

@@ -7,7 +7,6 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import Record
 from atbench.spec.address import ROOT
 from atbench.spec.benchmark import Benchmark
-from atbench.spec.records import RunForm
 from atbench.spec.run import RunSpec
 
 
@@ -26,14 +25,10 @@ def refuse_other_foundations(benchmark: Benchmark, target: Path, suites: list[st
     first one's. Whoever releases some seeds at a time releases the judge's weights with the first of them.
     """
     for run in benchmark.foundations(suites):
-        there, here = (_record(Tree(root), run) for root in (target, Path(ROOT, benchmark.scale)))
+        there, here = (Tree(root).run(run.address) for root in (target, Path(ROOT, benchmark.scale)))
         if there and here and _weights(run, there) != _weights(run, here):
             remedy = "take its released weights, or remove what is released and release every suite anew"
             raise UserError(f"{run.address.weights()}: other weights than those behind {target}: {remedy}")
-
-
-def _record(tree: Tree, run: RunSpec) -> Record | None:
-    return tree.read(tree.folder(run.address) / run.address.record.name, RunForm)
 
 
 def _weights(run: RunSpec, record: Record) -> str | None:

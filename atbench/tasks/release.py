@@ -49,8 +49,8 @@ def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = N
     beside.refuse_another_protocol(benchmark, target)
     beside.refuse_other_foundations(benchmark, target, suites)
     chosen = [of_seeds(benchmark.suite(name), seeds) for name in suites]
-    names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites)}
-    names |= {*weights_files(benchmark, suites)}
+    names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites, seeds)}
+    names |= {*weights_files(benchmark, suites, seeds)}
     drawn = {name: strips for suite in chosen for name, strips in sheets(suite).items()}
     check_all_there([source / name for name in sorted(names)] + [path for s in drawn.values() for path in s.values()])
     written = [*write_packs(source, target, names, chosen), *drawn]
@@ -162,13 +162,13 @@ def suite_files(suite: Suite) -> list[str]:
     return below_scale(suite.benchmark, paths) + beside
 
 
-def weights_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
+def weights_files(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[str]:
     """Averaged weights of ``suites`` and of what they rest on, each with the record that tells of it.
 
     None of suites whose weights the scale does not release. Raises UserError for a file that its record does not tell
     of, and for more bytes than a clone should carry.
     """
-    runs = [run for run in benchmark.needed(suites) if run.suite.name in benchmark.file.releases_weights]
+    runs = [run for run in benchmark.needed(suites, seeds) if run.suite.name in benchmark.file.releases_weights]
     weights = {run.address.weights(step): run.address for run in runs for step in run.snapshots}
     check_all_there([*weights, *(run.address.record for run in runs)])
     for path, run in weights.items():
@@ -221,20 +221,20 @@ def measured(probe: Any, run: RunSpec, path: Path) -> Path:
     return path
 
 
-def shared_files(benchmark: Benchmark, suites: list[str]) -> list[str]:
+def shared_files(benchmark: Benchmark, suites: list[str], seeds: list[int] | None) -> list[str]:
     """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
     paths = visible(Path(ROOT, benchmark.scale), "tuning/*.json")
-    paths += [run.address.record for run in only_trained(benchmark, suites)]
+    paths += [run.address.record for run in only_trained(benchmark, suites, seeds)]
     done = [probe for probe in probes_of_scales().values() if probe.path(benchmark).exists()]
     artefacts = [made for probe in done for made in probe.artefacts()]
     paths += [probe.path(benchmark) for probe in done]
     return below_scale(benchmark, paths) + [path for made in artefacts for path in made.paths]
 
 
-def only_trained(benchmark: Benchmark, suites: list[str]) -> list[RunSpec]:
+def only_trained(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[RunSpec]:
     """The runs that ``suites`` rest on and that no table shows: extractor, autoencoder, teachers of other students."""
     shown = {*suites, *workflow().suites}
-    return [run for run in benchmark.needed(suites) if run.suite.name not in shown]
+    return [run for run in benchmark.needed(suites, seeds) if run.suite.name not in shown]
 
 
 def below_scale(benchmark: Benchmark, paths: list[Path]) -> list[str]:

@@ -15,7 +15,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import read_json
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import load
-from atbench.tasks.release import release
+from atbench.tasks.release import only_trained, release
 
 
 @pytest.fixture
@@ -82,6 +82,12 @@ def test_a_seed_that_is_not_whole_or_not_declared_is_refused(benchmark):
     with pytest.raises(UserError, match=r"--seeds: 7: scale ci has no such seed of"):
         release(benchmark, [SUITE], [7])
     assert not Path("results/released").exists()
+
+
+def test_a_seed_is_released_with_the_teacher_of_that_seed_alone():
+    runs = only_trained(load("ci"), ["latent-consistency"], [3])
+    assert [(run.suite.name, run.address.seed) for run in runs][-1] == ("latent", 3)
+    assert {run.suite.name for run in runs} == {"extractor", "autoencoder", "latent"} and len(runs) == 3
 
 
 def test_a_seed_that_another_judge_measured_is_not_released_beside_the_first_ones(benchmark):

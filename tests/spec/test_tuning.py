@@ -129,18 +129,18 @@ def test_a_search_has_the_seeds_of_its_scale_and_one_where_none_are_named():
 
 
 def test_the_table_of_the_search_shows_its_uncertainty(tmp_path):
-    laptop = load("workstation")
+    benchmark = load("workstation")
     rows = [
         {"step_rms": value, "mean_rank": 2.0, "fd_heldout": {"ddim-nfe5": 1.0}} | gain
         for value, gain in zip(
-            laptop.tuning.search["scratch"].constants("at")["step_rms"],
+            benchmark.tuning.search["scratch"].constants("at")["step_rms"],
             ({"gain": {"mean": 0.1, "low": -0.05, "high": 0.2}}, {}, {}, {}),
         )
     ]
     record = {"suite": "scratch", "metric": "fd_heldout", "seed": 100, "seeds": [100, 101], "methods": {"at": rows}}
     record |= {"winners": {"at": {"step_rms": rows[1]["step_rms"]}}, "configs": {}}
     write_record(tmp_path / "tuning/scratch.json", record)
-    table = tuning_table.table(Sheet(laptop, tmp_path, pd.DataFrame(), []))
+    table = tuning_table.table(Sheet(benchmark, tmp_path, pd.DataFrame(), []))
     text = table.text(render.MARKDOWN)
     assert text.iloc[0].tolist() == ["2.00", f"+10 % [{render.MINUS}5.0, +20]", ""]
     assert text.iloc[1].tolist() == ["2.00", "—", "published, chosen"] and "2 seeds" in text.index[0][0]
