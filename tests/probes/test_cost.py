@@ -138,8 +138,8 @@ def test_stale_measurements_are_left_out_and_damaged_ones_named(tmp_path, capfd)
 
 def test_what_a_scale_is_measured_for_is_released_once_it_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = shared_files(BENCHMARK, ["scratch"])
+    before = shared_files(BENCHMARK, ["scratch"], None)
     assert not [name for name in before if "cost" in name]
     write_record(PROBE.path(BENCHMARK), record())
     new = ["cost.json", "tables/cost.csv", "tables/cost.md", "tables/cost.tex"]
-    assert sorted(shared_files(BENCHMARK, ["scratch"])) == sorted([*before, *new])
+    assert sorted(shared_files(BENCHMARK, ["scratch"], None)) == sorted([*before, *new])
