@@ -4,6 +4,7 @@
 
 Hypothesis draws a record of a released scale, an operator (`faults.record_mutations`) and its chance. A batch of them
 is put into a tree of local records; each is read, then the suite's status and all of its tables and figures are made.
+The scales take turns: together they have every kind of record.
 """
 
 import argparse
@@ -35,17 +36,18 @@ from atbench.spec.address import is_cell, parse_cell
 from atbench.spec.load import load
 from atbench.spec.probes import probes, probes_of_runs, probes_of_scales
 from atbench.spec.records import ReconstructionForm, RowsForm, RunForm, TimeForm
-from atbench.spec.searches import TuningForm
+from atbench.spec.searches import SamplerTuningForm, TuningForm
 
-SCALE, BATCH, RARE = "laptop-1", 50, 4
+SCALES, BATCH, RARE = ("laptop-1", "laptop", "fashion"), 50, 4
 # Kinds of the scale, in every suite's batches.
-BESIDE = {"time", "tuning", "cost", "mixture", "noise", "recognition", "rows", "reconstruction"}
+BESIDE = {"time", "tuning", "samplers", "cost", "mixture", "noise", "recognition", "rows", "reconstruction"}
 OF_CELLS = {"another cell": None, "sealed anew": mutations.sealed_anew}
 FORMS = {name: probe.form for name, probe in probes().items()} | {
     "run": RunForm,
     "rows": RowsForm,
     "reconstruction": ReconstructionForm,
     "tuning": TuningForm,
+    "samplers": SamplerTuningForm,
     "time": TimeForm,
 }
 Verdict = tuple[str, str]
@@ -67,7 +69,7 @@ class Mutant:
 class World:
     """A tree of local records, sealed as jobs seal them, made from a released scale in the current folder."""
 
-    def __init__(self, scale: str = SCALE):
+    def __init__(self, scale: str):
         self.benchmark, self.root = load(scale), Path("results", scale)
         self.sound: dict[str, mutations.Record] = {}
         released = REPOSITORY / "results/released" / scale
@@ -132,12 +134,11 @@ class World:
 
 def kind_of(path: str) -> str:
     """What a record is about, by its name."""
-    if is_cell(f"results/{SCALE}/{path}"):
+    if is_cell(f"results/{SCALES[0]}/{path}"):
         return "cell"
     stem = Path(path).stem
-    return next(
-        (kind for kind in ("rows", "reconstruction", "tuning") if kind in path), {"config": "run"}.get(stem, stem)
-    )
+    of_path = (kind for kind in ("rows", "reconstruction", "samplers", "tuning") if kind in path)
+    return next(of_path, {"config": "run"}.get(stem, stem))
 
 
 def read(world: World, path: str) -> Verdict:
@@ -240,13 +241,13 @@ def _tables(world: World) -> dict[str, list[str]]:
 
 
 @contextmanager
-def world_in_passing() -> Iterator[World]:
+def world_in_passing(scale: str) -> Iterator[World]:
     """A world in a temporary folder, which is the current one meanwhile."""
     place = os.getcwd()
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
         os.chdir(folder)
         try:
-            yield World()
+            yield World(scale)
         finally:
             os.chdir(place)
 
@@ -258,15 +259,22 @@ def main() -> None:
     options = parser.parse_args()
     command = f"python -m faults.records --seed {options.seed} --tried {options.tried}"
     ledger = Ledger("records", command, seed=options.seed)
-    with world_in_passing() as world:
-        for index, (suite, mutants) in enumerate(drawn(world.mutants(), options.seed, options.tried // BATCH)):
-            if ledger.has(f"{index}.0"):
-                continue
-            found = tried(world, suite, mutants, figures=index % 5 == 0)
-            ledger.add(*(_trial(f"{index}.{place}", mutant, *found[mutant]) for place, mutant in enumerate(mutants)))
-            bad = sum(verdict in BAD for verdict, _ in found.values())
-            print(f"batch {index} of {suite}: {bad} bad of {len(mutants)}", flush=True)
+    for scale in SCALES:
+        with world_in_passing(scale) as world:
+            _try_all(world, scale, ledger, drawn(world.mutants(), options.seed, options.tried // BATCH // len(SCALES)))
     print(ledger.summary())
+
+
+def _try_all(world: World, scale: str, ledger: Ledger, batches: list[tuple[str, list[Mutant]]]) -> None:
+    """Add what becomes of the batches that the ledger does not have yet."""
+    for index, (suite, mutants) in enumerate(batches):
+        if ledger.has(f"{scale}.{index}.0"):
+            continue
+        found = tried(world, suite, mutants, figures=index % 5 == 0)
+        names = [f"{scale}.{index}.{place}" for place in range(len(mutants))]
+        ledger.add(*(_trial(name, mutant, *found[mutant]) for name, mutant in zip(names, mutants, strict=True)))
+        bad = sum(verdict in BAD for verdict, _ in found.values())
+        print(f"batch {index} of {suite} at {scale}: {bad} bad of {len(mutants)}", flush=True)
 
 
 def _trial(name: str, mutant: Mutant, verdict: str, detail: str) -> Trial:
