@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 # What is given on the command line reaches the shell as text, whatever it holds: unexpanded, in quotes.
-unexport SCALE CORES CELL SUITES MERGE QUICK
+unexport SCALE CORES CELL SUITES SEEDS MERGE QUICK
 quoted = '$(subst ','\'',$(value $(1)))'
 SNAKEMAKE = snakemake --quiet=rules --cores $(call quoted,CORES)
 FAULTS := PYTHONPATH=$(CURDIR)/tests:$(CURDIR) python -m faults
@@ -85,19 +85,25 @@ lint: .venv/ready  ## formatting, lint and types of Python and Snakemake files
 docs: .venv/ready  ## the documentation as a site in build/site; a link or page that is not there stops it
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict  # not --quiet: what it does not print does not stop it
 
-figures: .venv/ready  ## redraw the released tables and figures from their JSON; runs no training, needs no weights
-	@for manifest in results/released/*/manifest.json; do \
+figures: .venv/ready  ## redraw the released tables and figures from their JSON, without training: all, or those of SCALE
+	@given=$(if $(filter file,$(origin SCALE)),,$(call quoted,SCALE)); \
+	test -z "$$given" || test -e "results/released/$$given/manifest.json" || \
+	  { echo "make figures: results/released/$$given: no such release"; exit 2; }; \
+	for manifest in results/released/*/manifest.json; do \
 	  scale=$${manifest#results/released/}; scale=$${scale%/manifest.json}; \
+	  test "$${given:-$$scale}" = "$$scale" || continue; \
 	  $(SNAKEMAKE) --forceall tables figures --config scale="$$scale" cached=1 || exit 1; \
 	done
 
-cell: .venv/ready  ## rerun one cell and the reports that show it: make cell CELL=results/laptop/...json
+cell: .venv/ready  ## make one cell again, then draw the reports of the cells that are there: make cell CELL=results/laptop/...json
 	@test -n $(call quoted,CELL) || { echo "make cell: give CELL=results/<scale>/<suite>/<method>/seed<S>/<step>/<sampler>-nfe<N>.json"; exit 2; }
-	@cell=$(call quoted,CELL); scale=$${cell#results/}; $(SNAKEMAKE) -R "$$cell" --config scale="$${scale%%/*}"
+	@cell=$(call quoted,CELL); scale=$${cell#results/}; scale=$${scale%%/*}; \
+	$(SNAKEMAKE) --force "$$cell" --config scale="$$scale" && atbench report --scale "$$scale"
 
 release: .venv/ready  ## copy the finished suites of SCALE into results/released: make release SUITES="scratch finetune"
 	atbench release --scale $(call quoted,SCALE) \
-	  $(if $(value SUITES),--suites $(foreach suite,$(value SUITES),$(call quoted,suite)))
+	  $(if $(value SUITES),--suites $(foreach suite,$(value SUITES),$(call quoted,suite))) \
+	  $(if $(value SEEDS),--seeds $(foreach seed,$(value SEEDS),$(call quoted,seed)))
 
 tune: .venv/ready  ## the search behind the `tuned:` block of SCALE
 	$(SNAKEMAKE) tune --config scale=$(call quoted,SCALE)

@@ -6,12 +6,25 @@ from importlib.metadata import version
 
 from atbench.cli import own, verbs
 from atbench.cli.examples import EXAMPLES
+from atbench.runtime.errors import UserError
 from atbench.spec import address
 from atbench.spec.load import workflow
 from atbench.spec.probes import probes
 
 AS_WRITTEN = argparse.RawDescriptionHelpFormatter  # an example is one line, to be copied
 Verb = Callable[..., argparse.ArgumentParser]  # adds a verb with the options of some scopes: scale, suites, tree, json
+
+
+class EachOnce(argparse.Action):
+    """Values of which none may stand there twice, and no number below 0."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for place, value in enumerate(values):
+            if value in values[:place]:
+                raise UserError(f"{option_string}: {value} stands there twice")
+            if isinstance(value, int) and value < 0:
+                raise UserError(f"{option_string}: {value}: a seed is 0 or more")
+        setattr(namespace, self.dest, values)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +48,9 @@ def parser() -> argparse.ArgumentParser:
         if "scale" in scopes:
             added.add_argument("--scale", default=workflow().scale, help="a file of experiments/scales")
         if "suites" in scopes:
-            added.add_argument("--suites", nargs="+", default=[], help="default: those of experiments/config.yaml")
+            added.add_argument(
+                "--suites", nargs="+", action=EachOnce, default=[], help="default: those of experiments/config.yaml"
+            )
         if "tree" in scopes:
             added.add_argument("--released", action="store_true", help="look at results/released")
         if "json" in scopes:
@@ -70,8 +85,9 @@ def computing(verb: Verb) -> None:
 
 def reading(verb: Verb) -> None:
     """The verbs that say what there is, or would be."""
-    reporting = verb(verbs.report, "scale", "suites", "tree")
-    reporting.add_argument("--seeds", type=int, nargs="+", help="default: the scale's")
+    reporting = verb(verbs.report, "scale", "tree")
+    reporting.add_argument("--suites", nargs="+", action=EachOnce, default=[], help="default: all that have results")
+    reporting.add_argument("--seeds", type=int, nargs="+", action=EachOnce, help="default: the scale's")
     reporting.add_argument("--only", nargs="+", default=[], help="tables and figures to write; default: all")
     wide = "of figures: column (3.25 in, into figures/column, no tables) or page (6.75 in)"
     reporting.add_argument("--width", choices=[*address.WIDTHS], default=next(iter(address.WIDTHS)), help=wide)
@@ -92,7 +108,9 @@ def reading(verb: Verb) -> None:
     estimating.add_argument("scale", nargs="?", default=workflow().scale, help="a file of experiments/scales")
     verb(verbs.compare, "scale", "suites", "json")
     releasing = verb(verbs.release, "scale", "suites")
-    releasing.add_argument("--seeds", type=int, nargs="+", help="of these suites; what other seeds released stays")
+    releasing.add_argument(
+        "--seeds", type=int, nargs="+", action=EachOnce, help="of these suites; what other seeds released stays"
+    )
     verb(verbs.readme)
     verb(verbs.schema)
 

@@ -29,6 +29,7 @@ SNAKEMAKE = """\
 | a side measure, as `mismatch`, `wide`, `heldout`, `cost`, `mixture`, `noise`, `recognition` | what it measures |
 | a path, as `results/laptop/tables/scratch.md` | that file, and what it needs |
 | `cells`, `tables`, `figures` | these alone, of the chosen suites |
+| `report_page` | [one page](report.md) of all results of the chosen suites |
 | `tune` | the search behind the `tuned:` block of the scale |
 
 | key of `--config` | means |
@@ -39,6 +40,7 @@ SNAKEMAKE = """\
 | `processes=4` | processes that share a job |
 | `device=cpu` | `cuda`, `mps` or `cpu` in place of the best one there |
 | `cached=1` | the released results: only tables and figures are made |
+| `retrain=1` | runs whose weights are released are trained all the same |
 """
 
 

@@ -90,27 +90,35 @@ def report(options: argparse.Namespace) -> None:
         if not Path(path).is_relative_to(root):
             raise UserError(f"--only {path}: not below {root}")
     only = [str(Path(path).relative_to(root)) for path in options.only] or None
-    for path in build(benchmark, root, suites_of(options), options.seeds, only, options.width):
+    for path in build(benchmark, root, reported(options, benchmark, root), options.seeds, only, options.width):
         print(path)
 
 
 def page(options: argparse.Namespace) -> None:
-    """The page of `report --html`, of the suites named or of all that have results."""
+    """The page of `report --html`."""
     from atbench.report.artefact import PAGE
 
     if options.only:
         raise UserError("--only: names tables and figures, which the page holds all of: leave it out")
     if options.width != PAGE:
         raise UserError(f"--width {options.width}: the page to be opened in a browser fits any width: leave it out")
-    from atbench.reading.sheet import with_results
     from atbench.report.page.build import build
     from atbench.tasks.real_images import real_images
 
     benchmark, root = shown(options)
-    suites = suites_of(options) if options.suites else with_results(benchmark, root)
+    suites = reported(options, benchmark, root)
     file = Path(options.html or Path(address.ROOT, options.scale, address.PAGE))
     others = [Path(folder) for folder in options.merge]
     print(build(benchmark, root, suites, file, options.seeds, real_images(benchmark, suites), others))
+
+
+def reported(options: argparse.Namespace, benchmark: Benchmark, root: Path) -> list[str]:
+    """The suites named, or all that have results. Raises UserError where there are none."""
+    from atbench.reading.sheet import with_results, without_results
+
+    if suites := suites_of(options) if options.suites else with_results(benchmark, root):
+        return suites
+    raise without_results(benchmark, root)
 
 
 def status(options: argparse.Namespace) -> None:

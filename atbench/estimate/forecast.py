@@ -9,7 +9,7 @@ from tqdm import tqdm
 from atbench.estimate.scoring import measure_metrics
 from atbench.estimate.stopwatch import REPEATS, Measured, Timing, likeness, measure
 from atbench.estimate.table import NOTHING, Row, Spread, forecast
-from atbench.reading.timing import REFERENCES, summed
+from atbench.reading.timing import REFERENCES, TIME, summed
 from atbench.reading.tree import Tree
 from atbench.runtime.device import choose, cpu_seconds, describe
 from atbench.runtime.errors import UserError
@@ -20,7 +20,6 @@ from atbench.spec.benchmark import Benchmark
 from atbench.spec.records import TimeForm
 from atbench.spec.workload import Workload, shared_jobs, workloads
 from atbench.tasks.generate import BLOCK
-from atbench.tasks.release import TIME
 
 
 def estimate(benchmark: Benchmark, suites: list[str]) -> Listing:

@@ -88,6 +88,7 @@ def _share(row: Row, other: Row) -> None:
 
 def _decided(benchmark: Benchmark, compared: list[Comparison], frame: pd.DataFrame, leads: str) -> list[Row]:
     """The rows of comparisons with their verdicts, by the distance ``leads`` where a claim is about distances."""
+    frame = frame[~frame.off_grid]  # cells beside the grid decide nothing, and begin no seed
     seeds = {suite: sorted(group.seed.unique()) for suite, group in frame.groupby("suite")}
     values: dict[str, Values] = {}
     rows = []
@@ -120,8 +121,8 @@ def _with_enough_images(benchmark: Benchmark, claim: Claim, comparison: Comparis
 
 
 def _values(frame: pd.DataFrame, metric: str) -> Values:
-    """The numbers of declared cells that have one."""
-    usable = frame[(frame.status == "done") & ~frame.off_grid & frame[metric].notna()]
+    """The numbers of the cells that have one."""
+    usable = frame[(frame.status == "done") & frame[metric].notna()]
     axes = ["suite", "seed", "method", "step", "sampler", "nfe"]
     return dict(zip(zip(*(usable[axis].tolist() for axis in axes)), usable[metric].tolist()))
 
@@ -211,7 +212,7 @@ def _decide(claim: Claim, row: Row, waiting: int) -> None:
     elif supported and refuted:
         row["note"] = "below the margin"
     level = statistics.LEVEL / row["tests"]
-    if row["verdict"] == OPEN and n > 1:
+    if row["verdict"] == OPEN and n > 1 and not waiting:
         least = max(MIN_SEEDS, n + 1)
         row["seeds_needed"] = min(statistics.seeds_needed(d, std, level, least) for d in (mean - floor, enough - mean))
     as_written = gains_of(claim).as_written

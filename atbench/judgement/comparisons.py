@@ -94,7 +94,8 @@ def _comparison(
         if claim.points != CURVE:
             _check_budget(f"experiments/claims.yaml: claims.{name}.against.{kind}", kind, ours, theirs)
         found = {pair[0]: _pairs(claim, ours, theirs, pair, kind) for pair in zip(own, others)}
-        gap = "" if all(found.values()) else f"suite {suite} has no such cells at scale {benchmark.scale}"
+        lacking = [benchmark.samplers[sampler].label for sampler, pairs in found.items() if not pairs]
+        gap = f"suite {suite} has no such cells of {', '.join(lacking)} at scale {benchmark.scale}" if lacking else ""
         pooled = {"": [pair for pairs in found.values() for pair in pairs]}
         groups = {} if gap else found if claim.judged == "every" else pooled
     if groups and suite not in suites:

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from atbench.spec import networks
 from atbench.spec.fields import Side, Width
@@ -87,8 +86,3 @@ class Autoencoder(nn.Module):
     def decode(self, z: Tensor) -> Tensor:
         """Images (N, C, H, W) of latents."""
         return self.decoder(z * self.mean_square.sqrt())
-
-
-def reconstruction_error(model: Autoencoder, x: Tensor) -> Tensor:
-    """(N,) mean squared error of encoding and decoding."""
-    return F.mse_loss(model.decode(model.encode(x)), x, reduction="none").mean(dim=(1, 2, 3))

@@ -16,12 +16,12 @@ COLUMNS = ["suite", "method", "seed", "status", "problem", "older_code", "second
 
 
 def collect_runs(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int] | None = None) -> pd.DataFrame:
-    """One row per run of ``suites`` and of those they rest on. Columns: COLUMNS, seconds in s.
+    """One row per run of ``suites`` and of all that they are made from. Columns: COLUMNS, seconds in s.
 
     status is `done`, `missing`, `stale`, `refused` or `failed` (the run left a failure report).
     """
     runs = declared_runs(benchmark, suites, seeds)
-    first = [run for run in benchmark.foundations(suites) if run not in runs]
+    first = [run for run in benchmark.needed(suites, seeds) if run not in runs]
     rows = [_row(Tree(root), run) for run in first + runs]
     return pd.DataFrame(rows, columns=COLUMNS).fillna({"seconds_training": 0.0, "seconds_startup": 0.0})
 

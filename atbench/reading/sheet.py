@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atbench.reading.tree import Tree
+from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark, Suite
 
 if TYPE_CHECKING:
@@ -29,6 +31,12 @@ class Sheet:
         return sorted(map(int, frame[(frame.suite == suite) & ~frame.off_grid].seed.unique()))
 
 
+def without_results(benchmark: Benchmark, root: Path) -> UserError:
+    """The refusal of a report of nothing."""
+    made_by = f"snakemake --cores all --config scale={benchmark.scale}"
+    return UserError(f"{root}: no results to report: {made_by} makes them")
+
+
 def with_results(benchmark: Benchmark, root: Path) -> list[str]:
-    """The suites of the scale that have a grid of cells, and results below ``root``."""
-    return [name for name in benchmark.suites if benchmark.suite(name).samplers and Path(root, name).is_dir()]
+    """The suites of the scale that have some cells below ``root``, not those that only train what others rest on."""
+    return [name for name in Tree(root).suites(benchmark) if benchmark.suite(name).samplers]

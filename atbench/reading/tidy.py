@@ -48,7 +48,7 @@ def collect(benchmark: Benchmark, root: Path, suites: list[str], seeds: list[int
     Raises UserError for a suite or method that no experiment file declares.
     """
     tree, runs = Tree(root), declared_runs(benchmark, suites, seeds)
-    declared = [cell for run in runs for cell in run.cells]
+    declared = declared_cells(benchmark, suites, seeds)
     known = {cell.address for cell in declared} | _measured_beside(benchmark, runs)
     there = [address for suite in suites for address in tree.cells(benchmark.scale, suite)]
     found = [address for address in there if address not in known]

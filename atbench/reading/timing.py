@@ -7,6 +7,7 @@ import pandas as pd
 from atbench.reading.rows import Rows
 
 KINDS = ("training", "sampling", "metrics", "start-up")
+TIME = "time.json"  # of a released scale: CPU seconds behind the results of each suite, start-up share included
 REFERENCES = "references"  # beside the suites: the real images that cells of all suites are compared with
 
 

@@ -7,7 +7,7 @@ from atbench.reading.methods import budgets
 from atbench.reading.rows import Rows
 from atbench.reading.tidy import begun
 from atbench.spec.benchmark import Suite
-from atbench.spec.metrics import FEATURES, PER_FEATURE, distance_name, images_wanted, metric_label
+from atbench.spec.metrics import FEATURES, HELD_OUT, PER_FEATURE, distance_name, images_wanted, metric_label
 
 REFERENCE_LABELS = {
     "reconstruction": "reconstruction (autoencoder)",
@@ -24,10 +24,16 @@ def conditions(suite: Suite, frame: pd.DataFrame, rows: Rows) -> str:
     spent = "; ".join(f"{suite.method(name).label} {budget}" for name, budget in budgets(suite).items())
     return (
         f"Scale {suite.scale}; {suite.evaluation.samples:,} samples per cell against "
-        f"{_reference_count(frame, rows)} reference images; features: {suite.extractor} "
+        f"{_reference_count(frame, rows)} reference images{_held_out(suite, rows)}; features: {suite.extractor} "
         f"({metric_label('fd', suite.extractor)}); {seeds(frame)} ({_listed(frame)}). Budget{start}: {spent}. "
         f"{_commits(frame)} {gaps(frame)}{_few(suite, frame)}"
     )
+
+
+def _held_out(suite: Suite, rows: Rows) -> str:
+    """Beside the number of training images, that of the held-out ones where the distance to these leads."""
+    count = rows.get("counts", {}).get("heldout") if suite.leads == HELD_OUT else None
+    return f" ({count:,} held-out ones for distances to these)" if count else ""
 
 
 def _few(suite: Suite, frame: pd.DataFrame) -> str:
@@ -44,8 +50,10 @@ def _few(suite: Suite, frame: pd.DataFrame) -> str:
 def gaps(frame: pd.DataFrame) -> str:
     """How many cells lack a usable number, e.g. ``Of 24 cells 2 are stale and 3 missing.``
 
-    Seeds that a suite has not begun are counted apart: they may be run and released one by one.
+    Seeds that a suite has not begun are counted apart: they may be run and released one by one. Cells beside the grid
+    are not counted.
     """
+    frame = frame[~frame.off_grid]
     there = begun(frame)
     count = there.status.value_counts()
     text = f"Of {len(there)} cells {count.get('stale', 0)} are stale and {count.get('missing', 0)} missing"
@@ -56,12 +64,13 @@ def gaps(frame: pd.DataFrame) -> str:
 
 def seeds(frame: pd.DataFrame) -> str:
     """How many seeds there are, e.g. ``2 of 12 seeds`` where not all are begun."""
+    frame = frame[~frame.off_grid]
     there, declared = begun(frame).seed.nunique(), frame.seed.nunique()
     return f"{there} of {declared} seeds" if there < declared else f"{declared} seed{'s' if declared != 1 else ''}"
 
 
 def _listed(frame: pd.DataFrame) -> str:
-    return ", ".join(map(str, sorted(begun(frame).seed.unique())))
+    return ", ".join(map(str, sorted(begun(frame[~frame.off_grid]).seed.unique())))
 
 
 def _reference_count(frame: pd.DataFrame, rows: Rows) -> str:

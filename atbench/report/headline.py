@@ -128,9 +128,9 @@ def _measured(benchmark: Benchmark) -> str:
         f"{_listed([str(nfe) for nfe in claim.nfe.only])} evaluations; brackets are "
         f"{100 * statistics.CONFIDENCE:.0f} % intervals over paired seeds. "
         f"All {seeds} seeds find a gain of {amount(found, 'relative').lstrip('+')} four "
-        f"times in five, if they spread as the pilot's did. *Corrected*: by {corrections}, with [constants of a search]"
-        f"({RELEASED}/{SCALE}/tables/tuning-samplers.md) on ADM alone; AT keeps the plain sampler unless both are "
-        "corrected. AT's own constants are not searched at this scale."
+        f"times in five, if they spread as the two seeds of the pilot did. *Corrected*: by {corrections}, with "
+        f"[constants of a search]({RELEASED}/{SCALE}/tables/tuning-samplers.md) on ADM alone; AT keeps the plain "
+        "sampler unless both are corrected. No constants of training are searched at this scale."
     )
 
 

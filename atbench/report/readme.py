@@ -9,6 +9,7 @@ import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
 
+from atbench.reading import timing
 from atbench.report import headline, prose, quoted, released_frames
 from atbench.report.render import write_text
 from atbench.report.style import RC
@@ -65,7 +66,7 @@ def cost() -> str:
     clone, environment = taken["clone_bytes"] / 1e6, taken["environment_bytes"] / 1e9
     return (
         f"`make reproduce` makes {cells:,} cells at the default scale `{scale}`. When they were released that took "
-        f"{run.seconds:,.0f} CPU seconds ([by suite]({RELEASED}/{scale}/{released_frames.TIME})), about "
+        f"{run.seconds:,.0f} CPU seconds ([by suite]({RELEASED}/{scale}/{timing.TIME})), about "
         f"{run.half:.0f} minutes on two cores. A clone "
         f"with its history takes {clone:.0f} MB of disk, the environment {environment:.1f} GB, most of it PyTorch with "
         f"its CUDA libraries ([measured]({FOOTPRINT})). "

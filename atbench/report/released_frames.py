@@ -13,7 +13,7 @@ from atbench.judgement.published import published
 from atbench.reading import packs, tidy
 from atbench.reading.rows import reference_rows
 from atbench.reading.sheet import Sheet
-from atbench.reading.timing import REFERENCES
+from atbench.reading.timing import REFERENCES, TIME
 from atbench.reading.tree import RUNS, Tree, of_its_time
 from atbench.report.outputs import chosen
 from atbench.report.render import Table
@@ -25,7 +25,6 @@ from atbench.spec.address import FINAL, RELEASED
 from atbench.spec.load import load, workflow
 from atbench.spec.records import TimeForm
 
-TIME = "time.json"  # of a released scale: CPU seconds by suite
 EVIDENCE = Path(RELEASED, "evidence")
 FLOOR = ("reference", "floor")  # sampler and method of the row of a table that says how good samples can be
 
@@ -133,24 +132,32 @@ def _references(scale: str) -> pd.DataFrame:
 
 def _times(scale: str) -> pd.DataFrame:
     """CPU minutes of a scale's suites, and half of them, which is the clock's on two cores."""
-    minutes = [(suite, spent["total"] / 60) for suite, spent in read_json(Path(RELEASED, scale, TIME)).items()]
+    minutes = [(suite, spent["total"] / 60) for suite, spent in _spent(scale).items()]
     return pd.DataFrame(minutes, columns=["suite", "minutes"]).assign(half=lambda rows: rows.minutes / 2)
+
+
+def _spent(scale: str) -> Record:
+    """CPU seconds by suite. Raises UserError where the manifest lists another file, and where there is none."""
+    path = Path(RELEASED, scale, TIME)
+    if (record := Tree(path.parent).read(path, TimeForm)) is None:
+        raise UserError(f"{path}: missing")
+    return record
 
 
 def _default_run() -> pd.DataFrame:
     """CPU seconds of what `make reproduce` makes, and the minutes of them on two cores."""
     scale = workflow().scale
     suites = {run.suite.name for run in load(scale).needed(list(workflow().suites))} | {REFERENCES}
-    path = Path(RELEASED, scale, TIME)
-    times = read_json(path)
-    TimeForm.check(path, times)
-    seconds = sum(times[suite]["total"] for suite in suites)
+    spent = _spent(scale)
+    if missing := sorted(suites - spent.keys()):
+        raise UserError(f"{Path(RELEASED, scale, TIME)}: lacks {', '.join(missing)}: release the whole default run")
+    seconds = sum(spent[suite]["total"] for suite in suites)
     return pd.DataFrame([{"seconds": seconds, "half": seconds / 120}])
 
 
 def _first_512() -> pd.DataFrame:
-    """The first 512 images of cells of `workstation`. floor: that of as many, of `laptop`."""
-    floor = _first(frame("scratch", "laptop").query("sampler == 'reference' and method == 'floor'"))
+    """The first 512 images of cells of `workstation`. floor: that of as many, of `laptop-1`, which judged them."""
+    floor = _first(frame("references", "laptop-1").query("set == 'floor' and metric == 'fd'"))
     records = [read_json(path) for path in visible(EVIDENCE, "512-images/*.json")]
     return pd.DataFrame([{"name": record["name"], **record["metrics"]} for record in records]).assign(floor=floor)
 

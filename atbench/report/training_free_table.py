@@ -107,11 +107,12 @@ def _caption(sheet: Sheet, suite: Suite) -> str:
     return (
         f"{suite.title}: {metric_label(suite.leads, suite.extractor)} by plain samplers and their training-free "
         f"corrections, mean ± standard deviation over the seeds that all methods and corrections of a plain sampler "
-        f"have at a step count, (n) of them if fewer than declared. Bold: better than all other rows of the plain "
-        f"sampler and its corrections whose methods had as many updates or forward passes, where the 95 % t-interval "
-        f"of each paired difference excludes zero; — no result. Gains: per cent of the distance of what is gained "
-        f"over, mean log ratio over (n) paired seeds with its 95 % t-interval, bold where both had as many updates or "
-        f"forward passes and it excludes zero; the first has the plain sampler, or both the correction. They "
+        "have at a step count, (n) of them if fewer than declared; gains are of all seeds that their pair has, so "
+        "that they need not agree with the rows. Bold: better than all other rows of the plain sampler and its "
+        "corrections whose methods had as many updates or forward passes, where the 95 % t-interval of each paired "
+        "difference excludes zero; — no result. Gains: per cent of the distance of what is gained over, mean log "
+        "ratio over (n) paired seeds with its 95 % t-interval, bold where both had as many updates or forward passes "
+        "and it excludes zero; the first has the plain sampler, or both the correction. They "
         f"are not corrected for the number of comparisons; the verdicts (table claims) are. The best corrections, "
         f"named before any result: {best}. {_constants(sheet, suite, samplers)} {conditions}"
     )

@@ -19,8 +19,10 @@ def table(sheet: Sheet) -> Table:
         f"Where the chance in a cell comes from at scale {sheet.benchmark.scale}: standard deviations as a share of "
         f"{distance} to the training images, root mean square over the cells of the grid. Over seeds: trainings that "
         "draw their own images. Sampling: the jackknife within a cell, which errs upwards for a distance. Training: "
-        "what is left. More images lower the second alone, more seeds all of them. Methods of one seed share batches "
-        "and latents, so that the spread of a paired gain is smaller (table power)."
+        "what is left, cell by cell, nothing where the jackknife says more than there is, so that columns need not add "
+        "up; its share: of the sum of both variances. From two or three seeds these are rough. More images lower the "
+        "second alone, more seeds all of them. Methods of one seed share batches and latents, so that the spread of a "
+        "paired gain is smaller (table power)."
     )
     return Table(numbers, lambda markup: _wide(sheet, numbers, markup), caption, True)
 
@@ -31,5 +33,5 @@ def _wide(sheet: Sheet, numbers: pd.DataFrame, markup: Markup) -> pd.DataFrame:
         suite = sheet.suite(row.suite)
         key = markup.escape(suite.title), markup.escape(f"{suite.method(row.method).label} ({row.seeds} seeds)")
         shares = [f"{100 * value:.1f} %" for value in (row.total, row.sampling, row.training)]
-        lines[key] = [f"{row.mean:.3g}", *map(markup.escape, [*shares, f"{100 * row.share:.0f} %"])]
+        lines[key] = [f"{row.mean:.2f}", *map(markup.escape, [*shares, f"{100 * row.share:.0f} %"])]
     return laid_out(lines, ("Suite", "Method"), HEADS)

@@ -109,7 +109,8 @@ def facts(benchmark: Benchmark, row: Any) -> list[str]:
         facts.append(f"p {'< 0.001' if p < 0.001 else format(p, '.2g')}, d {row.effect:.1f}".replace("-", MINUS))
     if row.verdict == OPEN and row.seeds == 1:
         facts.append(f"a verdict takes {MIN_SEEDS} seeds or more")
-    if row.verdict == OPEN and row.seeds > 1:
+    asked = row.verdict == OPEN and row.seeds > 1 and not math.isnan(row.seeds_needed)  # not of an interim row
+    if asked:
         needed = "over 1000 seeds" if math.isinf(row.seeds_needed) else f"{row.seeds_needed:.0f} seeds"
         facts.append(f"about {needed} would settle it")
     if row.verdict == OPEN and row.seeds >= MIN_SEEDS:

@@ -36,7 +36,7 @@ def names(files: Experiments) -> None:
     for name, block in files.size.suites.items():
         _init(f"{files.scale_file}: suites.{name}.init", block.init or SCRATCH, files)
         _imported(f"{files.scale_file}: suites.{name}", files.suites[name], block)
-        fewer.methods(f"{files.scale_file}: suites.{name}.methods", files.suites[name], block.methods)
+        fewer.methods(f"{files.scale_file}: suites.{name}", files.suites[name], block)
         fewer.cells(f"{files.scale_file}: suites.{name}", files.suites[name], block)
     _perturbations(files.methods)
     tuning_checks.candidates(files)

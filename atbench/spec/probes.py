@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from atbench.spec.fields import Entry
-from atbench.spec.metrics import Metric
 
 ROOM = Path(__file__).parent.parent / "probes"
 BASE = "base"  # what all of them share; no side measure
@@ -40,11 +39,6 @@ def probes_of_runs() -> dict[str, Any]:
 def probes_of_scales() -> dict[str, Any]:
     """Those that measure a scale, instances of `atbench.probes.base.ScaleProbe`."""
     return {name: probe for name, probe in probes().items() if probe.subject == "scale"}
-
-
-def metrics_of_probes() -> dict[str, Metric]:
-    """Name -> metric, of those that side measures have of their own."""
-    return {metric.name: metric for probe in probes().values() for metric in probe.metrics}
 
 
 def settings_of_probes() -> dict[str, type[Entry]]:

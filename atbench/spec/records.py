@@ -211,14 +211,6 @@ class TimeForm(Form):
     __pydantic_extra__: dict[str, Spending]
 
 
-class FailureForm(Form):
-    """Why a run failed."""
-
-    method: Name
-    reason: str
-    values: dict[str, str]
-
-
 Manifested = dict[Annotated[str, Field(pattern=r"^[^/]")], Hash]
 
 

@@ -14,7 +14,7 @@ from atbench.spec.models.evaluation import Evaluation
 from atbench.spec.models.methods import INHERITED, NOISE_PREDICTION, OBJECTIVES, Method
 from atbench.spec.models.samplers import Sampler
 from atbench.spec.models.scale import Queue
-from atbench.spec.models.suites import IMPORTED, PRETRAINED, Curves
+from atbench.spec.models.suites import IMPORTED, PRETRAINED
 from atbench.spec.models.training import Training
 from atbench.spec.scales import at, origin
 from atbench.spec.signatures import declared as classes
@@ -44,11 +44,8 @@ class _Resolver:
     def suite(self, name: str) -> SuiteSpec:
         declared, block = self.declared[name], self.size.suites[name]
         init, where = block.init or declared.init, f"suites.{name}"
-        offered = (*declared.methods, *declared.controls)
-        own = declared.methods if block.methods is None else [m for m in offered if m in block.methods]
-        compared = (*own, *self.joining(name))
-        known = declared.samplers if block.samplers is None else (*declared.samplers, *declared.rivals)
-        samplers = tuple(s for s in known if block.samplers is None or s in block.samplers)
+        compared = self.compared(name)
+        samplers = (*declared.samplers, *(rival for rival in declared.rivals if rival in block.rivals))
         if init == IMPORTED:  # a suite of files has the methods that there are files for
             compared = tuple(method for method in compared if method in (block.imported or {}))
         objective = self.inherited(init)
@@ -80,7 +77,7 @@ class _Resolver:
             is_latent=declared.space == "latent",
             conditional=declared.conditional,
             views=declared.views,
-            curves=_curves(declared.curves, block.samplers),
+            curves=declared.curves,
             samples=declared.grids,
             size=block,
             data=data,
@@ -97,10 +94,13 @@ class _Resolver:
             tuned=self.size.tuned.get(name, {}),
         )
 
-    def joining(self, suite: str) -> list[str]:
-        """The methods that say of themselves that a suite compares them."""
+    def compared(self, suite: str) -> tuple[str, ...]:
+        """A suite's methods but those that the scale leaves out, its controls there, and methods that join it."""
+        declared, block = self.declared[suite], self.size.suites[suite]
+        own = [method for method in declared.methods if method not in block.without]
+        own += [control for control in declared.controls if control in block.controls]
         joining = [name for name, method in self.methods.items() if suite in (method.suites or ())]
-        return [name for name in joining if name not in self.declared[suite].methods]
+        return (*own, *(name for name in joining if name not in (*declared.methods, *own)))
 
     def part(self, model: type[Any], base: Entry, where: str, own: Entry | None = None) -> Any:
         """The scale's block with what a suite has of its own."""
@@ -160,14 +160,6 @@ class _Resolver:
             return model.model_validate(value)
         except ValidationError as error:
             raise refusal(error, value, partial(origin, self.scale), where) from error
-
-
-def _curves(curves: Curves | None, samplers: tuple[str, ...] | None) -> Curves | None:
-    """The curves of the samplers that a scale has; None where it has none of them."""
-    if curves is None or samplers is None:
-        return curves
-    left = tuple(sampler for sampler in curves.samplers if sampler in samplers)
-    return curves.model_copy(update={"samplers": left}) if left else None
 
 
 def _grid(whole: Any, samplers: tuple[str, ...], own: Mapping[str, Any]) -> Any:

@@ -11,7 +11,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.images import open_image
 
 ORIENTATION = 0x0112  # the EXIF tag; 1: upright
-SHOWN = 20  # faults that are listed
+SHOWN = 5  # faults that are named
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Survey:
 def look(root: Path) -> Survey:
     """Read every image of a folder, or of its sub-folders.
 
-    Raises UserError for a folder that cannot be used, in one line for a fault of the folder and one for each image.
+    Raises UserError for a folder that cannot be used, and for images that cannot, in one line that names the first.
     """
     paths, folders = find_images(root)
     images, faults = {}, []
@@ -86,9 +86,9 @@ def look(root: Path) -> Survey:
         if image.mode != usual[0][0]
     ]
     if faults:
-        left_out = [f"... and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
-        listed = "\n  ".join([*faults[:SHOWN], *left_out])
-        raise UserError(f"{root}: {len(faults):,} of {len(paths):,} images cannot be used:\n  {listed}")
+        left_out = [f"and {len(faults) - SHOWN:,} more"] if len(faults) > SHOWN else []
+        listed = "; ".join([*faults[:SHOWN], *left_out])
+        raise UserError(f"{root}: {len(faults):,} of {len(paths):,} images cannot be used: {listed}")
     return Survey(root, images, {name: sum(path.parent.name == name for path in paths) for name in folders})
 
 

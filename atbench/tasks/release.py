@@ -2,14 +2,13 @@
 
 Records of runs become lines of packs, a suite's cells one file and all else another (`atbench.reading.packs`). Of the
 pictures beside cells a sheet per method and sampler is kept, of weights those that the scale releases. All else
-is copied, but tables and figures of suites: they are drawn from what is released. A suite of many seeds may be released
-some seeds at a time.
+is copied, but tables and figures: they are drawn from what is released. A suite of many seeds may be released some
+seeds at a time.
 """
 
 from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from atbench.reading import doubt, packs, timing
 from atbench.reading.pictures import first_rows, sheet_path, write_sheet
@@ -24,17 +23,15 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.files import copy, file_hash, visible
 from atbench.runtime.json_files import write_json
 from atbench.runtime.records import read_record
-from atbench.spec.address import FINAL, RELEASED, ROOT, is_cell, parse_cell
+from atbench.spec.address import FINAL, RELEASED, ROOT
 from atbench.spec.benchmark import Benchmark, Suite
 from atbench.spec.load import workflow
-from atbench.spec.probes import probes_of_runs, probes_of_scales
 from atbench.spec.records import TimeForm
-from atbench.spec.run import CellSpec, RunSpec
-from atbench.tasks import beside
+from atbench.spec.run import RunSpec
+from atbench.tasks import beside, release_measures
 from atbench.tasks.run_record import verified
 
 MOST_WEIGHTS = 6_000_000  # bytes that a scale's released weights have at most
-TIME = "time.json"  # CPU seconds behind the results of each suite, start-up share included
 Sheets = dict[str, dict[int, Path]]  # sheet -> step count -> the picture that the strip comes from
 
 
@@ -43,34 +40,46 @@ def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = N
 
     What was released of other suites stays, and of other seeds where ``seeds`` are given. Raises UserError when a cell
     is missing or was made by another configuration: only whole runs are released, and all of a seed; and where what
-    stays is of another protocol or judged by another extractor.
+    stays is of another protocol or judged by another extractor. Stopped, it is continued by the same command.
     """
     source, target = Path(ROOT, benchmark.scale), Path(RELEASED, benchmark.scale)
     beside.refuse_another_protocol(benchmark, target)
     beside.refuse_other_foundations(benchmark, target, suites)
+    spent = Tree(target).read(target / timing.TIME, TimeForm) or {}  # while the manifest still lists it
     chosen = [of_seeds(benchmark.suite(name), seeds) for name in suites]
+    whole = {suite.name for suite in chosen} if seeds is None else set()
     names = {name for suite in chosen for name in suite_files(suite)} | {*shared_files(benchmark, suites, seeds)}
     names |= {*weights_files(benchmark, suites, seeds)}
     drawn = {name: strips for suite in chosen for name, strips in sheets(suite).items()}
     check_all_there([source / name for name in sorted(names)] + [path for s in drawn.values() for path in s.values()])
-    written = [*write_packs(source, target, names, chosen), *drawn]
-    before = released_before(target, chosen)
+    written = [*write_packs(source, target, names, chosen, whole), *drawn]
+    before = released_before(target, chosen, whole)
     for name, strips in drawn.items():
         write_sheet(target / name, {nfe: first_rows(path) for nfe, path in strips.items()})
     for name in sorted(name for name in names if pack_of(name) is None):
         copy(source / name, target / name)
         written.append(name)
-    spent = Tree(target).read(target / TIME, TimeForm) or {}
     write_manifest(benchmark, target, before, written)  # what is read from here on is believed by it
-    write_json(target / TIME, spent | cost(benchmark, suites))
-    pages = build(benchmark, target, Tree(target).suites(benchmark))
-    written += [TIME, *(str(path.relative_to(target)) for path in pages)]
+    written += draw(benchmark, target)
+    write_json(target / timing.TIME, spent | cost(benchmark, suites))
+    written.append(timing.TIME)
     write_manifest(benchmark, target, before, written)
     print(f"{target}: {len(written)} files with {len(names)} records of {', '.join(suites)}, tables and figures")
 
 
+def draw(benchmark: Benchmark, target: Path) -> list[str]:
+    """Draw every table and figure of which there are released records; returns their paths below ``target``."""
+    shown = Tree(target).suites(benchmark)
+    pages = build(benchmark, target, shown)
+    if measured := release_measures.pages(benchmark, target, shown):
+        pages += build(benchmark, target, shown, only=measured)
+    return [str(path.relative_to(target)) for path in pages]
+
+
 def of_seeds(suite: Suite, seeds: list[int] | None) -> Suite:
-    """A suite with some of its seeds alone. Raises UserError for one that it does not have."""
+    """A suite with some of its seeds alone. Raises UserError for one that it does not have, and for a search."""
+    if suite.is_search:
+        raise UserError(f"--suites: {suite.name}: a search, whose results are released with its scale as tuning/*.json")
     if seeds is None:
         return suite
     if foreign := set(seeds) - set(suite.size.seeds):
@@ -85,11 +94,15 @@ def check_all_there(paths: list[Path]) -> None:
         raise UserError(f"{missing[0]}: missing, and {len(missing) - 1} more; finish the suite first")
 
 
-def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
-    """The files of the manifest that stay, by hash: sheets, weights and pages of ``suites`` go, to be written anew."""
+def released_before(target: Path, suites: list[Suite], whole: set[str]) -> dict[str, str]:
+    """The files of the manifest that stay, by hash: sheets, weights and pages of ``suites`` go, to be written anew.
+
+    Of those in ``whole`` the weights of every seed go, else of the suite's.
+    """
     files = manifest(target)
-    pages = {page for suite in suites for page in pages_of(suite)}
-    kinds = [f"{suite.name}/*/seed{seed}/weights/*" for suite in suites for seed in suite.size.seeds]
+    pages = {page for s in suites for page in (*outputs_of(s.benchmark, s.name), *release_measures.pages_of(s))}
+    seeds = {suite.name: ["*"] if suite.name in whole else suite.size.seeds for suite in suites}
+    kinds = [f"{name}/*/seed{seed}/weights/*" for name, of in seeds.items() for seed in of]
     kinds += [f"{suite.name}/sheets/*" for suite in suites if sheets(suite)]
     gone = {name for name in files if name in pages or any(fnmatch(name, kind) for kind in kinds)}
     for name in gone:
@@ -97,10 +110,11 @@ def released_before(target: Path, suites: list[Suite]) -> dict[str, str]:
     return {name: value for name, value in files.items() if name not in gone}
 
 
-def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite]) -> list[str]:
+def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite], whole: set[str]) -> list[str]:
     """Write the records among ``names`` into the packs of their suites, in place of all lines of the same suites' runs.
 
-    Returns the packs below ``target``. Raises UserError for a broken line: it would be sealed anew.
+    Of suites in ``whole`` no other line stays: what a scale has no longer, a seed or a method, goes. Returns the packs
+    below ``target``. Raises UserError for a broken line: it would be sealed anew.
     """
     replaced = {(run.suite.name, run.address.method, f"seed{run.address.seed}") for s in suites for run in s.runs()}
     found: dict[str, dict[str, packs.Record]] = {}
@@ -110,7 +124,8 @@ def write_packs(source: Path, target: Path, names: set[str], suites: list[Suite]
     before = {pack: packs.read_whole(target / pack) for pack in found}
     for pack, records in found.items():
         suite = Path(pack).parts[0]
-        kept = {name: line for name, line in before[pack].items() if (suite, *Path(name).parts[:2]) not in replaced}
+        others = {} if suite in whole else before[pack]
+        kept = {name: line for name, line in others.items() if (suite, *Path(name).parts[:2]) not in replaced}
         packs.write(target / pack, kept | records)
     return sorted(found)
 
@@ -145,21 +160,29 @@ def cost(benchmark: Benchmark, suites: list[str]) -> dict[str, dict[str, float]]
     root = Path(RELEASED, benchmark.scale)
     names = list(dict.fromkeys([*(run.suite.name for run in only_trained(benchmark, suites)), *suites]))
     frame, runs = collect(benchmark, root, names), collect_runs(benchmark, root, names)
-    return timing.by_suite(frame, runs, all_reference_rows(benchmark, root))
+    found = timing.by_suite(frame, runs, all_reference_rows(benchmark, root))
+    return {name: seconds for name, seconds in found.items() if name in (*names, timing.REFERENCES)}
 
 
 def suite_files(suite: Suite) -> list[str]:
     """Paths below the scale's folder of all that a suite's report reads, but pictures. Refuses stale cells."""
     paths = []
     for run in suite.runs():
-        paths.append(run.address.record)
-        paths += [current(cell) for cell in run.cells]
+        paths.append(trained(run))
+        paths += [release_measures.current(cell) for cell in run.cells]
     paths.append(suite.judging.rows_path())
     if suite.is_latent:
         paths.append(suite.judging.reconstruction_path)
     paths += [suite.judging.picture_path] if suite.judging.picture_path.exists() else []
-    beside = [name for probe in probes_of_runs().values() for name in probe_files(probe, suite)]
-    return below_scale(suite.benchmark, paths) + beside
+    return below_scale(suite.benchmark, paths + release_measures.of_suite(suite))
+
+
+def trained(run: RunSpec) -> Path:
+    """The record of a run. Raises UserError for one that another configuration made, or that tells of other files."""
+    path, tree = run.address.record, Tree(Path(run.address.root, run.address.scale))
+    if (record := tree.run(run.address)) and (problem := doubt.of_run(tree, run, record)):
+        raise UserError(f"{path}: {problem}; train it again before releasing")
+    return path
 
 
 def weights_files(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[str]:
@@ -179,56 +202,11 @@ def weights_files(benchmark: Benchmark, suites: list[str], seeds: list[int] | No
     return below_scale(benchmark, [*weights, *(run.address.record for run in runs)])
 
 
-def pages_of(suite: Suite) -> list[str]:
-    """Every table and figure that belongs to a suite alone, those of side measures included."""
-    found = [probe for probe in probes_of_runs().values() if suite.name in probe.suites(suite.benchmark)]
-    pages = [path for probe in found for made in probe.artefacts(suite.name) for path in made.paths]
-    return outputs_of(suite.benchmark, suite.name) + pages
-
-
-def current(cell: CellSpec) -> Path:
-    """The record of a cell. Refuses one that another configuration or other files made."""
-    path, tree = cell.address.path, Tree(Path(cell.address.run.root, cell.address.run.scale))
-    if (record := tree.cell(cell.address)) and (problem := doubt.of_cell(tree, cell, record)):
-        raise UserError(f"{cell}: {problem}; evaluate it again before releasing")
-    return path
-
-
-def probe_files(probe: Any, suite: Suite) -> list[str]:
-    """What a side measure found of a suite, with its table and figures, once every run has been measured.
-
-    One without table and figures is released run by run.
-    """
-    if suite.name not in probe.suites(suite.benchmark):
-        return []
-    artefacts = probe.artefacts(suite.name)
-    files = {run: probe.files(run) for run in suite.runs()}
-    done = [run for run, found in files.items() if all(path.exists() for path in found)]
-    if artefacts and len(done) < len(files):
-        return []
-    paths = [measured(probe, run, path) for run in done for path in files[run]]
-    return below_scale(suite.benchmark, paths) + [path for made in artefacts for path in made.paths]
-
-
-def measured(probe: Any, run: RunSpec, path: Path) -> Path:
-    """A file that a side measure wrote. Refuses one that another configuration made."""
-    if is_cell(str(path)):
-        address = parse_cell(path)
-        return current(run.cell(address.step, address.sampler, address.nfe))
-    tree = Tree(Path(run.address.root, run.address.scale))
-    if problem := doubt.of_measure(tree, run, probe.form.read(path), probe.digests(run)):
-        raise UserError(f"{path}: {problem}; measure it again before releasing")
-    return path
-
-
 def shared_files(benchmark: Benchmark, suites: list[str], seeds: list[int] | None) -> list[str]:
     """Files beside those of single suites: records of the runs they rest on, tuning searches, the scale's measures."""
     paths = visible(Path(ROOT, benchmark.scale), "tuning/*.json")
-    paths += [run.address.record for run in only_trained(benchmark, suites, seeds)]
-    done = [probe for probe in probes_of_scales().values() if probe.path(benchmark).exists()]
-    artefacts = [made for probe in done for made in probe.artefacts()]
-    paths += [probe.path(benchmark) for probe in done]
-    return below_scale(benchmark, paths) + [path for made in artefacts for path in made.paths]
+    paths += [trained(run) for run in only_trained(benchmark, suites, seeds)]
+    return below_scale(benchmark, paths + release_measures.of_scale(benchmark))
 
 
 def only_trained(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = None) -> list[RunSpec]:

@@ -17,6 +17,8 @@ DIMENSIONS = (1, 2, 3)
 
 
 class Norm(Protocol):
+    """A norm of delta, (N, C, H, W), sample by sample."""
+
     def size(self, delta: Tensor) -> Tensor:
         """The norm of each sample in units in which the unit ball has a largest RMS of 1, (N, 1, 1, 1)."""
 
@@ -28,6 +30,8 @@ class Norm(Protocol):
 
 
 class L2:
+    """The root mean square."""
+
     def size(self, delta: Tensor) -> Tensor:
         return rms(delta)
 
@@ -40,6 +44,8 @@ class L2:
 
 
 class LInf:
+    """The largest absolute value."""
+
     def size(self, delta: Tensor) -> Tensor:
         return delta.abs().amax(DIMENSIONS, keepdim=True)
 
@@ -52,6 +58,8 @@ class LInf:
 
 
 class L1:
+    """The sum of absolute values, over the root of the dimension."""
+
     def size(self, delta: Tensor) -> Tensor:
         return delta.abs().sum(DIMENSIONS, keepdim=True) / delta[0].numel() ** 0.5
 

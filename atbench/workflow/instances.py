@@ -6,6 +6,7 @@ holds a lock of the operating system, which ends with it.
 
 import fcntl
 import os
+import re
 import shutil
 import socket
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import IO
 
 HERE = socket.gethostname()
 NAMES = "living"  # the file with a line for each
+LINE = re.compile(r"process (?P<number>\d+) on (?P<host>\S+) since ")
 HELD: list[IO[str]] = []  # open for as long as this process lives
 
 
@@ -53,11 +55,13 @@ def living(folder: Path) -> list[str]:
 
 def _may_live(line: str) -> bool:
     """Whether the process of a line lives, or is another machine's."""
-    _, number, _, host, *_ = line.split()
+    written = LINE.match(line)
+    if written is None:  # cut off by a full disk: it says of no process that it lives
+        return False
     try:
-        os.kill(int(number), 0)
+        os.kill(int(written["number"]), 0)
     except ProcessLookupError:
-        return host != HERE
+        return written["host"] != HERE
     except PermissionError:  # it lives, and is another user's
         return True
     return True

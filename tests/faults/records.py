@@ -26,7 +26,7 @@ from faults.trials import ACCEPTED, BAD, LOST, REFUSED, TRACEBACK, VALID, Ledger
 from hypothesis import strategies as some
 
 from atbench.reading import packs, tidy
-from atbench.reading.tree import MANIFEST, Tree
+from atbench.reading.tree import MANIFEST, Tree, of_its_time
 from atbench.report.build import build
 from atbench.report.outputs import artefacts
 from atbench.report.show import show
@@ -70,9 +70,9 @@ class World:
     """A tree of local records, sealed as jobs seal them, made from a released scale in the current folder."""
 
     def __init__(self, scale: str):
-        self.benchmark, self.root = load(scale), Path("results", scale)
-        self.sound: dict[str, mutations.Record] = {}
         released = REPOSITORY / "results/released" / scale
+        self.benchmark, self.root = of_its_time(load(scale), released), Path("results", scale)
+        self.sound: dict[str, mutations.Record] = {}
         for file in sorted(path for path in released.rglob("*") if path.is_file()):
             name = file.relative_to(released).as_posix()
             if file.suffix == ".jsonl":
@@ -88,6 +88,8 @@ class World:
             self.put(path)
         refused = [path for path in self.sound if read(self, path)[0] != VALID]
         assert not refused, f"sound records are refused: {refused[:5]}"
+        done = [suite for suite in self.suites if "done" in {*tidy.collect(self.benchmark, self.root, [suite]).status}]
+        assert done == self.suites, "cells that count for nothing could not be believed wrongly"
 
     @cached_property
     def suites(self) -> list[str]:

@@ -65,7 +65,8 @@ def made(folder: Path, *words: str) -> list[str]:
 @pytest.mark.parametrize("words", COMMANDS)
 def test_make_hands_on_what_it_is_given_as_text(stubbed, words):
     given = made(stubbed, "cell", f"CELL=results/{words}/x.json", f"CORES={words}")
-    assert given == ["--quiet=rules", "--cores", words, "-R", f"results/{words}/x.json", "--config", f"scale={words}"]
+    snakemake = ["--quiet=rules", "--cores", words, "--force", f"results/{words}/x.json", "--config", f"scale={words}"]
+    assert given == [*snakemake, "report", "--scale", words]
     (stubbed / "arguments").unlink()
     assert f"scale={words}" in made(stubbed, "reproduce", f"SCALE={words}")
     (stubbed / "arguments").unlink()
@@ -74,6 +75,7 @@ def test_make_hands_on_what_it_is_given_as_text(stubbed, words):
     for target in ("tune", "plan"):
         assert f"scale={words}" in made(stubbed, target, f"SCALE={words}")
     assert made(stubbed, "release", f"SCALE={words}", f"SUITES={words}")[-len(words.split()) :] == words.split()
+    assert made(stubbed, "release", f"SCALE={words}", f"SEEDS={words}")[-len(words.split()) :] == words.split()
     assert not (stubbed / "P").exists()
 
 
@@ -83,3 +85,13 @@ def test_make_hands_on_names_of_released_folders_as_text(stubbed, name):
     folder.mkdir(parents=True)
     (folder / "manifest.json").touch()
     assert f"scale={name}" in made(stubbed, "figures") and not (stubbed / "P").exists()
+    (stubbed / "arguments").unlink()
+    (folder.parent / "other").mkdir()
+    (folder.parent / "other/manifest.json").touch()
+    asked = made(stubbed, "figures", f"SCALE={name}")
+    assert f"scale={name}" in asked and "scale=other" not in asked and not (stubbed / "P").exists()
+
+
+def test_make_figures_of_a_scale_that_is_not_released_says_so(stubbed):
+    refused = subprocess.run(["make", "figures", "SCALE=lap top"], cwd=stubbed, capture_output=True, text=True)
+    assert refused.returncode and "results/released/lap top: no such release" in refused.stdout

@@ -17,7 +17,6 @@ def added(tmp_path_factory) -> Checkout:
     checkout = Checkout(tmp_path_factory.mktemp("additions") / "atbench")
     made = put(blocks(REPOSITORY / "docs/adding.md"), checkout.folder)
     assert len([path for path in made if path.suffix == ".py"]) == 5
-    edit(checkout.folder / "experiments/suites/scratch.yaml", lambda suite: suite.pop("grids"))  # images by IDDPM
     checkout.snakemake("scratch", "size", config=("suites=[scratch]",))
     return checkout
 
@@ -57,4 +56,4 @@ def test_a_metric_is_one_file(added):
 
 def test_a_side_measure_is_one_file_and_its_settings(added):
     lines = (added.folder / "results/ci/tables/scratch-size.md").read_text().splitlines()
-    assert [line.split(":")[0] for line in lines] == ["adm", "uni", "snr"]
+    assert [line.split(":")[0] for line in lines] == ["adm", "ip", "at", "adm-3x", "uni", "snr"]

@@ -184,6 +184,14 @@ def test_a_seed_that_lacks_a_cell_is_left_out(damage):
     assert nothing["verdict"] == "no results" and nothing["note"] == "suite scratch has no complete seed"
 
 
+def test_cells_of_a_seed_that_no_file_declares_change_no_verdict():
+    frame = frame_of(0.2 + 0.01 * np.tile(ABOUT, 2)[:6], seeds=6)
+    declared = frame[frame.seed < 5]
+    for beside in (frame[frame.seed == 5], frame[frame.seed == 5].iloc[:1]):
+        found = verdict(pd.concat([declared, beside.assign(off_grid=True)]))
+        pd.testing.assert_series_equal(pd.Series(found), pd.Series(verdict(declared)))
+
+
 @pytest.mark.parametrize("gain", [0.2, -0.2])
 def test_before_the_last_declared_seed_there_is_no_verdict_however_clear(gain):
     frame = frame_of(gain + 0.01 * np.tile(ABOUT, 2)[:7], seeds=7)
@@ -220,7 +228,7 @@ def test_what_cannot_be_tested_says_why():
     assert reasons["free"] == "suite ablations is not part of this report"
     assert reasons["consistency"] == "suite consistency is not part of this report"
     small = {c.claim: c.gap for c in comparisons(load("ci"), ["scratch", "finetune", "class-conditional"])}
-    assert small["many-steps"] == "suite class-conditional has no such cells at scale ci"
+    assert small["many-steps"] == "suite class-conditional has no such cells of IDDPM, DDIM, ES, DPM-Solver at scale ci"
     night = {c.claim: c.gap for c in comparisons(load("gpu"), [])}
     assert night["free"] == "scale gpu has no suite ablations"
 

@@ -15,7 +15,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import write_record
 from atbench.spec import budget
 from atbench.spec.load import load
-from atbench.tasks.release import shared_files
+from atbench.tasks import release_measures
 
 BENCHMARK, CPU, MIB = load("ci"), torch.device("cpu"), 2**20
 RUNS = PROBE.runs(BENCHMARK)
@@ -138,8 +138,11 @@ def test_stale_measurements_are_left_out_and_damaged_ones_named(tmp_path, capfd)
 
 def test_what_a_scale_is_measured_for_is_released_once_it_is_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    before = shared_files(BENCHMARK, ["scratch"], None)
-    assert not [name for name in before if "cost" in name]
+    assert release_measures.of_scale(BENCHMARK) == []
     write_record(PROBE.path(BENCHMARK), record())
-    new = ["cost.json", "tables/cost.csv", "tables/cost.md", "tables/cost.tex"]
-    assert sorted(shared_files(BENCHMARK, ["scratch"], None)) == sorted([*before, *new])
+    assert release_measures.of_scale(BENCHMARK) == [PROBE.path(BENCHMARK)]
+    pages = ["tables/cost.csv", "tables/cost.md", "tables/cost.tex"]
+    assert sorted(release_measures.pages(BENCHMARK, PROBE.path(BENCHMARK).parent, [])) == pages
+    write_record(PROBE.path(BENCHMARK), record(config={"cost": "0" * 16}))
+    with pytest.raises(UserError, match=r"cost\.json: configuration changed; measure it again before releasing"):
+        release_measures.of_scale(BENCHMARK)

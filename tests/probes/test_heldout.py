@@ -13,7 +13,7 @@ from atbench.rng import gaussian
 from atbench.runtime.errors import UserError
 from atbench.runtime.records import read_record, write_record
 from atbench.spec.load import load
-from atbench.tasks import release
+from atbench.tasks import release_measures
 from atbench.tasks.train import train
 
 PROCESS, VARIANCE = Process(cosine_schedule()), 0.25  # of Gaussian data, for which the best prediction is linear
@@ -69,7 +69,7 @@ def test_training_lowers_the_loss_on_images_that_it_never_saw(workplace):
     assert record["provenance"]["seconds"] > 0 and record["run"]["seed"] == 0
     assert record["config"] == {"training": adm.digest, "heldout": PROBE.digest(adm)}
     # What was measured is released, run by run.
-    assert release.probe_files(PROBE, FEW.suite("scratch")) == ["scratch/adm/seed0/final/heldout.json"]
+    assert release_measures.of_suite(FEW.suite("scratch")) == [PROBE.path(adm)]
     train(continued)
     PROBE.measure(continued)
     again = read_record(PROBE.path(continued))["eps_mse"]
@@ -106,6 +106,6 @@ def test_release_refuses_what_other_levels_were_measured_at(workplace):
     record = {"run": adm.address.axes, "eps_mse": [], "variance_fraction": [], "counts": counts, "settings": {}}
     record |= {"config": PROBE.digests(adm), "inputs": inputs, "provenance": provenance()}
     write_record(PROBE.path(adm), record)
-    assert release.probe_files(PROBE, FEW.suite("scratch")) == ["scratch/adm/seed0/final/heldout.json"]
+    assert release_measures.of_suite(FEW.suite("scratch")) == [PROBE.path(adm)]
     with pytest.raises(UserError, match=r"heldout\.json: configuration changed; measure it again"):
-        release.probe_files(PROBE, altered(FEW, "heldout", levels=[1]).suite("scratch"))
+        release_measures.of_suite(altered(FEW, "heldout", levels=[1]).suite("scratch"))

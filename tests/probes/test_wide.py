@@ -21,7 +21,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.records import read_record, write_record
 from atbench.spec.address import FINAL
 from atbench.spec.load import load
-from atbench.tasks import release
+from atbench.tasks import release_measures
 from atbench.tasks.evaluate import sampler_of
 
 BENCHMARK = load("ci")
@@ -147,13 +147,12 @@ def test_what_lies_beside_the_declared_seeds_is_not_asked_for(root):
 def test_they_are_released_whole_or_not_at_all(root, monkeypatch):
     monkeypatch.chdir(root.parent.parent)
     files = [cell.address.path for cell in wide_cells()]  # the scale's one seed
-    names = release.probe_files(PROBE, BENCHMARK.suite(SUITE))
-    assert {*WIDE} <= {*names} and "scratch/at/seed0/final/ddim-nfe1000.json" in names
-    assert len(names) == len(files) + len(WIDE)
+    assert sorted(release_measures.of_suite(BENCHMARK.suite(SUITE))) == sorted(files)
+    assert {*WIDE} <= {*release_measures.pages(BENCHMARK, root, [SUITE])}
     set_evaluation(files[0], "0" * 16)
     with pytest.raises(UserError, match=r"iddpm-nfe100\.json: evaluation configuration changed"):
-        release.probe_files(PROBE, BENCHMARK.suite(SUITE))
+        release_measures.of_suite(BENCHMARK.suite(SUITE))
     files[0].unlink()
-    assert release.probe_files(PROBE, BENCHMARK.suite(SUITE)) == []
-    assert release.probe_files(PROBE, BENCHMARK.suite("ablations")) == []
+    assert release_measures.of_suite(BENCHMARK.suite(SUITE)) == []
+    assert release_measures.of_suite(BENCHMARK.suite("ablations")) == []
     assert [made.suite for made in PROBE.artefacts(SUITE)] == [SUITE] * 2

@@ -15,6 +15,7 @@ from atbench.runtime.errors import UserError
 from atbench.runtime.json_files import read_json
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.load import load
+from atbench.tasks import release as releasing
 from atbench.tasks.release import only_trained, release
 
 
@@ -73,6 +74,44 @@ def test_a_later_seed_comes_without_the_first_and_leaves_its_sheets(benchmark):
     made(benchmark, 1)
     release(benchmark, [SUITE], [1])
     assert sheets and contents(Path(f"results/released/ci/{SUITE}/sheets")) == sheets
+
+
+def test_a_release_that_was_stopped_is_continued_by_the_same_command(benchmark, monkeypatch):
+    made(benchmark, 0, 1)
+    release(benchmark, [SUITE])
+    at_once = contents(Path("results/released/ci"))
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    for function in ("write_packs", "released_before", "write_manifest", "draw", "cost", "write_json"):
+        with monkeypatch.context() as patch:
+            patch.setattr(releasing, function, stopped)
+            with pytest.raises(KeyboardInterrupt):
+                release(benchmark, [SUITE])
+        release(benchmark, [SUITE])
+        assert contents(Path("results/released/ci")) == at_once, function
+
+
+def test_what_a_suite_has_no_longer_goes_when_it_is_released_whole(benchmark):
+    made(benchmark, 0, 1)
+    release(benchmark, [SUITE])
+    one = replace(benchmark.resolved[SUITE], size=benchmark.resolved[SUITE].size.model_copy(update={"seeds": (0,)}))
+    fewer = replace(benchmark, resolved={**benchmark.resolved, SUITE: one}, _suites={}, _runs={}, _judgings={})
+    made(fewer, 0)
+    release(fewer, [SUITE])
+    names = packs.read_whole(Path(f"results/released/ci/{SUITE}") / CELLS)
+    assert names and {name.split("/")[1] for name in names} == {"seed0"}
+
+
+def test_a_run_of_another_configuration_is_not_released(benchmark):
+    made(benchmark, 0, 1)
+    run = benchmark.suite(SUITE).runs()[0]
+    write(run.address.record, run_record(run) | {"digest": "0" * 16})
+    with pytest.raises(
+        UserError, match=r"config\.json: training configuration changed; train it again before releasing"
+    ):
+        release(benchmark, [SUITE])
 
 
 def test_a_seed_that_is_not_whole_or_not_declared_is_refused(benchmark):

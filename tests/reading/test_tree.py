@@ -10,6 +10,7 @@ from made_up import SOURCES, run_record
 from matplotlib.image import imsave
 from test_report import SUITE, edit, make_stale, make_tree, write
 
+from atbench import cli
 from atbench.reading import packs, pictures
 from atbench.reading.rows import reference_rows
 from atbench.reading.runs import collect_runs
@@ -129,6 +130,20 @@ def test_tables_and_figures_of_both_forms_are_the_same_bytes(local, released):
         (released / name).unlink()
     build(BENCHMARK, released, [SUITE])
     assert {name: (released / name).read_bytes() for name in names} == before
+
+
+@pytest.mark.parametrize("options", [["--released"], []], ids=["released", "local"])
+def test_a_report_is_of_the_suites_that_have_results(local, released, options, capsys):
+    assert cli.main(["report", "--scale", "ci", *options]) == 0
+    root = Path("results/released/ci" if options else "results/ci")
+    drawn = {Path(line).relative_to(root).as_posix() for line in capsys.readouterr().out.splitlines()}
+    assert drawn == {*outputs(BENCHMARK, [SUITE])}
+
+
+def test_a_report_of_nothing_names_the_command_that_makes_results(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["report", "--scale", "ci"]) == 2
+    assert "no results to report: snakemake --cores all --config scale=ci makes them" in capsys.readouterr().err
 
 
 def test_reading_verbs_take_either_form(local, released):

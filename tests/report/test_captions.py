@@ -33,6 +33,13 @@ def test_a_cell_beside_the_grid_begins_no_seed():
     assert captions.gaps(cells) == "Of 1 cells 0 are stale and 0 missing; 1 seed is not begun."
 
 
+def test_a_cell_beside_the_grid_of_a_seed_that_no_file_declares_is_not_counted():
+    beside = frame("missing", "missing", "done").query("seed == 2").assign(off_grid=True)
+    cells = pd.concat([frame("done", "missing"), beside])
+    assert captions.seeds(cells) == "1 of 2 seeds"
+    assert captions.gaps(cells) == "Of 1 cells 0 are stale and 0 missing; 1 seed is not begun."
+
+
 def test_without_any_cell_all_are_missing():
     cells = frame("missing", "missing")
     assert captions.seeds(cells) == "2 seeds" and captions.gaps(cells) == "Of 2 cells 0 are stale and 2 missing."

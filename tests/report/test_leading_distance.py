@@ -14,7 +14,7 @@ from atbench.runtime import provenance
 from atbench.spec import load, yaml
 
 SEEDS = [0, 1, 2, 3, 4]
-METHODS = ["adm", "ip", "at", "at-mid", "at-random", "replay", "adm-3x"]
+CONTROLS = ["replay", "at-mid", "at-random"]
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def benchmark(tmp_path, monkeypatch):
     """Scale ci with the methods of the primary family, five seeds and held-out images in front."""
     folder = tmp_path / "experiments"
     shutil.copytree(yaml.EXPERIMENTS, folder)
-    spoil(folder / "scales/ci.yaml", "suites", "scratch", "methods", METHODS)
+    spoil(folder / "scales/ci.yaml", "suites", "scratch", "controls", CONTROLS)
     spoil(folder / "scales/ci.yaml", "leads", "fd_heldout")
     spoil(folder / "scales/ci.yaml", "suites", "scratch", "seeds", SEEDS)
     spoil(folder / "scales/ci.yaml", "suites", "scratch", "search_seeds", [100, 101])

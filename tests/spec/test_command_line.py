@@ -46,6 +46,10 @@ BAD_COMMANDS = {
         "extractor/digits-cnn/seed0: its weights are neither here nor released",
     ),
     "score a missing folder": (["score", "--scale", "ci", "nowhere", "--name", "x"], "nowhere"),
+    "a seed twice": (["report", "--scale", "ci", "--seeds", "0", "1", "0"], "--seeds: 0 stands there twice"),
+    "a seed below 0": (["release", "--scale", "ci", "--seeds", "-1"], "--seeds: -1: a seed is 0 or more"),
+    "a suite twice": (["status", "--scale", "ci", "--suites", "scratch", "scratch"], "--suites: scratch stands there"),
+    "release a search": (["release", "--scale", "ci", "--suites", "tune-scratch"], "--suites: tune-scratch: a search"),
     "tune nothing": (["tune", "--scale", "ci", "scratch"], "tune-scratch"),
     "tune an unknown suite": (["tune", "--scale", "ci", "scrach"], "scrach"),
 }

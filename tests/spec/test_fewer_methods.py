@@ -1,33 +1,66 @@
-"""A scale may have fewer methods than a suite, and rivals of its samplers; by default its own suites stand for all."""
+"""A scale has the methods of a suite but those it leaves out, and of its controls and rivals those that it names."""
 
 import pytest
 from spoil import refusal, spoil
 
 from atbench.spec.load import load, suites_at, workflow
+from atbench.spec.yaml import EXPERIMENTS
 
-BLOCK = ("suites", "scratch", "methods")
+BLOCK = ("suites", "scratch")
+MINE = {"extends": "at", "label": "Mine"}
+SCALES = sorted(path.stem for path in EXPERIMENTS.glob("scales/*.yaml"))
+WITH_SCRATCH = [scale for scale in SCALES if "scratch" in load(scale).file.suites]
 
 
-def test_a_scale_has_the_methods_that_it_names_in_the_order_of_the_suite(experiments):
-    spoil(experiments / "scales/ci.yaml", *BLOCK, ["at", "adm"])
+def test_a_scale_leaves_methods_out_and_takes_controls_in_by_the_order_of_the_suite(experiments):
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "without", ["adm-3x", "ip"])
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "controls", ["at-mid", "replay"])
     suite = load("ci").suite("scratch")
-    assert suite.methods == ("adm", "at") and suite.baseline == "adm"
-    assert {run.address.method for run in suite.runs()} == {"adm", "at"}
+    assert suite.methods == ("adm", "at", "replay", "at-mid") and suite.baseline == "adm"
+    assert {run.address.method for run in suite.runs()} == set(suite.methods)
+
+
+@pytest.mark.parametrize("scale", WITH_SCRATCH)
+def test_a_method_that_joins_a_suite_is_trained_at_every_scale_of_it(experiments, scale):
+    spoil(experiments / "methods.yaml", "my-at", MINE | {"suites": ["scratch"]})
+    assert load(scale).suite("scratch").methods[-1] == "my-at"
+
+
+@pytest.mark.parametrize("scale", WITH_SCRATCH)
+def test_what_is_written_into_a_suite_is_made_at_every_scale_of_it(experiments, scale):
+    declared = load(scale).declared["scratch"]
+    before = load(scale).suite("scratch")
+    spoil(experiments / "methods.yaml", "my-at", MINE)
+    spoil(experiments / "suites/scratch.yaml", "methods", [*declared.methods, "my-at"])
+    spoil(experiments / "samplers.yaml", "mine", {"label": "Mine", "kind": "ddim"})
+    spoil(experiments / "suites/scratch.yaml", "samplers", [*declared.samplers, "mine"])
+    load.cache_clear()
+    after = load(scale).suite("scratch")
+    assert set(after.methods) - set(before.methods) == {"my-at"} and len(after.methods) == len(before.methods) + 1
+    assert set(after.samplers) - set(before.samplers) == {"mine"}
+
+
+def test_a_control_that_joins_by_its_own_entry_is_one_row(experiments):
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "controls", ["replay"])
+    spoil(experiments / "methods.yaml", "replay", "suites", ["scratch"])
+    assert load("ci").suite("scratch").methods.count("replay") == 1
 
 
 @pytest.mark.parametrize(
-    ("path", "methods", "words"),
+    ("path", "names", "words"),
     [
-        (BLOCK, ["adm", "cm"], "suites.scratch.methods: unknown method of the suite 'cm'"),
-        (BLOCK, ["adm", "no-such"], "suites.scratch.methods"),
-        (BLOCK, ["at"], "suites.scratch.methods: must hold the suite's first, adm"),
-        (BLOCK, [], "suites.scratch.methods"),
-        (("suites", "ablations", "methods"), ["adm", "at-mid"], "suites.ablations.methods: lacks"),
+        ((*BLOCK, "without"), ["cm"], "suites.scratch.without: unknown method of the suite 'cm'"),
+        ((*BLOCK, "without"), ["no-such"], "suites.scratch.without"),
+        ((*BLOCK, "without"), ["adm"], "suites.scratch.without: adm is the suite's first"),
+        (("suites", "ablations", "without"), ["at-whole"], "suites.ablations.without: at-whole is shown by the view"),
+        (("suites", "extractor", "without"), ["digits-cnn", "fashion-cnn"], "suites.extractor.without: leaves no"),
+        ((*BLOCK, "controls"), ["at"], "suites.scratch.controls: unknown control of the suite 'at'"),
+        ((*BLOCK, "methods"), ["adm"], "suites.scratch.methods"),
     ],
-    ids=["of another suite", "of none", "without the first", "none at all", "that a view shows"],
+    ids=["of another suite", "of none", "the first", "that a view shows", "all", "no control", "no such key"],
 )
-def test_what_cannot_be_left_out_or_taken_in_is_refused_by_file_and_key(experiments, path, methods, words):
-    spoil(experiments / "scales/ci.yaml", *path, methods)
+def test_what_cannot_be_left_out_or_taken_in_is_refused_by_file_and_key(experiments, path, names, words):
+    spoil(experiments / "scales/ci.yaml", *path, names)
     message = refusal(lambda: load("ci"))
     assert "scales/ci.yaml" in message and words in message
 
@@ -60,13 +93,13 @@ def test_a_suite_that_was_chosen_stays_to_be_refused_where_a_scale_lacks_it():
 
 
 def test_a_rival_of_a_suite_is_sampled_by_the_scale_that_names_it_and_by_no_other(experiments):
-    block = ("suites", "scratch")
-    assert "es-ddim" not in load("ci").suite("scratch").samplers
-    spoil(experiments / "scales/ci.yaml", *block, "samplers", ["es-ddim", "ddim", "iddpm"])
-    spoil(experiments / "scales/ci.yaml", *block, "sampling", {"es-ddim": {"eps_scale": 1.006}})
+    plain = load("ci").suite("scratch").samplers
+    assert "es-ddim" not in plain
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "rivals", ["es-ddim"])
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "sampling", {"es-ddim": {"eps_scale": 1.006}})
     load.cache_clear()
-    assert load("ci").suite("scratch").samplers == ("iddpm", "ddim", "es-ddim")
-    spoil(experiments / "scales/ci.yaml", *block, "samplers", ["iddpm", "es-heun"])
+    assert load("ci").suite("scratch").samplers == (*plain, "es-ddim")
+    spoil(experiments / "scales/ci.yaml", *BLOCK, "rivals", ["iddpm", "es-heun"])
     load.cache_clear()
     message = refusal(lambda: load("ci"))
-    assert "scales/ci.yaml: suites.scratch.samplers: unknown sampler of the suite 'es-heun'" in message
+    assert "scales/ci.yaml: suites.scratch.rivals: unknown rival of the suite 'iddpm'" in message

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from atbench.workflow.instances import enter
+from atbench.workflow.instances import enter, living
 
 HOLDER = """
 import sys, time
@@ -57,6 +57,14 @@ def test_of_two_that_lived_only_the_living_one_is_named(tmp_path, holder):
     second.stdout.close()
     (living,) = enter(tmp_path, stays=False)
     assert f"process {holder.pid} " in living
+
+
+@pytest.mark.parametrize("cut", ["", "process", "process 12", "process 1 on", "\0\0\0"])
+def test_a_line_that_was_cut_off_says_of_no_process_that_it_lives(tmp_path, holder, cut):
+    with (tmp_path / "living").open("a") as file:
+        file.write(f"{cut}\n")
+    (named,) = enter(tmp_path, stays=False)
+    assert [named] == living(tmp_path) and f"process {holder.pid} " in named
 
 
 def test_a_dry_run_does_not_stand_in_the_way(tmp_path):

@@ -64,7 +64,7 @@ def _text(labels: dict[str, str], numbers: pd.DataFrame, markup: Markup) -> pd.D
     lines = [
         {
             **{f"{name} sd, %": _percent(row, name) for name in ("twin", "seed")},
-            "mean FD": f"{row['mean_fd']:.3g}",
+            "mean FD": f"{row['mean_fd']:.2f}",
             **{column.replace("_nfe", " "): f"{row[column]:.3g}" for column in cells},
         }
         for row in numbers.to_dict("records")

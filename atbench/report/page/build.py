@@ -13,14 +13,13 @@ from markupsafe import Markup, escape
 from atbench.judgement import claims, points
 from atbench.reading import tidy
 from atbench.reading.origins import Origins, of_cells, of_references
-from atbench.reading.sheet import Sheet
+from atbench.reading.sheet import Sheet, without_results
 from atbench.report import captions, reviews, verdict_table
 from atbench.report.outputs import artefacts
 from atbench.report.page import beside, measured, pictures, scripts, suites, verdicts
 from atbench.report.page.panels import Panel
 from atbench.report.page.suites import Section
 from atbench.report.render import write_text
-from atbench.runtime.errors import UserError
 from atbench.spec.benchmark import Benchmark
 from atbench.spec.metrics import METRICS, metric_label
 
@@ -53,9 +52,7 @@ def build(
     root = Path(root)
     frame = tidy.collect(benchmark, root, names, seeds)
     if not (frame.status == "done").any():
-        raise UserError(
-            f"{root}: no results to report: snakemake --cores all --config scale={benchmark.scale} makes them"
-        )
+        raise without_results(benchmark, root)
     shown = [name for name in names if benchmark.suite(name).samplers and (frame.suite == name).any()]
     sheet = Sheet(benchmark, root, frame, shown)
     return write_text(path, html(sheet, real or {}, others or []))

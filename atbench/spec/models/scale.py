@@ -12,6 +12,7 @@ from atbench.spec.fields import (
     Count,
     Entry,
     Factor,
+    Few,
     Hash,
     Images,
     LearningRate,
@@ -139,10 +140,9 @@ class SuiteSize(Entry):
     search_seeds: Many[Seed] | None = Field(
         None, description="of the tuning search through it, none that is reported; that of tuning.yaml without them"
     )
-    methods: Annotated[Many[MethodName], Field(min_length=1)] | None = Field(
-        None, description="of the suite's, those that this scale has; its first among them"
-    )
-    samplers: Many[SamplerName] | None = Field(None, description="of the suite's, those that this scale has")
+    without: Few[MethodName] = Field((), description="methods of the suite that this scale leaves out")
+    controls: Few[MethodName] = Field((), description="of the suite's controls, those that this scale trains too")
+    rivals: Few[SamplerName] = Field((), description="of the suite's rivals, those that this scale samples with too")
     nfe: dict[SamplerName, Many[Nfe]] = Field({}, description="of single samplers, in place of the grid's")
     headline: Headline | None = Field(None, description="of some seeds: their final cells, in place of the whole grid")
     batches: Batches | None = Field(None, description="that a method of budget 1 trains on")
