@@ -73,7 +73,7 @@ def _compared(benchmark: Benchmark) -> str:
 
 def sentence(numbers: pd.DataFrame) -> str:
     """What the primary tests say, suite by suite: no more than their verdicts, and nothing before the last seed."""
-    benchmark, said = load(SCALE), []
+    benchmark, said, waiting = load(SCALE), [], []
     for suite in SUITES:
         rows = judged(numbers, PRIMARY, suite)
         if not rows:
@@ -84,10 +84,13 @@ def sentence(numbers: pd.DataFrame) -> str:
             for verdict in (SUPPORTED, REFUTED, OPEN)
             if any(found.verdict == verdict for _, found in rows)
         ]
-        what = f"that AT samples better is {'; '.join(parts)}"
-        if not _complete(benchmark, suite, rows):
-            what = "all **inconclusive**, for a verdict is given once, when the last seed is there"
-        said.append(f"{_head(benchmark, suite, rows)}: {what}.")
+        if _complete(benchmark, suite, rows):
+            said.append(f"{_head(benchmark, suite, rows)}: that AT samples better is {'; '.join(parts)}.")
+        else:
+            waiting.append(_head(benchmark, suite, rows))
+    if waiting:
+        why = "all **inconclusive**, for a verdict is given once, with the last seed"
+        said.insert(0, f"{'; '.join(waiting)}: {why}.")
     return " ".join(said)
 
 

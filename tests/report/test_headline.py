@@ -39,7 +39,14 @@ def test_the_sentence_gives_each_verdict_the_rows_that_have_it():
 
 def test_before_the_last_declared_seed_all_are_inconclusive():
     assert headline.sentence(verdicts(seeds=5)).startswith(
-        "Trained from scratch, 5 of 12 seeds: all **inconclusive**, for a verdict is given once, when the last seed is "
+        "Trained from scratch, 5 of 12 seeds: all **inconclusive**, for a verdict is given once, with the last seed."
+    )
+
+
+def test_suites_that_wait_for_seeds_share_a_sentence():
+    assert headline.sentence(verdicts(seeds=5, finetuned=OPEN)) == (
+        "Trained from scratch, 5 of 12 seeds; Fine-tuned from one common ADM, 5 of 12 seeds: all **inconclusive**, for "
+        "a verdict is given once, with the last seed."
     )
 
 
