@@ -191,12 +191,13 @@ def picture(numbers: pd.DataFrame) -> Figure:
     for axes, suite in zip(panels, shown):
         places = [(rows.index(row), each) for row, each in found[suite]]
         _panel(axes, places, benchmark.methods[METHOD].style.colour)
-        axes.set_title(_head(benchmark, suite, found[suite]))
-        axes.set_xlabel("gain in % of the other's distance (right: AT is better)")
+        axes.set_title(_head(benchmark, suite, found[suite]).replace(", ", ",\n"))  # as narrow as half the page
+        axes.set_xlabel("gain in % (right: AT is better)")
     panels[0].set_yticks(range(len(rows)), [row.words.replace("`", "") for row in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     words = (
-        "Bars: 95 % t-intervals over paired seeds. Above the line: primary tests; below: samplers that train nothing."
+        "Gains in % of the other's distance, bars: 95 % t-intervals over paired seeds, none from one. Above the line: "
+        "primary tests; below: samplers that train nothing."
     )
     figures.heading(figure, f"AT in few steps, scale {SCALE}, against", words)
     figures.legend(figure)
