@@ -20,7 +20,7 @@ from atbench.reading.methods import ordered
 from atbench.reading.rows import all_reference_rows
 from atbench.reading.runs import collect_runs
 from atbench.reading.tree import Tree
-from atbench.report import captions, render, status, tables
+from atbench.report import captions, headline, render, status, tables
 from atbench.report import paired as paired_table
 from atbench.report.build import build
 from atbench.report.compare import compare, verdicts
@@ -457,6 +457,12 @@ def test_no_two_methods_of_a_suite_look_the_same(scale):
             assert {method: (look.colour, look.marker, look.line) for method, look in drawn.items()} == {
                 method: (declared[method].colour, declared[method].marker, declared[method].line) for method in drawn
             }
+
+
+@pytest.mark.parametrize("name", headline.SUITES)
+def test_the_methods_that_the_readme_leads_with_differ_in_colour(name):
+    suite = load(headline.SCALE).suite(name)
+    assert len({suite.method(method).style.colour for method in suite.methods}) == len(suite.methods)
 
 
 def test_methods_without_a_style_of_their_own_get_different_ones(benchmark):
