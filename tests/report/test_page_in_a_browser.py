@@ -25,12 +25,14 @@ PAST_THE_EDGE = """() => [...document.querySelectorAll("body *")].filter((elemen
 
 
 @pytest.fixture(scope="module")
-def file(tmp_path_factory) -> Path:
-    """The page of released results, with noise for real images."""
+def files(tmp_path_factory) -> dict[str, Path]:
+    """The pages of released results: of few rows, led by training images, and of many, by held-out ones."""
     real = {"scratch": np.random.default_rng(0).random((16, 8, 8))}
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    root = REPOSITORY / "results/released/laptop"
-    return build(of_its_time(load("laptop"), root), root, ["scratch"], path, real=real)
+    made = {}
+    for scale in ("laptop-1", "laptop"):
+        path, root = tmp_path_factory.mktemp("page") / "report.html", REPOSITORY / "results/released" / scale
+        made[scale] = build(of_its_time(load(scale), root), root, ["scratch"], path, real=real)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +46,16 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, file, request):
-    """The page opened in a window of 1280 pixels, or as many as the test asks for; it must not complain."""
-    width = getattr(request, "param", 1280)
+def page(browser, files, request):
+    """A scale's page in a window of some width, that of few rows in 1280 pixels by default; it must not complain."""
+    scale, width = getattr(request, "param", ("laptop-1", 1280))
     page = browser.new_page(viewport={"width": width, "height": 900})
     page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(f"{said.type}: {said.text}"))
     page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
     page.on("request", lambda sent: complaints.append(sent.url) if sent.url.startswith(("http", "ws")) else None)
-    page.goto(file.as_uri())
+    page.goto(files[scale].as_uri())
     page.wait_for_selector("html[data-ready]")
     yield page
     page.close()
@@ -68,7 +70,9 @@ def drawn(page) -> None:
         page.wait_for_function("(place) => place.matches('[data-drawn], .dataTable')", arg=handle)
 
 
-@pytest.mark.parametrize("page", [800, 1280], indirect=True)
+@pytest.mark.parametrize(
+    "page", [(scale, wide) for scale in ("laptop-1", "laptop") for wide in (800, 1280)], indirect=True
+)
 def test_everything_is_drawn_and_nothing_reaches_past_the_edge(page):
     drawn(page)
     assert page.locator(".chart:visible").count() >= 10
