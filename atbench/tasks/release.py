@@ -17,7 +17,7 @@ from atbench.reading.runs import collect_runs
 from atbench.reading.tidy import collect
 from atbench.reading.tree import MANIFEST, Tree, manifest, pack_of
 from atbench.report.build import build
-from atbench.report.outputs import outputs_of
+from atbench.report.outputs import outputs, outputs_of
 from atbench.runtime import provenance
 from atbench.runtime.errors import UserError
 from atbench.runtime.files import copy, file_hash, visible
@@ -70,9 +70,8 @@ def release(benchmark: Benchmark, suites: list[str], seeds: list[int] | None = N
 def draw(benchmark: Benchmark, target: Path) -> list[str]:
     """Draw every table and figure of which there are released records; returns their paths below ``target``."""
     shown = Tree(target).suites(benchmark)
-    pages = build(benchmark, target, shown)
-    if measured := release_measures.pages(benchmark, target, shown):
-        pages += build(benchmark, target, shown, only=measured)
+    wanted = [*outputs(benchmark, shown), *release_measures.pages(benchmark, target, shown)]
+    pages = build(benchmark, target, shown, only=wanted)
     return [str(path.relative_to(target)) for path in pages]
 
 
